@@ -1,0 +1,40 @@
+# One rule a notebook (papermill), one for the book. Started by `galaxy-book build`,
+# which passes the run folder as the working directory and its name as config["run"].
+from galaxy_utils.book import book_inputs
+from galaxy_utils.run import SECTIONS, RunFolder
+from galaxy_utils.workflow import external_inputs, run_inputs, used_parameters
+
+FOLDER = RunFolder.named(config["run"])
+
+
+rule book:
+    input:
+        [f"notebooks/{section.name}.ipynb" for section in SECTIONS],
+        [f"results/{section.number}.json" for section in SECTIONS],
+        [str(path) for path in book_inputs()],
+    output:
+        update("html/index.html"),
+    params:
+        run=FOLDER.path.name,
+    shell:
+        "galaxy-book render --run {params.run:q}"
+
+
+for section in SECTIONS:
+
+    rule:
+        name:
+            section.slug.replace("-", "_")
+        input:
+            [str(path) for path in external_inputs(section)],
+            run_inputs(section),
+        output:
+            # "update": a section whose dependencies are unchanged keeps its files
+            [update(name) for name in section.outputs],
+        threads: workflow.cores if section.alone else 1
+        params:
+            number=section.number,
+            run=FOLDER.path.name,
+            values=used_parameters(section, FOLDER),
+        shell:
+            "galaxy-book section {params.number:q} --run {params.run:q}"

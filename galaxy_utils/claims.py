@@ -1,0 +1,229 @@
+"""The ledger of the paper's claims and the verdict on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from galaxy_utils.errors import UserError
+
+MATCH, DIFFERS = "match", "differs"
+INCONSISTENT, NOT_REPRODUCIBLE = "inconsistent in paper", "not reproducible"
+VERDICTS = (MATCH, DIFFERS, INCONSISTENT, NOT_REPRODUCIBLE)
+
+
+class Claim(BaseModel):
+    """One number or statement of the paper.
+
+    Parameters
+    ----------
+    id : str
+        Unique key.
+    place : str
+        Where it stands in the paper.
+    statement : str
+        What is claimed, in our words.
+    value : float, bool or str
+        The paper's value.
+    text : str
+        The value as shown.
+    unit : str
+        Empty where it has none.
+    check : str
+        number, statement, inconsistent or not_reproducible.
+    ours : str
+        Key of our result, for number and statement.
+    tolerance : dict
+        `relative` or `absolute`, for number.
+    reason : str
+        Why there can be no match, for the other two.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    place: str
+    statement: str
+    value: bool | int | float | str
+    text: str
+    unit: str = ""
+    check: Literal["number", "statement", "inconsistent", "not_reproducible"]
+    ours: str = ""
+    tolerance: dict[Literal["relative", "absolute"], float] = {}
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Claim:
+        if self.check in ("number", "statement") and not self.ours:
+            raise ValueError(f"claim {self.id}: a {self.check} needs `ours`")
+        if self.check == "number" and (
+            not self.tolerance or isinstance(self.value, (bool, str))
+        ):
+            raise ValueError(f"claim {self.id}: a number needs a numeric value and a tolerance")
+        if self.check in ("inconsistent", "not_reproducible") and not self.reason:
+            raise ValueError(f"claim {self.id}: {self.check} needs a reason")
+        return self
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """Read the ledger.
+
+    Parameters
+    ----------
+    path : Path
+        `data/paper_values.yml`.
+
+    Returns
+    -------
+    list of Claim
+        In the file's order.
+
+    Raises
+    ------
+    UserError
+        If an entry is malformed or an id stands twice.
+    """
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
+    try:
+        claims = [Claim(**entry) for entry in entries]
+    except (ValidationError, TypeError) as error:
+        raise UserError(f"{path}: {error}") from None
+    ids = [claim.id for claim in claims]
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise UserError(f"{path}: id {twice[0]!r} stands more than once")
+    return claims
+
+
+def verdict(claim: Claim, results: Mapping[str, Any]) -> tuple[str, str]:
+    """Judge one claim.
+
+    Parameters
+    ----------
+    claim : Claim
+        Its own rule says how.
+    results : mapping of str to dict
+        The run's recorded results.
+
+    Returns
+    -------
+    verdict : str
+        One of `VERDICTS`.
+    reason : str
+        The rule as applied.
+
+    Raises
+    ------
+    UserError
+        If the claim names a result that the run does not have.
+    """
+    if claim.check == "inconsistent":
+        return INCONSISTENT, claim.reason
+    if claim.check == "not_reproducible":
+        return NOT_REPRODUCIBLE, claim.reason
+    if claim.ours not in results:
+        raise UserError(f"claim {claim.id}: no result {claim.ours!r} in this run")
+    ours = results[claim.ours]["value"]
+    if ours is None:
+        return NOT_REPRODUCIBLE, f"this run could not measure {claim.ours}"
+    if claim.check == "statement":
+        return (MATCH if ours == claim.value else DIFFERS), claim.reason
+    return _compare(claim, float(ours))
+
+
+def _compare(claim: Claim, ours: float) -> tuple[str, str]:
+    paper = float(claim.value)
+    allowed = max(
+        claim.tolerance.get("absolute", 0.0), claim.tolerance.get("relative", 0.0) * abs(paper)
+    )
+    rule = f"match within {allowed:.3g}"
+    return (MATCH if abs(ours - paper) <= allowed else DIFFERS), rule
+
+
+def scorecard(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataFrame:
+    """Judge every claim.
+
+    Parameters
+    ----------
+    claims : list of Claim
+        The ledger.
+    results : mapping of str to dict
+        The run's recorded results.
+
+    Returns
+    -------
+    DataFrame
+        Columns claim, place, statement, paper, ours, verdict, reason, section.
+    """
+    rows = []
+    for claim in claims:
+        judged, reason = verdict(claim, results)
+        ours = results.get(claim.ours, {"text": "", "unit": "", "section": ""})
+        rows.append(
+            {
+                "claim": claim.id,
+                "place": claim.place,
+                "statement": claim.statement,
+                "paper": f"{claim.text} {claim.unit}".strip(),
+                "ours": f"{ours['text']} {ours['unit']}".strip(),
+                "verdict": judged,
+                "reason": reason,
+                "section": ours["section"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def as_html(card: pd.DataFrame) -> str:
+    """The scorecard as a table that can be filtered by verdict and text.
+
+    Parameters
+    ----------
+    card : DataFrame
+        As made by `scorecard`.
+
+    Returns
+    -------
+    str
+        HTML with its own few lines of script; section names link to pages.
+    """
+    rows = "".join(_html_row(row) for row in card.to_dict("records"))
+    heads = "".join(f"<th>{name}</th>" for name in HTML_COLUMNS)
+    options = "".join(f"<option>{name}</option>" for name in VERDICTS)
+    return (
+        '<div class="scorecard"><p><label>Verdict <select onchange="filterScorecard(this)">'
+        f"<option value=''>all</option>{options}</select></label> <label>Text "
+        '<input type="search" oninput="filterScorecard(this)"></label></p>'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{SCRIPT}"
+    )
+
+
+HTML_COLUMNS = ("place", "statement", "paper", "ours", "verdict", "why", "computed in")
+
+SCRIPT = """<script>
+function filterScorecard(element) {
+  const card = element.closest('.scorecard');
+  const verdict = card.querySelector('select').value;
+  const text = card.querySelector('input').value.toLowerCase();
+  card.querySelectorAll('tbody tr').forEach(function (row) {
+    const fits = (!verdict || row.dataset.verdict === verdict) &&
+      row.textContent.toLowerCase().includes(text);
+    row.style.display = fits ? '' : 'none';
+  });
+}
+</script>"""
+
+
+def _html_row(row: Mapping[str, Any]) -> str:
+    section = str(row["section"])
+    link = f'<a href="{section}.html">{section}</a>' if section else ""
+    shown = ("place", "statement", "paper", "ours", "verdict", "reason")
+    cells = [escape(str(row[name])) for name in shown]
+    body = "".join(f"<td>{cell}</td>" for cell in [*cells, link])
+    return f'<tr id="{escape(row["claim"])}" data-verdict="{escape(row["verdict"])}">{body}</tr>'

@@ -1,0 +1,180 @@
+"""The console command `galaxy-book`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from galaxy_utils.errors import UserError
+
+DEFAULT_BACKBONES = "efficientnet_lite0,efficientnet_lite2"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process if not given.
+
+    Returns
+    -------
+    int
+        0 if all went well, 2 where the user must mend something.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run_command(options)
+    except UserError as error:
+        print(f"galaxy-book: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("galaxy-book: stopped; the same command takes it up again", file=sys.stderr)
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="galaxy-book", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build", help="execute what has changed and render the book")
+    build.add_argument("--profile", default="book", help="smoke, book (default) or full")
+    build.add_argument("--run", help="name of the run; the profile's name if not given")
+    build.add_argument("--sample", help="sdss5000, hdf, or a folder")
+    build.add_argument("--set", default="", help='parameters: "n_components=5 latent_dim=32"')
+    build.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="at once")
+    build.add_argument("rest", nargs="*", help="after --: passed on to Snakemake")
+    build.set_defaults(run_command=_build)
+
+    measure = commands.add_parser("measure", help="measure a folder of images")
+    measure.add_argument("--images", type=Path, required=True, help="folder of images")
+    measure.add_argument("--out", type=Path, help="folder of the measured table")
+    measure.add_argument("--catalogue", type=Path, help="CSV table with a column objid")
+    measure.add_argument("--backbones", default=DEFAULT_BACKBONES, help="joined by commas")
+    measure.add_argument("--framing", default="eq1", help="eq1 (default) or native")
+    measure.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="processes")
+    measure.set_defaults(run_command=_measure)
+
+    parameters = commands.add_parser("parameters", help="list all parameters")
+    parameters.set_defaults(run_command=_list_parameters)
+
+    section = commands.add_parser("section", help="execute one section of a run (used by rules)")
+    section.add_argument("number")
+    section.add_argument("--run", required=True)
+    section.set_defaults(run_command=_section)
+
+    render = commands.add_parser("render", help="render the book of a run (used by rules)")
+    render.add_argument("--run", required=True)
+    render.set_defaults(run_command=_render)
+    return parser
+
+
+def _build(options: argparse.Namespace) -> int:
+    from filelock import FileLock, Timeout
+
+    from galaxy_utils.parameters import make_parameters, parse_assignments, write_parameters
+    from galaxy_utils.run import RunFolder, write_sample_fingerprint
+
+    changed = parse_assignments(options.set)
+    if options.sample is not None:
+        changed["sample"] = options.sample
+    parameters = make_parameters(options.profile, changed)
+    folder = RunFolder.named(options.run or options.profile)
+    started = time.time()
+    try:
+        with FileLock(folder.file(".lock"), timeout=0):
+            write_sample_fingerprint(folder, parameters)
+            write_parameters(folder.file("parameters.yml"), options.profile, parameters)
+            _snakemake(folder.path, options.cores, options.rest)
+            _finish(folder.path, started)
+    except Timeout:
+        raise UserError(f"run {folder.path.name}: another build of it is under way") from None
+    return 0
+
+
+def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
+    from galaxy_utils.run import ROOT
+
+    command = [
+        str(Path(sys.executable).with_name("snakemake")),
+        "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
+        "--config", f"run={folder.name}", "--cores", str(cores),
+        "--rerun-triggers", "mtime", "params", "input", "--rerun-incomplete", "--nolock",
+        "--max-checksum-file-size", "1000000000", "--quiet", "rules", "host",
+        *rest,
+    ]  # fmt: skip
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    done = subprocess.run(command, env={**os.environ, "PATH": path}, check=False)
+    if done.returncode:
+        raise UserError(
+            f"run {folder.name} did not finish; the reason stands above, finished sections are kept"
+        )
+
+
+def _finish(folder: Path, started: float) -> None:
+    from galaxy_utils.run import RunFolder, write_provenance
+
+    run = RunFolder(folder)
+    write_provenance(run, started)
+    print(f"{time.time() - started:.0f} s; the book lies here:")
+    print(folder / "html" / "index.html")
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from galaxy_utils.measurement import measure_sample
+    from galaxy_utils.parameters import make_parameters, split_names
+    from galaxy_utils.run import ROOT
+    from galaxy_utils.sample import folder_sample
+
+    make_parameters("book", {"backbones": options.backbones, "framing": options.framing})
+    sample = folder_sample(options.images, options.catalogue)
+    folder = options.out or ROOT / "runs" / "measured" / options.images.resolve().name
+    names = [f"{name}-{options.framing}" for name in split_names(options.backbones)]
+    table = measure_sample(sample, folder, names, options.cores)
+    failed = table.morphology[table.morphology["concentration"].isna()]
+    print(f"{len(table.catalogue)} galaxies measured, {len(failed)} without all five parameters:")
+    for reason, count in failed["reason"].value_counts().items():
+        print(f"  {count:6d}  {reason}")
+    print(f"The measured table lies here; use it with make book RUN=mine SAMPLE={folder}")
+    print(folder)
+    return 0
+
+
+def _list_parameters(options: argparse.Namespace) -> int:
+    from galaxy_utils.parameters import parameter_table
+
+    print(parameter_table().to_string(index=False))
+    return 0
+
+
+def _section(options: argparse.Namespace) -> int:
+    from galaxy_utils.run import RunFolder, section_of
+    from galaxy_utils.workflow import execute
+
+    section = section_of(options.number)
+    started = time.time()
+    executed = execute(section, RunFolder.named(options.run))
+    said = f"{time.time() - started:.0f} s" if executed else "nothing changed, kept"
+    print(f"{section.name}: {said}", flush=True)
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from galaxy_utils.book import render
+    from galaxy_utils.run import RunFolder
+
+    started = time.time()
+    render(RunFolder.named(options.run))
+    print(f"book: {time.time() - started:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

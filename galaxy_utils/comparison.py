@@ -1,0 +1,223 @@
+"""The clustering algorithms of the introduction, in one space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.cluster import HDBSCAN, KMeans, SpectralClustering
+from sklearn.metrics import adjusted_rand_score
+
+from galaxy_utils.taxonomy import fit_mixture, internal_scores
+
+Partition = NDArray[np.int64]
+NOISE = -1
+
+
+def kmeans(values: NDArray[np.floating], n_clusters: int, seed: int) -> Partition:
+    """Partition by K-Means, ten starts.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    n_clusters : int
+        Number of clusters.
+    seed : int
+        Of the starts.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Cluster of each galaxy.
+    """
+    return KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(values).astype(np.int64)
+
+
+def spectral(values: NDArray[np.floating], n_clusters: int, seed: int) -> Partition:
+    """Partition by spectral clustering of the graph of ten nearest neighbours.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    n_clusters : int
+        Number of clusters.
+    seed : int
+        Of the eigenvectors' start and of K-Means on them.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Cluster of each galaxy.
+
+    References
+    ----------
+    von Luxburg (2007).
+    """
+    import warnings
+
+    model = SpectralClustering(
+        n_clusters, affinity="nearest_neighbors", n_neighbors=10, random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        return model.fit_predict(values).astype(np.int64)
+
+
+def hdbscan(values: NDArray[np.floating], min_cluster_size: int) -> Partition:
+    """Partition by HDBSCAN; galaxies it rejects get `NOISE`.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    min_cluster_size : int
+        Smallest group called a cluster.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Cluster of each galaxy, `NOISE` for rejected ones.
+
+    References
+    ----------
+    Campello, Moulavi & Sander (2013).
+    """
+    size = min(min_cluster_size, max(2, len(values) // 2))
+    return HDBSCAN(min_cluster_size=size, copy=True).fit_predict(values).astype(np.int64)
+
+
+def two_tier(
+    values: NDArray[np.floating], n_clusters: int, min_cluster_size: int, seed: int
+) -> Partition:
+    """Partition by K-Means, then each family by HDBSCAN.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    n_clusters : int
+        Families of the first tier.
+    min_cluster_size : int
+        Smallest group of the second tier.
+    seed : int
+        Of K-Means.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Running number of the sub-structure, `NOISE` for rejected galaxies.
+
+    References
+    ----------
+    The paper's introduction, second contribution.
+    """
+    families = kmeans(values, n_clusters, seed)
+    partition = np.full(len(values), NOISE, dtype=np.int64)
+    for family in np.unique(families):
+        members = np.flatnonzero(families == family)
+        if len(members) < 4:
+            continue
+        inner = hdbscan(values[members], min_cluster_size)
+        found = inner != NOISE
+        partition[members[found]] = inner[found] + partition.max() + 1
+    return partition
+
+
+def all_algorithms(
+    values: NDArray[np.floating],
+    n_clusters: int,
+    min_cluster_size: int,
+    covariance_type: str,
+    reg_covar: float,
+    seed: int,
+) -> dict[str, Partition]:
+    """Run every algorithm that the introduction names in one space.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    n_clusters : int
+        For those that want it given.
+    min_cluster_size : int
+        For those based on density.
+    covariance_type, reg_covar : str, float
+        Of the Gaussian mixture.
+    seed : int
+        Of all.
+
+    Returns
+    -------
+    dict of str to ndarray of int64, shape (n,)
+        Algorithm to partition.
+    """
+    runs: dict[str, Callable[[], Partition]] = {
+        "K-Means": lambda: kmeans(values, n_clusters, seed),
+        "Gaussian mixture": lambda: fit_mixture(
+            values, n_clusters, covariance_type, reg_covar=reg_covar, seed=seed
+        ).cluster,
+        "Spectral": lambda: spectral(values, n_clusters, seed),
+        "HDBSCAN": lambda: hdbscan(values, min_cluster_size),
+        "K-Means, then HDBSCAN": lambda: two_tier(values, n_clusters, min_cluster_size, seed),
+    }
+    return {name: run() for name, run in runs.items()}
+
+
+def compare(values: NDArray[np.floating], partitions: dict[str, Partition]) -> pd.DataFrame:
+    """Score partitions of the same galaxies in the same space.
+
+    Noise is left out of the two indices, which favours those that reject.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        Where distances are taken.
+    partitions : dict of str to ndarray of int64, shape (n,)
+        Algorithm to partition.
+
+    Returns
+    -------
+    DataFrame
+        Columns algorithm, clusters, noise_percent, largest_percent (share of
+        the largest cluster), davies_bouldin, silhouette.
+    """
+    rows = []
+    for name, partition in partitions.items():
+        kept = partition != NOISE
+        counts = np.unique_counts(partition[kept]).counts
+        rows.append(
+            {
+                "algorithm": name,
+                "clusters": len(counts),
+                "noise_percent": 100 * float(1 - kept.mean()),
+                "largest_percent": 100 * float(counts.max(initial=0)) / len(partition),
+                **internal_scores(values[kept], partition[kept]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def agreement(partitions: dict[str, Partition]) -> pd.DataFrame:
+    """Adjusted Rand index between every two partitions, noise as one cluster.
+
+    Parameters
+    ----------
+    partitions : dict of str to ndarray of int64, shape (n,)
+        Algorithm to partition.
+
+    Returns
+    -------
+    DataFrame, shape (n_algorithms, n_algorithms)
+        1 on the diagonal, 0 expected by chance.
+
+    References
+    ----------
+    Hubert & Arabie (1985).
+    """
+    names = list(partitions)
+    values = [[adjusted_rand_score(partitions[a], partitions[b]) for b in names] for a in names]
+    return pd.DataFrame(values, index=names, columns=names)

@@ -1,0 +1,410 @@
+"""Measure a sample once: morphology and embeddings, in parallel and resumable.
+
+The measured table is a folder:
+
+    catalogue.csv               objid, class, position, redshift
+    morphology.csv              the five parameters, radii, S/N, flag, reason
+    <backbone>-<framing>.npy    float16, one row a galaxy, in catalogue order
+    provenance.json             command, versions, settings
+    manifest.json               sha256 of each of the above
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from galaxy_utils import morphology
+from galaxy_utils.errors import UserError
+from galaxy_utils.morphology import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
+from galaxy_utils.preprocessing import Image, band_mean
+from galaxy_utils.provenance import sha256_of_file, versions, write_atomically
+from galaxy_utils.sample import ImageError, Sample, read_catalogue, read_image
+
+SHARD = 250
+"""Galaxies in one resumable piece of an embedding."""
+
+JOURNAL = ".journal"
+"""Where unfinished measurements wait, inside the output folder."""
+
+LARGEST_HALF = 65504.0
+
+NO_IMAGE = "no image"
+
+
+@dataclass(frozen=True)
+class MeasuredTable:
+    """What was measured of a sample.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        Columns `sample.CATALOGUE_COLUMNS`, one row a galaxy.
+    morphology : DataFrame
+        Columns objid and `MORPHOLOGY_COLUMNS`, the same rows.
+    embeddings : dict of str to Path
+        Configuration name to its file.
+    provenance : dict
+        How it was made.
+    """
+
+    catalogue: pd.DataFrame
+    morphology: pd.DataFrame
+    embeddings: dict[str, Path]
+    provenance: dict[str, Any]
+
+    def embedding(self, name: str) -> NDArray[np.float32]:
+        """Read one embedding.
+
+        Parameters
+        ----------
+        name : str
+            `<backbone>-<framing>`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_galaxies, dimension)
+            Rows in catalogue order, NaN where the image could not be embedded.
+
+        Raises
+        ------
+        UserError
+            If it was not measured.
+        """
+        if name not in self.embeddings:
+            have = ", ".join(sorted(self.embeddings)) or "none"
+            raise UserError(
+                f"embedding {name!r} was not measured; there are: {have}. "
+                "Measure it with: make measure IMAGES=<folder> BACKBONES=<name>"
+            )
+        return np.load(self.embeddings[name], allow_pickle=False).astype(np.float32)
+
+
+def read_measured(folder: Path) -> MeasuredTable:
+    """Read a measured table, checking every file against the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+        As written by `measure_sample`.
+
+    Returns
+    -------
+    MeasuredTable
+        Tables read, embeddings left on disk.
+
+    Raises
+    ------
+    UserError
+        If a file lacks or its checksum differs.
+    """
+    manifest_path = folder / "manifest.json"
+    if not manifest_path.exists():
+        raise UserError(f"measured table {folder}: no manifest.json; is it the right folder?")
+    manifest = json.loads(manifest_path.read_text())
+    for name, expected in manifest.items():
+        _check_file(folder / name, expected)
+    return MeasuredTable(
+        catalogue=read_catalogue(folder / "catalogue.csv"),
+        morphology=pd.read_csv(
+            folder / "morphology.csv", dtype={"objid": str, "reason": str}
+        ).fillna({"reason": ""}),
+        embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npy")},
+        provenance=json.loads((folder / "provenance.json").read_text()),
+    )
+
+
+def _check_file(path: Path, expected: str) -> None:
+    if not path.exists():
+        raise UserError(f"measured table: {path} is missing; restore it (git checkout {path})")
+    if sha256_of_file(path) != expected:
+        raise UserError(
+            f"measured table: {path} does not match its checksum in manifest.json; "
+            f"restore it (git checkout {path}) or measure again"
+        )
+
+
+def measure_morphology(
+    sample: Sample,
+    folder: Path,
+    n_processes: int,
+    settings: SegmentationSettings | None = None,
+) -> pd.DataFrame:
+    """Measure the five parameters of every galaxy, in parallel and resumable.
+
+    Each finished galaxy is one line of a journal; after a kill at any moment
+    the next call takes up what is there, unless the image or the settings
+    have changed.
+
+    Parameters
+    ----------
+    sample : Sample
+        Galaxies with images.
+    folder : Path
+        Output folder; the journal lies in its `.journal`.
+    n_processes : int
+        Worker processes.
+    settings : SegmentationSettings, optional
+        How sources are found.
+
+    Returns
+    -------
+    DataFrame
+        Columns objid and `MORPHOLOGY_COLUMNS`, in catalogue order.
+    """
+    settings = settings or SegmentationSettings()
+    journal = folder / JOURNAL / f"morphology-{_digest(asdict(settings))}.jsonl"
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    images = image_fingerprints(sample)
+    done = _read_journal(journal, images)
+    todo = [objid for objid in sample.catalogue["objid"] if objid not in done]
+    with (
+        journal.open("a", encoding="utf-8") as lines,
+        tqdm(total=len(images), initial=len(done), unit="galaxy", desc="morphology") as bar,
+    ):
+        for objid, row in _measure_all(sample, todo, settings, n_processes):
+            done[objid] = row
+            lines.write(json.dumps([objid, images[objid], row]) + "\n")
+            lines.flush()
+            bar.update()
+    rows = [{"objid": objid, **done[objid]} for objid in sample.catalogue["objid"]]
+    return pd.DataFrame(rows, columns=["objid", *MORPHOLOGY_COLUMNS])
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def image_fingerprints(sample: Sample) -> dict[str, str]:
+    """Checksums of every galaxy's image.
+
+    Parameters
+    ----------
+    sample : Sample
+        The galaxies.
+
+    Returns
+    -------
+    dict of str to str
+        objid to sha256; `NO_IMAGE` where there is none.
+    """
+    return {objid: _fingerprint(sample, objid) for objid in sample.catalogue["objid"]}
+
+
+def _fingerprint(sample: Sample, objid: str) -> str:
+    if objid in sample.cutouts:
+        return hashlib.sha256(sample.cutouts[objid].tobytes()).hexdigest()
+    try:
+        return sha256_of_file(sample.path(objid))
+    except (ImageError, OSError):
+        return NO_IMAGE
+
+
+def _read_journal(journal: Path, images: dict[str, str]) -> dict[str, dict[str, Any]]:
+    if not journal.exists():
+        return {}
+    complete, _, cut_short = journal.read_text(encoding="utf-8").rpartition("\n")
+    if cut_short:  # a kill in the middle of a line
+        write_atomically(journal, f"{complete}\n" if complete else "")
+    entries = [json.loads(line) for line in complete.splitlines()]
+    return {objid: row for objid, image, row in entries if images.get(objid) == image}
+
+
+Job = tuple[str, "Path | Image | None", SegmentationSettings]
+
+
+def _measure_all(
+    sample: Sample, todo: Sequence[str], settings: SegmentationSettings, n_processes: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    jobs: list[Job] = [(objid, _pixels_or_path(sample, objid), settings) for objid in todo]
+    if n_processes <= 1 or len(jobs) < 2:
+        yield from map(_measure_one, jobs)
+        return
+    finished = set()
+    try:
+        with ProcessPoolExecutor(n_processes, initializer=_one_thread) as pool:
+            for objid, row in pool.map(_measure_one, jobs, chunksize=4):
+                finished.add(objid)
+                yield objid, row
+    except BrokenProcessPool:  # a worker died: find the galaxy that killed it, alone
+        for job in jobs:
+            if job[0] not in finished:
+                yield job[0], _measure_isolated(job)
+
+
+def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
+    if objid in sample.cutouts:
+        return sample.cutouts[objid]
+    try:
+        return sample.path(objid)
+    except ImageError:
+        return None
+
+
+def _one_thread() -> None:
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+
+
+def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
+    objid, source, settings = job
+    try:
+        if source is None:
+            raise ImageError("no image file")
+        image = read_image(source) if isinstance(source, Path) else source
+        row = asdict(morphology.measure(band_mean(image), settings))
+    except Exception as error:  # one bad file never stops the batch
+        reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+        row = asdict(Morphology(reason=reason[:200]))
+    return objid, row
+
+
+def _measure_isolated(job: Job) -> dict[str, Any]:
+    try:
+        with ProcessPoolExecutor(1, initializer=_one_thread) as pool:
+            return pool.submit(_measure_one, job).result()[1]
+    except BrokenProcessPool:
+        return asdict(Morphology(reason="the measuring process died on this image"))
+
+
+def measure_embedding(
+    sample: Sample, configuration_name: str, folder: Path, weights: Path | None = None
+) -> NDArray[np.float16]:
+    """Embed every galaxy in shards, taking up the shards already there.
+
+    Parameters
+    ----------
+    sample : Sample
+        Galaxies with images.
+    configuration_name : str
+        `<backbone>-<framing>`.
+    folder : Path
+        Output folder; the shards lie in its `.journal`.
+    weights : Path, optional
+        Folder of downloaded weights.
+
+    Returns
+    -------
+    ndarray of float16, shape (n_galaxies, dimension)
+        Rows in catalogue order; NaN where there is no readable image.
+    """
+    from galaxy_utils.embedding import Configuration, load_encoder
+
+    configuration = Configuration(*configuration_name.split("-", 1))
+    journal = folder / JOURNAL
+    journal.mkdir(parents=True, exist_ok=True)
+    images = image_fingerprints(sample)
+    objids = list(sample.catalogue["objid"])
+    pieces = [objids[start : start + SHARD] for start in range(0, len(objids), SHARD)]
+    paths = [
+        journal / f"{configuration.name}-{_digest([[o, images[o]] for o in piece])}.npy"
+        for piece in pieces
+    ]
+    encoder = None
+    with tqdm(total=len(objids), unit="galaxy", desc=configuration.name) as bar:
+        for piece, path in zip(pieces, paths, strict=True):
+            if not path.exists():
+                encoder = encoder or load_encoder(configuration, weights)
+                _write_shard(path, _embed_piece(encoder, sample, piece))
+            bar.update(len(piece))
+    return np.concatenate([np.load(path, allow_pickle=False) for path in paths])
+
+
+def _embed_piece(encoder: Any, sample: Sample, piece: Sequence[str]) -> NDArray[np.float16]:
+    from galaxy_utils.embedding import BACKBONES, embed
+
+    readable = {objid: image for objid, image in _readable(sample, piece)}
+    dimension = BACKBONES[encoder.configuration.backbone].dimension
+    vectors = np.full((len(piece), dimension), np.nan, np.float32)
+    rows = [row for row, objid in enumerate(piece) if objid in readable]
+    if rows:
+        vectors[rows] = embed(encoder, [readable[piece[row]] for row in rows])
+    return np.clip(vectors, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
+
+
+def _readable(sample: Sample, piece: Iterable[str]) -> Iterator[tuple[str, Image]]:
+    for objid in piece:
+        try:
+            yield objid, sample.image(objid)
+        except ImageError:
+            continue
+
+
+def _write_shard(path: Path, vectors: NDArray[np.float16]) -> None:
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        np.save(stream, vectors, allow_pickle=False)
+    os.replace(partial, path)
+
+
+def measure_sample(
+    sample: Sample,
+    folder: Path,
+    configurations: Sequence[str],
+    n_processes: int | None = None,
+    weights: Path | None = None,
+) -> MeasuredTable:
+    """Make a measured table of a sample.
+
+    Parameters
+    ----------
+    sample : Sample
+        Galaxies with images.
+    folder : Path
+        Where the table is written; what was measured there before is kept.
+    configurations : sequence of str
+        Embeddings to make, `<backbone>-<framing>`.
+    n_processes : int, optional
+        Worker processes; all cores if not given.
+    weights : Path, optional
+        Folder of downloaded weights.
+
+    Returns
+    -------
+    MeasuredTable
+        What was written.
+    """
+    n_processes = n_processes or os.cpu_count() or 1
+    folder.mkdir(parents=True, exist_ok=True)
+    table = measure_morphology(sample, folder, n_processes)
+    _write_csv(folder / "catalogue.csv", sample.catalogue)
+    _write_csv(folder / "morphology.csv", table)
+    for name in configurations:
+        _write_shard(folder / f"{name}.npy", measure_embedding(sample, name, folder, weights))
+    _write_provenance(folder, sample, configurations)
+    files = sorted([*folder.glob("*.csv"), *folder.glob("*.npy"), folder / "provenance.json"])
+    manifest = {path.name: sha256_of_file(path) for path in files}
+    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    return read_measured(folder)
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    write_atomically(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+
+def _write_provenance(folder: Path, sample: Sample, configurations: Sequence[str]) -> None:
+    content = {
+        "command": "make measure IMAGES=<folder>",
+        "n_galaxies": len(sample.catalogue),
+        "segmentation": asdict(SegmentationSettings()),
+        "embeddings": sorted(
+            {*configurations, *(path.stem for path in folder.glob("*.npy"))}
+        ),
+        "versions": versions(),
+        "machine": platform.machine(),
+    }
+    write_atomically(folder / "provenance.json", json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,381 @@
+"""The one schema of all parameters: name, type, range, meaning, default, the paper's value."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from galaxy_utils.errors import UserError
+
+BACKBONE_NAMES = (
+    "efficientnet_lite0",
+    "efficientnet_lite2",
+    "efficientnet_b0",
+    "convnext_base",
+)
+
+OPEN = "not stated"
+
+
+def _field(default: Any, meaning: str, paper: Any = OPEN, **limits: Any) -> Any:
+    return Field(default, description=meaning, json_schema_extra={"paper": str(paper)}, **limits)
+
+
+class Parameters(BaseModel):
+    """All parameters of a run; the defaults are the profile `book`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    sample: str = _field(
+        "sdss5000", "sdss5000, hdf, or a folder of images", "5,000 SDSS cutouts, no list"
+    )
+    n_galaxies: int = _field(
+        0, "galaxies to take from the sample, evenly over its order; 0 takes all", 5000,
+        ge=0, le=1_000_000,
+    )
+    from_pixels: bool = _field(
+        False, "measure the images again, also where a measured table is there", True
+    )
+    backbones: str = _field(
+        "efficientnet_lite0,efficientnet_lite2",
+        f"frozen networks, joined by commas, of: {', '.join(BACKBONE_NAMES)}",
+        "efficientnet_b0,convnext_base",
+    )
+    framing: Literal["eq1", "native"] = _field(
+        "eq1", "input of the networks: eq1 (smoothed, z-scored) or native normalisation", "eq1"
+    )
+    n_examples: int = _field(8, "galaxies shown on a picture page", ge=1, le=48)
+    concentration_minimum: float = _field(
+        1.0, "galaxies with C at or below it are dropped", 1.0, ge=0, le=10
+    )
+    concentration_maximum: float = _field(
+        7.0, "galaxies with C above it are dropped", 7.0, ge=0, le=20
+    )
+    asymmetry_maximum: float = _field(
+        1.0, "galaxies with A above it are dropped", 1.0, ge=0, le=10
+    )
+    isolation_contamination: float = _field(
+        0.01, "share that the Isolation Forest drops; 0 leaves it out", ge=0, le=0.5
+    )
+    standardise_deep: bool = _field(
+        False, "z-score the deep features too before they are joined (eq. 3 does not)", False
+    )
+    hidden_dims: str = _field(
+        "512,128", "widths of the encoder's hidden layers, joined by commas; the decoder mirrors them"
+    )
+    latent_dim: int = _field(64, "width of the bottleneck", 64, ge=1, le=512)
+    activation: Literal["gelu", "relu", "tanh"] = _field("gelu", "non-linearity of hidden layers")
+    loss_weighting: Literal["plain", "balanced"] = _field(
+        "plain", "plain: mean over all inputs; balanced: each modality's mean weighs the same"
+    )
+    epochs: int = _field(60, "passes over the training galaxies", ge=1, le=5000)
+    batch_size: int = _field(256, "galaxies in a training step", ge=8, le=65536)
+    learning_rate: float = _field(1e-3, "step size of AdamW", gt=0, le=1)
+    weight_decay: float = _field(1e-4, "weight decay of AdamW", ge=0, le=1)
+    holdout_fraction: float = _field(
+        0.1, "share of galaxies kept out of training to judge reconstruction", gt=0, lt=0.9
+    )
+    n_components: int = _field(4, "components of the Gaussian mixture", 4, ge=1, le=50)
+    covariance_type: Literal["full", "tied", "diag", "spherical"] = _field(
+        "full", "shape of the components' covariances"
+    )
+    n_init: int = _field(3, "starts of the mixture; the likeliest is kept", ge=1, le=100)
+    reg_covar: float = _field(
+        1e-4, "added to the covariances' diagonal, in units of the mean latent variance", ge=0, le=1
+    )
+    anomaly_percent: float = _field(
+        2.0, "galaxies of lowest log-likelihood called anomalies, in percent", 2.0, gt=0, lt=50
+    )
+    confidence: float = _field(
+        0.85, "largest responsibility above which an assignment is called confident", 0.85,
+        gt=0, lt=1,
+    )
+    umap_neighbors: int = _field(15, "neighbours of the UMAP graph", ge=2, le=200)
+    umap_min_dist: float = _field(0.1, "smallest distance in the UMAP layout", ge=0, le=1)
+    grid_size: int = _field(12, "galaxies in a grid of figure 4", ge=1, le=48)
+    late_concentration: float = _field(
+        3.5, "proxy rule: below this C a galaxy counts as late type", "Conselice (2003), no value",
+        ge=0, le=10,
+    )
+    merger_asymmetry: float = _field(
+        0.35, "proxy rule: above this A a galaxy counts as a merger", "Conselice (2003), no value",
+        ge=0, le=10,
+    )
+    early_concentration: float = _field(
+        4.15, "proxy rule: from this C on a galaxy counts as early type",
+        "Conselice (2003), no value", ge=0, le=10,
+    )
+    min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
+    timing_images: int = _field(48, "images embedded to time a backbone", ge=8, le=10_000)
+    seed: int = _field(0, "seed of every random choice", ge=0, le=2**31 - 1)
+
+    @field_validator("backbones")
+    @classmethod
+    def _known_backbones(cls, value: str) -> str:
+        names = split_names(value)
+        for name in names:
+            if name not in BACKBONE_NAMES:
+                raise ValueError(f"no backbone {name!r}{_suggest(name, BACKBONE_NAMES)}")
+        if not names or len(set(names)) < len(names):
+            raise ValueError("expected one or more different backbones, joined by commas")
+        return ",".join(names)
+
+    @field_validator("hidden_dims")
+    @classmethod
+    def _positive_widths(cls, value: str) -> str:
+        widths = split_names(value)
+        if not all(width.isdecimal() and 1 <= int(width) <= 8192 for width in widths):
+            raise ValueError("expected whole numbers from 1 to 8192, joined by commas")
+        return ",".join(widths)
+
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "smoke": {
+        "sample": "hdf",
+        "n_galaxies": 160,
+        "epochs": 15,
+        "n_init": 1,
+        "min_cluster_size": 8,
+        "timing_images": 16,
+        "holdout_fraction": 0.2,
+    },
+    "book": {},
+    "full": {"from_pixels": True, "backbones": "efficientnet_b0,convnext_base"},
+}
+
+
+def split_names(value: str) -> list[str]:
+    """Split a comma-joined parameter.
+
+    Parameters
+    ----------
+    value : str
+        For example "512,128".
+
+    Returns
+    -------
+    list of str
+        Its parts without blanks; empty parts left out.
+    """
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def check_names(names: Iterable[str], known: Iterable[str] | None = None) -> None:
+    """Refuse parameter names that do not exist.
+
+    Parameters
+    ----------
+    names : iterable of str
+        What somebody typed.
+    known : iterable of str, optional
+        The names there are; those of `Parameters` if not given.
+
+    Raises
+    ------
+    UserError
+        For the first unknown name, with the nearest known one.
+    """
+    known = list(Parameters.model_fields if known is None else known)
+    for name in names:
+        if name not in known:
+            raise UserError(f"no parameter {name!r}{_suggest(name, known)}")
+
+
+def make_parameters(profile: str, overrides: Mapping[str, Any] | None = None) -> Parameters:
+    """Parameters of a profile with some of them changed.
+
+    Parameters
+    ----------
+    profile : str
+        Key of `PROFILES`.
+    overrides : mapping, optional
+        Parameter name to value.
+
+    Returns
+    -------
+    Parameters
+        Checked.
+
+    Raises
+    ------
+    UserError
+        For an unknown profile or name, a wrong type, or a value out of range.
+    """
+    if profile not in PROFILES:
+        raise UserError(f"no profile {profile!r}{_suggest(profile, PROFILES)}; there are: "
+                        + ", ".join(PROFILES))  # fmt: skip
+    overrides = dict(overrides or {})
+    check_names(overrides)
+    try:
+        return Parameters(**(PROFILES[profile] | overrides))
+    except ValidationError as error:
+        raise UserError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        name = str(problem["loc"][0])
+        meaning = Parameters.model_fields[name].description
+        lines.append(f"parameter {name}={problem['input']!r}: {problem['msg']} ({meaning})")
+    return "\n".join(lines)
+
+
+def parse_assignments(text: str) -> dict[str, Any]:
+    """Read `name=value` pairs from a command line.
+
+    Parameters
+    ----------
+    text : str
+        Pairs separated by blanks, values as in YAML.
+
+    Returns
+    -------
+    dict
+        Name to value, of the parameter's own type.
+
+    Raises
+    ------
+    UserError
+        If a part is no pair or a name is unknown.
+    """
+    values: dict[str, Any] = {}
+    for part in text.split():
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise UserError(f"cannot read {part!r}: expected name=value")
+        check_names([name])
+        values[name] = parse_value(name, value)
+    return values
+
+
+def parse_value(name: str, text: str) -> Any:
+    """Read one value as YAML, keeping text parameters text.
+
+    Parameters
+    ----------
+    name : str
+        A known parameter.
+    text : str
+        What was typed.
+
+    Returns
+    -------
+    bool, int, float or str
+        The value; its range is checked by `make_parameters`.
+    """
+    kind = Parameters.model_fields[name].annotation
+    if kind is str:
+        return text
+    value = yaml.safe_load(text)
+    if kind is float and isinstance(value, str):  # YAML reads 1e-3 as text
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def parameter_table(names: Iterable[str] | None = None) -> pd.DataFrame:
+    """List the parameters for people.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        Which ones; all if not given.
+
+    Returns
+    -------
+    DataFrame
+        Columns parameter, meaning, type and range, default, paper.
+    """
+    fields = Parameters.model_fields
+    rows = [
+        {
+            "parameter": name,
+            "meaning": fields[name].description,
+            "type and range": _type_and_range(name),
+            "default": str(fields[name].default),
+            "paper": _paper(name),
+        }
+        for name in (names or fields)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _paper(name: str) -> str:
+    extra = Parameters.model_fields[name].json_schema_extra
+    return str(extra["paper"]) if isinstance(extra, dict) else OPEN
+
+
+def _type_and_range(name: str) -> str:
+    field = Parameters.model_fields[name]
+    if typing.get_origin(field.annotation) is Literal:
+        return " | ".join(typing.get_args(field.annotation))
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    limits = [
+        f"{sign} {getattr(limit, key)}"
+        for limit in field.metadata
+        for key, sign in signs.items()
+        if hasattr(limit, key)
+    ]
+    kind = getattr(field.annotation, "__name__", str(field.annotation))
+    return f"{kind} {', '.join(limits)}".strip()
+
+
+def write_parameters(path: Path, profile: str, parameters: Parameters) -> None:
+    """Write a run's parameters, leaving the file alone where nothing changed.
+
+    Parameters
+    ----------
+    path : Path
+        The run's `parameters.yml`.
+    profile : str
+        Name of the profile they started from.
+    parameters : Parameters
+        All of them.
+    """
+    text = yaml.safe_dump({"profile": profile, **parameters.model_dump()}, sort_keys=False)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def read_parameters(path: Path) -> tuple[str, Parameters]:
+    """Read a run's parameters.
+
+    Parameters
+    ----------
+    path : Path
+        A `parameters.yml`.
+
+    Returns
+    -------
+    tuple of str and Parameters
+        Profile name and parameters.
+
+    Raises
+    ------
+    UserError
+        If the file lacks or holds what the schema refuses.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is missing: make the run first, for example with: make book")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    profile = content.pop("profile", "book")
+    check_names(content)
+    try:
+        return profile, Parameters(**content)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_explain(error)}") from None

@@ -1,0 +1,565 @@
+"""Figures. Draws and computes nothing: what it draws comes in as arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from numpy.typing import NDArray
+
+from galaxy_utils.morphology import Segmentation
+from galaxy_utils.preprocessing import Image
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+"""Okabe & Ito's colour-blind-safe colours: cluster k has colour k on every page."""
+
+GREY = "#767676"
+
+LABELS = {
+    "concentration": "concentration $C$",
+    "asymmetry": "asymmetry $A$",
+    "smoothness": "smoothness $S$",
+    "gini": "Gini",
+    "m20": "$M_{20}$",
+}
+
+STYLE = {
+    "figure.dpi": 80,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 10,
+    "svg.hashsalt": "galaxy-book",
+    "svg.fonttype": "none",
+}
+
+
+def cluster_colour(cluster: int) -> str:
+    """Colour of a cluster, the same on every page.
+
+    Parameters
+    ----------
+    cluster : int
+        Number; negative is noise.
+
+    Returns
+    -------
+    str
+        Hexadecimal colour.
+    """
+    return GREY if cluster < 0 else PALETTE[cluster % len(PALETTE)]
+
+
+def _axes(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 3.4) -> tuple[Figure, NDArray[np.object_]]:
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    return figure, axes
+
+
+def image_grid(
+    images: Sequence[Image | None], titles: Sequence[str], columns: int = 6, stretch: float = 1.0
+) -> Figure:
+    """Galaxies side by side.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of uint8 or None
+        None leaves the place empty with its title.
+    titles : sequence of str
+        One an image.
+    columns : int
+        Images in a row.
+    stretch : float
+        Factor on the pixel values, for the eye.
+
+    Returns
+    -------
+    Figure
+        The grid.
+    """
+    rows = -(-len(images) // columns)
+    figure, axes = _axes(rows, columns, width=1.4 * columns, height=1.6 * rows)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, image, title in zip(axes.flat, images, titles, strict=False):
+        axis.set_title(title, fontsize=7, pad=2)
+        if image is not None:
+            axis.imshow(np.clip(image * stretch, 0, 255).astype(np.uint8), interpolation="nearest")
+    return figure
+
+
+def segmentation_grid(segmentations: Sequence[Segmentation], titles: Sequence[str]) -> Figure:
+    """Band means with the borders of their sources.
+
+    Parameters
+    ----------
+    segmentations : sequence of Segmentation
+        One a galaxy.
+    titles : sequence of str
+        One a galaxy.
+
+    Returns
+    -------
+    Figure
+        Four in a row.
+    """
+    rows = -(-len(segmentations) // 4)
+    figure, axes = _axes(rows, 4, width=8.4, height=2.2 * rows)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, found, title in zip(axes.flat, segmentations, titles, strict=False):
+        axis.imshow(np.arcsinh(np.clip(found.image, 0, None) / 5), cmap="gray")
+        for label in np.unique(found.labels[found.labels > 0]):
+            mine = label == found.central
+            axis.contour(found.labels == label, [0.5], linewidths=1.8 if mine else 0.6,
+                         colors=PALETTE[1] if mine else PALETTE[4])  # fmt: skip
+        axis.set_title(title, fontsize=7, pad=2)
+    return figure
+
+
+def before_after(
+    before: Sequence[Image], after: Sequence[NDArray[np.float32]], titles: Sequence[str]
+) -> Figure:
+    """Cutouts as they came, after eq. 1, and the histograms of both.
+
+    Parameters
+    ----------
+    before : sequence of ndarray of uint8, shape (height, width, 3)
+        Composites.
+    after : sequence of ndarray of float32, shape (height, width, 3)
+        Standardised composites.
+    titles : sequence of str
+        One a galaxy.
+
+    Returns
+    -------
+    Figure
+        A column a galaxy.
+    """
+    figure, axes = _axes(4, len(before), width=1.9 * len(before), height=7.2)
+    for column, (raw, new, title) in enumerate(zip(before, after, titles, strict=True)):
+        axes[0, column].imshow(raw)
+        axes[0, column].set_title(title, fontsize=7)
+        axes[1, column].imshow(np.clip((new + 1) / 6, 0, 1))
+        for axis in axes[:2, column]:
+            axis.set_axis_off()
+        axes[2, column].hist(raw.ravel(), bins=64, range=(0, 255), color=GREY, log=True)
+        axes[3, column].hist(new.ravel(), bins=64, color=PALETTE[0], log=True)
+        axes[2, column].set_xlabel("counts")
+        axes[3, column].set_xlabel("z-score")
+    axes[2, 0].set_ylabel("pixels")
+    axes[3, 0].set_ylabel("pixels")
+    return figure
+
+
+def counts_bar(counts: pd.Series, xlabel: str = "galaxies") -> Figure:
+    """Horizontal bars of counts.
+
+    Parameters
+    ----------
+    counts : Series of int
+        Index: category.
+    xlabel : str
+        Axis label.
+
+    Returns
+    -------
+    Figure
+        One bar a category, its count beside it.
+    """
+    figure, axes = _axes(width=7.0, height=0.6 + 0.36 * len(counts))
+    axis = axes[0, 0]
+    bars = axis.barh([str(name) for name in counts.index], counts.to_numpy(), color=PALETTE[0])
+    axis.bar_label(bars, padding=3, fontsize=8)
+    axis.invert_yaxis()
+    axis.set_xlabel(xlabel)
+    return figure
+
+
+def histograms(table: pd.DataFrame, columns: Sequence[str], by: pd.Series | None = None) -> Figure:
+    """Distributions of several quantities, side by side.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a galaxy.
+    columns : sequence of str
+        Which to draw.
+    by : Series, optional
+        Group of each galaxy; one line a group.
+
+    Returns
+    -------
+    Figure
+        Densities; values beyond the 0.5 and 99.5 percentiles are not shown.
+    """
+    figure, axes = _axes(1, len(columns), width=2.3 * len(columns), height=2.6)
+    for axis, name in zip(axes.flat, columns, strict=True):
+        low, high = table[name].quantile([0.005, 0.995])
+        groups = {"all": table} if by is None else dict(list(table.groupby(by)))
+        for index, (label, members) in enumerate(groups.items()):
+            axis.hist(members[name], bins=40, range=(low, high), density=True,
+                      histtype="step", color=PALETTE[index % len(PALETTE)], label=str(label))  # fmt: skip
+        axis.set_xlabel(LABELS.get(name, name))
+        axis.set_yticks([])
+    axes[0, 0].set_ylabel("density")
+    if by is not None:
+        axes[0, -1].legend(fontsize=7, frameon=False)
+    return figure
+
+
+def planes(table: pd.DataFrame, lines: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Gini against M20, and concentration against asymmetry, with published lines.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The five parameters.
+    lines : mapping
+        `gini_m20`: name to (slope, intercept) of Gini = slope * M20 + intercept;
+        `asymmetry`: name to A of a horizontal line.
+
+    Returns
+    -------
+    Figure
+        Two panels.
+    """
+    figure, axes = _axes(1, 2, width=9.5, height=4.2)
+    left, right = axes[0]
+    points = {"s": 4, "color": PALETTE[0], "alpha": 0.35, "linewidths": 0, "rasterized": True}
+    left.scatter(table["m20"], table["gini"], **points)
+    m20 = np.array([-3.0, 0.0])
+    for index, (name, (slope, intercept)) in enumerate(lines["gini_m20"].items()):
+        left.plot(m20, slope * m20 + intercept, color=PALETTE[5 - index], label=name)
+    left.set(xlim=(0, -2.6), ylim=(0.25, 0.75), xlabel=LABELS["m20"], ylabel=LABELS["gini"])
+    right.scatter(table["concentration"], table["asymmetry"], **points)
+    for index, (name, value) in enumerate(lines["asymmetry"].items()):
+        right.axhline(value, color=PALETTE[5 - index], label=name)
+    for index, (name, value) in enumerate(lines["concentration"].items()):
+        right.axvline(value, color=PALETTE[2 + index], ls="--", label=name)
+    right.set(xlim=(1, 5), ylim=(-0.4, 1.0), xlabel=LABELS["concentration"],
+              ylabel=LABELS["asymmetry"])  # fmt: skip
+    for axis in (left, right):
+        axis.legend(fontsize=7, frameon=False, loc="upper left")
+    return figure
+
+
+def pipeline(stages: Sequence[tuple[str, str]]) -> Figure:
+    """The pipeline as boxes and arrows.
+
+    Parameters
+    ----------
+    stages : sequence of (str, str)
+        Title and detail of each stage, in order.
+
+    Returns
+    -------
+    Figure
+        Two rows of boxes, read along the arrows.
+    """
+    figure, axes = _axes(width=9.6, height=3.6)
+    axis = axes[0, 0]
+    half = -(-len(stages) // 2)
+    for index, (title, detail) in enumerate(stages):
+        row, column = divmod(index, half)
+        x = column if row == 0 else half - 1 - column
+        y = 1.0 - row
+        axis.add_patch(FancyBboxPatch((x + 0.06, y + 0.15), 0.8, 0.6, boxstyle="round,pad=0.02",
+                                      facecolor="#E8F1F8", edgecolor=PALETTE[0]))  # fmt: skip
+        axis.text(x + 0.46, y + 0.58, title, ha="center", va="center", fontsize=8.5, weight="bold")
+        axis.text(x + 0.46, y + 0.34, detail, ha="center", va="center", fontsize=7)
+        if index + 1 < len(stages):
+            _arrow(axis, x, y, row, column == half - 1)
+    axis.set(xlim=(0, half), ylim=(0, 1.9))
+    axis.set_axis_off()
+    return figure
+
+
+def _arrow(axis: plt.Axes, x: float, y: float, row: int, last: bool) -> None:
+    if last and row == 0:
+        start, end = (x + 0.46, y + 0.12), (x + 0.46, y - 0.22)
+    elif row == 0:
+        start, end = (x + 0.89, y + 0.45), (x + 1.03, y + 0.45)
+    else:
+        start, end = (x + 0.03, y + 0.45), (x - 0.11, y + 0.45)
+    axis.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": GREY})
+
+
+def training_curves(history: pd.DataFrame) -> Figure:
+    """Reconstruction error of each modality against epoch.
+
+    Parameters
+    ----------
+    history : DataFrame
+        Columns epoch, set, modality, error.
+
+    Returns
+    -------
+    Figure
+        Solid: training; dashed: held out.
+    """
+    figure, axes = _axes(width=7.5, height=3.6)
+    axis = axes[0, 0]
+    for index, (modality, rows) in enumerate(history.groupby("modality")):
+        for name, style in (("training", "-"), ("held out", "--")):
+            part = rows[rows["set"] == name]
+            axis.plot(part["epoch"], part["error"], style, color=PALETTE[index],
+                      label=f"{modality}, {name}")  # fmt: skip
+    axis.axhline(1.0, color=GREY, lw=0.8)
+    axis.set(xlabel="epoch", ylabel="error / variance", yscale="log")
+    axis.legend(fontsize=7, frameon=False, ncols=3)
+    return figure
+
+
+def reconstruction(truth: NDArray[np.floating], rebuilt: NDArray[np.floating]) -> Figure:
+    """The five parameters as they went in and came out of the autoencoder.
+
+    Parameters
+    ----------
+    truth, rebuilt : ndarray of float, shape (n_galaxies, 5)
+        In standard deviations.
+
+    Returns
+    -------
+    Figure
+        One panel a parameter.
+    """
+    figure, axes = _axes(1, 5, width=11.0, height=2.6)
+    for index, (axis, label) in enumerate(zip(axes.flat, LABELS.values(), strict=True)):
+        axis.scatter(truth[:, index], rebuilt[:, index], s=5, color=PALETTE[0], alpha=0.4,
+                     linewidths=0, rasterized=True)  # fmt: skip
+        axis.axline((0, 0), slope=1, color=GREY, lw=0.8)
+        axis.set(xlim=(-4, 4), ylim=(-4, 4), xlabel=f"{label}, in")
+    axes[0, 0].set_ylabel("out")
+    return figure
+
+
+def convergence(lower_bounds: NDArray[np.float64]) -> Figure:
+    """Mean log-likelihood bound against EM step.
+
+    Parameters
+    ----------
+    lower_bounds : ndarray of float64, shape (n_iterations,)
+        Of the best start.
+
+    Returns
+    -------
+    Figure
+        One line.
+    """
+    figure, axes = _axes(width=5.5, height=3.0)
+    steps = np.arange(1, len(lower_bounds) + 1)
+    axes[0, 0].plot(steps, lower_bounds, "o-", ms=3, color=PALETTE[0])
+    axes[0, 0].set(xlabel="step of EM", ylabel="mean log-likelihood (nat)")
+    return figure
+
+
+def log_likelihoods(values: NDArray[np.float64], threshold: float) -> Figure:
+    """Histogram of log-likelihoods with the anomaly threshold.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+        One a galaxy.
+    threshold : float
+        Below it a galaxy is an anomaly.
+
+    Returns
+    -------
+    Figure
+        The histogram.
+    """
+    figure, axes = _axes(width=6.0, height=3.0)
+    axes[0, 0].hist(values, bins=80, color=PALETTE[0])
+    axes[0, 0].axvline(threshold, color=PALETTE[5], label="anomaly threshold")
+    axes[0, 0].set(xlabel="log-likelihood (nat)", ylabel="galaxies")
+    axes[0, 0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def layout(points: NDArray[np.floating], cluster: NDArray[np.int64], names: Mapping[int, str], highlighted: NDArray[np.bool_]) -> Figure:  # fmt: skip
+    """UMAP layout, all galaxies beside the highlighted ones.
+
+    Parameters
+    ----------
+    points : ndarray of float, shape (n, 2)
+        Positions; distances and axes carry no unit.
+    cluster : ndarray of int64, shape (n,)
+        Colours.
+    names : mapping of int to str
+        Cluster to legend.
+    highlighted : ndarray of bool, shape (n,)
+        Galaxies of the right panel.
+
+    Returns
+    -------
+    Figure
+        Two panels with the same axes.
+    """
+    figure, axes = _axes(1, 2, width=10.0, height=4.6)
+    everyone = np.ones(len(points), dtype=bool)
+    for axis, shown, title in zip(
+        axes[0], (everyone, highlighted), ("all galaxies", "confident galaxies only"), strict=True
+    ):
+        for number, name in names.items():
+            mine = shown & (cluster == number)
+            axis.scatter(*points[mine].T, s=4, color=cluster_colour(number), alpha=0.6,
+                         linewidths=0, label=name, rasterized=True)  # fmt: skip
+        axis.set(title=title, xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
+    axes[0, 1].set(xlim=axes[0, 0].get_xlim(), ylim=axes[0, 0].get_ylim())
+    axes[0, 0].legend(fontsize=7, markerscale=3, frameon=False)
+    return figure
+
+
+def violins(table: pd.DataFrame, names: Mapping[int, str]) -> Figure:
+    """Distributions of the five parameters in each cluster.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The five parameters and the cluster.
+    names : mapping of int to str
+        Cluster to label.
+
+    Returns
+    -------
+    Figure
+        One panel a parameter.
+    """
+    figure, axes = _axes(1, 5, width=12.0, height=3.8)
+    order = list(names)
+    colours = {number: cluster_colour(number) for number in order}
+    for axis, (name, label) in zip(axes.flat, LABELS.items(), strict=True):
+        low, high = table[name].quantile([0.002, 0.998])
+        sns.violinplot(table, x="cluster", y=name, order=order, hue="cluster", palette=colours,
+                       legend=False, cut=0, linewidth=0.8, inner="quart", ax=axis)  # fmt: skip
+        axis.set(xlabel="cluster", ylabel=label, ylim=(low, high))
+    return figure
+
+
+def confusion(table: pd.DataFrame) -> Figure:
+    """Counts of classes against matched clusters.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a class, one column a cluster.
+
+    Returns
+    -------
+    Figure
+        Heat map: colour is the share of the class, text the count.
+    """
+    figure, axes = _axes(width=6.0, height=4.2)
+    share = table.div(table.sum(axis=1).clip(lower=1), axis=0)
+    sns.heatmap(share, annot=table.to_numpy(), fmt="d", cmap="cividis", vmin=0, vmax=1,
+                cbar_kws={"label": "share of the class"}, ax=axes[0, 0])  # fmt: skip
+    axes[0, 0].set(xlabel="cluster, in matched order", ylabel="proxy class")
+    return figure
+
+
+def dimensional_complexity(
+    catalogue: pd.DataFrame, points: NDArray[np.floating], classes: NDArray[np.object_],
+    class_names: Sequence[str], agreement: pd.Series,
+) -> Figure:  # fmt: skip
+    """The C-A plane by rule and by cluster, and agreement of partitions with the rule.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        concentration, asymmetry and cluster.
+    points : ndarray of float, shape (n, 2)
+        First two principal components of the latent space.
+    classes : ndarray of str, shape (n,)
+        Class by rule.
+    class_names : sequence of str
+        All classes.
+    agreement : Series of float
+        Partition to its adjusted Rand index with the rule.
+
+    Returns
+    -------
+    Figure
+        Three panels.
+    """
+    figure, axes = _axes(1, 3, width=12.5, height=4.0)
+    left, middle, right = axes[0]
+    for index, name in enumerate(class_names):
+        mine = classes == name
+        left.scatter(catalogue["concentration"][mine], catalogue["asymmetry"][mine], s=4,
+                     color=PALETTE[index + 4 if index < 4 else index], alpha=0.5, linewidths=0,
+                     label=name, rasterized=True)  # fmt: skip
+    for number in sorted(catalogue["cluster"].unique()):
+        mine = (catalogue["cluster"] == number).to_numpy()
+        middle.scatter(*points[mine].T, s=4, color=cluster_colour(int(number)), alpha=0.5,
+                       linewidths=0, label=f"cluster {number}", rasterized=True)  # fmt: skip
+    left.set(xlim=(1, 5), ylim=(-0.4, 1.0), xlabel=LABELS["concentration"],
+             ylabel=LABELS["asymmetry"], title="classes by rule")  # fmt: skip
+    middle.set(xlabel="principal component 1", ylabel="principal component 2",
+               title="clusters, latent space")  # fmt: skip
+    bars = right.barh(list(agreement.index), agreement.to_numpy(), color=PALETTE[0])
+    right.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
+    right.set(xlabel="adjusted Rand index with the rule", xlim=(min(0, agreement.min()), 1))
+    right.invert_yaxis()
+    for axis in (left, middle):
+        axis.legend(fontsize=7, markerscale=3, frameon=False)
+    return figure
+
+
+def posteriors(maximum: NDArray[np.float64], threshold: float) -> Figure:
+    """Cumulative distribution of the largest responsibility.
+
+    Parameters
+    ----------
+    maximum : ndarray of float64, shape (n,)
+        One a galaxy.
+    threshold : float
+        Above it an assignment is called confident.
+
+    Returns
+    -------
+    Figure
+        One line.
+    """
+    figure, axes = _axes(width=6.0, height=3.2)
+    ordered = np.sort(maximum)
+    axes[0, 0].plot(ordered, np.arange(1, len(ordered) + 1) / len(ordered), color=PALETTE[0])
+    axes[0, 0].axvline(threshold, color=PALETTE[5], label="confident above")
+    axes[0, 0].set(xlabel="largest responsibility", ylabel="share of galaxies", ylim=(0, 1))
+    axes[0, 0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def lines(table: pd.DataFrame, x: str, y: str, by: str, xlabel: str, ylabel: str, log: bool = False) -> Figure:  # fmt: skip
+    """One line a group.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns x, y, by.
+    x, y, by : str
+        Column names.
+    xlabel, ylabel : str
+        Axis labels with units.
+    log : bool
+        Logarithmic axes.
+
+    Returns
+    -------
+    Figure
+        The lines, with a marker at each point.
+    """
+    figure, axes = _axes(width=6.5, height=3.4)
+    for index, (name, rows) in enumerate(table.groupby(by, sort=False)):
+        axes[0, 0].plot(rows[x], rows[y], "o-", ms=4, color=PALETTE[index % 8], label=str(name))
+    axes[0, 0].set(xlabel=xlabel, ylabel=ylabel)
+    if log:
+        axes[0, 0].set(xscale="log", yscale="log")
+    axes[0, 0].legend(fontsize=8, frameon=False)
+    return figure

@@ -1,0 +1,989 @@
+"""The run folder: the only module that knows where artefacts lie.
+
+    runs/<name>/
+        parameters.yml      what was asked for
+        sample.json         fingerprint of the galaxies
+        artefacts/          tables and arrays that one section hands to the next
+        results/NN.json     numbers of one section, by key
+        results.json        all of them
+        tables/ figures/    what the paper numbers
+        notebooks/          executed copies
+        state/NN.json       what each execution depended on
+        catalogue.parquet   one row a galaxy
+        provenance.json     versions, commit, checksums, host, times
+        html/               the book
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.measurement import (
+    NO_IMAGE,
+    MeasuredTable,
+    image_fingerprints,
+    measure_embedding,
+    measure_morphology,
+    read_measured,
+)
+from galaxy_utils.parameters import Parameters, check_names, make_parameters, split_names
+from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
+from galaxy_utils.preprocessing import SIGMA, Image
+from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The checkout: notebooks, data and the lock lie beside the package."""
+
+DATA = ROOT / "data"
+MEASURED = {"sdss5000": DATA / "sdss5000"}
+"""Samples that the project carries as measured tables."""
+
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the paper: one notebook, one rule of the workflow.
+
+    Parameters
+    ----------
+    number : str
+        Two digits.
+    slug : str
+        Rest of the notebook's name.
+    reads : tuple of str
+        Artefacts of earlier sections that it takes, as paths in the run folder.
+    writes : tuple of str
+        What it makes beside its results and its executed notebook.
+    data : tuple of str
+        Files of `data/` that it reads.
+    sample : bool
+        Whether it reads the galaxies themselves.
+    alone : bool
+        Whether nothing else may run beside it (it measures time).
+    """
+
+    number: str
+    slug: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    sample: bool = False
+    alone: bool = False
+
+    @property
+    def name(self) -> str:
+        """Stem of the notebook's file."""
+        return f"{self.number}-{self.slug}"
+
+    @property
+    def notebook(self) -> Path:
+        """The committed notebook."""
+        return ROOT / "notebooks" / f"{self.name}.ipynb"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Everything it makes, as paths in the run folder."""
+        return (f"notebooks/{self.name}.ipynb", f"results/{self.number}.json", *self.writes)
+
+
+def _figure(*numbers: str) -> tuple[str, ...]:
+    return tuple(f"figures/{n}.{kind}" for n in numbers for kind in ("svg", "png"))
+
+
+_GALAXIES, _SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet"
+_KEPT, _DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
+_LATENT, _CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
+
+SECTIONS = (
+    Section("01", "dataset", writes=(_GALAXIES,), sample=True),
+    Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True),
+    Section("03", "morphological-parameters", (_GALAXIES,), (_SHAPES,), sample=True),
+    Section("04", "data-purging", (_GALAXIES, _SHAPES), (_KEPT,), sample=True),
+    Section("05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True),
+    Section(
+        "06", "autoencoder", (_KEPT, _SHAPES, _DEEP), (_LATENT, "artefacts/autoencoder.safetensors")
+    ),
+    Section(
+        "07", "gaussian-mixture", (_GALAXIES, _SHAPES, _KEPT, _LATENT), (_CATALOGUE, "artefacts/mixture.npz")
+    ),
+    Section("08", "ablation", (_CATALOGUE, _DEEP, _LATENT), ("tables/table_1.csv",)),
+    Section(
+        "09", "taxonomy", (_CATALOGUE, _LATENT),
+        ("tables/table_2.csv", "artefacts/taxonomy.json",
+         *_figure("figure_2", "figure_3", "figure_4")),
+        sample=True,
+    ),
+    Section(
+        "10", "proxy-validation", (_CATALOGUE, _LATENT, "artefacts/taxonomy.json"),
+        _figure("figure_5", "figure_6"),
+    ),
+    Section("11", "probabilistic-stability", (_CATALOGUE, _LATENT, "artefacts/mixture.npz")),
+    Section(
+        "12", "scalability", (_CATALOGUE, _DEEP, _LATENT), ("tables/table_3.csv",),
+        data=("paper_values.yml",), alone=True,
+    ),
+    Section("13", "comparison-of-algorithms", (_CATALOGUE, _LATENT)),
+    Section("14", "scorecard", data=("paper_values.yml",)),
+)  # fmt: skip
+
+SCORECARD = SECTIONS[-1]
+
+
+def section_of(number: str) -> Section:
+    """Find a section by its number.
+
+    Parameters
+    ----------
+    number : str
+        Two digits.
+
+    Returns
+    -------
+    Section
+        The section.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    for section in SECTIONS:
+        if section.number == number:
+            return section
+    raise UserError(f"no section {number!r}; there are 01 to {SECTIONS[-1].number}")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and contents of one run.
+
+    Parameters
+    ----------
+    path : Path
+        `runs/<name>`.
+    """
+
+    path: Path
+
+    @classmethod
+    def named(cls, name: str) -> RunFolder:
+        """Run folder of a name, inside the checkout's `runs/`.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits, dot, dash and underscore.
+
+        Returns
+        -------
+        RunFolder
+            It need not exist.
+
+        Raises
+        ------
+        UserError
+            If the name could lead out of `runs/`.
+        """
+        if not RUN_NAME.fullmatch(name):
+            raise UserError(
+                f"run name {name!r}: use letters, digits, '.', '_' and '-', at most 64, "
+                "beginning with a letter or digit"
+            )
+        return cls(ROOT / "runs" / name)
+
+    def file(self, relative: str) -> Path:
+        """Path of something in the run folder, its parent made.
+
+        Parameters
+        ----------
+        relative : str
+            For example `tables/table_1.csv`.
+
+        Returns
+        -------
+        Path
+            Inside the run folder.
+
+        Raises
+        ------
+        UserError
+            If it leads out of the run folder.
+        """
+        path = self.path / relative
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise UserError(f"{relative!r} leads out of the run folder {self.path}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def read_json(self, relative: str) -> Any:
+        """Read a JSON file of the run.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder.
+
+        Returns
+        -------
+        object
+            Its content.
+
+        Raises
+        ------
+        UserError
+            If it was not made yet.
+        """
+        return json.loads(self.existing(relative).read_text(encoding="utf-8"))
+
+    def write_json(self, relative: str, content: Any) -> None:
+        """Write a JSON file of the run, whole or not at all.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder.
+        content : object
+            What JSON can hold.
+        """
+        write_atomically(self.file(relative), json.dumps(content, indent=1) + "\n")
+
+    def read_table(self, relative: str) -> pd.DataFrame:
+        """Read a parquet artefact.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder.
+
+        Returns
+        -------
+        DataFrame
+            The table.
+
+        Raises
+        ------
+        UserError
+            If it was not made yet.
+        """
+        return pd.read_parquet(self.existing(relative))
+
+    def read_arrays(self, relative: str) -> dict[str, NDArray[Any]]:
+        """Read an npz artefact.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Its arrays.
+
+        Raises
+        ------
+        UserError
+            If it was not made yet.
+        """
+        with np.load(self.existing(relative), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+
+    def existing(self, relative: str) -> Path:
+        """Path of something that an earlier section made.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        UserError
+            If it was not made yet; the message names the section that makes it.
+        """
+        path = self.file(relative)
+        if path.exists():
+            return path
+        maker = next((s.name for s in SECTIONS if relative in s.outputs), "an earlier section")
+        raise UserError(
+            f"{path} is missing: {maker} makes it; run the whole book first (make book)"
+        )
+
+    def results(self, before: str = "99") -> dict[str, Any]:
+        """Recorded results of all sections before one.
+
+        Parameters
+        ----------
+        before : str
+            Section number, two digits.
+
+        Returns
+        -------
+        dict of str to dict
+            Key to {value, text, unit, section}.
+        """
+        merged: dict[str, Any] = {}
+        for section in SECTIONS:
+            if section.number < before:
+                merged |= self.read_json(f"results/{section.number}.json")
+        return merged
+
+
+def declared_parameters(notebook: Path) -> dict[str, Any]:
+    """Parameters that a notebook declares in its cell tagged `parameters`.
+
+    Parameters
+    ----------
+    notebook : Path
+        An .ipynb file.
+
+    Returns
+    -------
+    dict
+        Name to default.
+
+    Raises
+    ------
+    UserError
+        If the notebook has no such cell.
+    """
+    import ast
+
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    for cell in cells:
+        if "parameters" in cell["metadata"].get("tags", ()):
+            tree = ast.parse("".join(cell["source"]))
+            return {
+                target.id: ast.literal_eval(node.value)
+                for node in tree.body
+                if isinstance(node, ast.Assign)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+    raise UserError(f"{notebook}: no cell tagged 'parameters'")
+
+
+@dataclass
+class Page:
+    """What a notebook holds of its run: read, record, show, finish.
+
+    Parameters
+    ----------
+    section : Section
+        The notebook's section.
+    folder : RunFolder
+        The run.
+    parameters : mapping
+        The parameters that the notebook declares, with the values of this run.
+    """
+
+    section: Section
+    folder: RunFolder
+    parameters: Mapping[str, Any]
+    recorded: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def run_parameters(self) -> dict[str, Any]:
+        """All parameters of the run, also those this notebook does not use."""
+        path = self.folder.path / "parameters.yml"
+        if not path.exists():
+            raise UserError(
+                f"{path} is missing: make the run first (make book RUN={self.folder.path.name})"
+            )
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+    def table(self, relative: str) -> pd.DataFrame:
+        """Read a table of an earlier section, refusing what was not declared.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder.
+
+        Returns
+        -------
+        DataFrame
+            The table.
+        """
+        self._check_declared(relative)
+        return self.folder.read_table(relative)
+
+    def arrays(self, relative: str) -> dict[str, NDArray[Any]]:
+        """Read arrays of an earlier section, refusing what was not declared.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The arrays.
+        """
+        self._check_declared(relative)
+        return self.folder.read_arrays(relative)
+
+    def json(self, relative: str) -> Any:
+        """Read a JSON artefact of an earlier section.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder.
+
+        Returns
+        -------
+        object
+            Its content.
+        """
+        self._check_declared(relative)
+        return self.folder.read_json(relative)
+
+    def data(self, name: str) -> Path:
+        """Path of a file of `data/`, refusing what was not declared.
+
+        Parameters
+        ----------
+        name : str
+            File name.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        if name not in self.section.data:
+            raise UserError(f"section {self.section.name} does not declare that it reads {name}")
+        return DATA / name
+
+    def earlier_results(self) -> dict[str, Any]:
+        """Results of all sections before this one.
+
+        Returns
+        -------
+        dict of str to dict
+            Key to {value, text, unit, section}.
+        """
+        return self.folder.results(before=self.section.number)
+
+    def _check_declared(self, relative: str) -> None:
+        if relative not in self.section.reads:
+            raise UserError(
+                f"section {self.section.name} reads {relative} without declaring it in "
+                "galaxy_utils/run.py: the workflow would not see it change"
+            )
+
+    def write(self, relative: str, content: pd.DataFrame | Mapping[str, Any]) -> None:
+        """Write an artefact: parquet, json, safetensors or npz by its suffix.
+
+        Parameters
+        ----------
+        relative : str
+            Path in the run folder, declared in the section's `writes`.
+        content : DataFrame or mapping
+            A table; arrays by name (npz, safetensors); or what JSON can hold.
+        """
+        from safetensors.numpy import save_file
+
+        if relative not in self.section.writes:
+            raise UserError(f"section {self.section.name} does not declare that it writes {relative}")
+        path = self.folder.file(relative)
+        if isinstance(content, pd.DataFrame):
+            content.to_parquet(path, index=False)
+        elif path.suffix == ".json":
+            self.folder.write_json(relative, dict(content))
+        elif path.suffix == ".safetensors":
+            save_file(dict(content), path)
+        else:
+            np.savez(path, allow_pickle=False, **content)
+
+    def record(self, key: str, value: Any, text: str | None = None, unit: str = "") -> None:
+        """Record a number that the page shows.
+
+        Parameters
+        ----------
+        key : str
+            `<section>.<name>`, lower case, the name used in the prose.
+        value : bool, int, float or str
+            The number itself.
+        text : str, optional
+            How the prose shows it; made from the value if not given.
+        unit : str
+            Its unit, empty where it has none.
+
+        Raises
+        ------
+        UserError
+            If the key was recorded already or is malformed.
+        """
+        if not re.fullmatch(r"[a-z]+(\.[a-z][a-z0-9_]*)+", key) or key in self.recorded:
+            raise UserError(f"result key {key!r}: malformed, or recorded twice")
+        plain = value.item() if isinstance(value, np.generic) else value
+        if isinstance(plain, float) and not np.isfinite(plain):
+            plain = None
+        self.recorded[key] = {
+            "value": plain,
+            "text": _as_text(plain) if text is None else text,
+            "unit": unit,
+            "section": self.section.name,
+        }
+
+    def header(self) -> Any:
+        """Say with what this page was made.
+
+        Returns
+        -------
+        IPython.display.Markdown
+            Sample, backbones, seed, profile, code version.
+        """
+        from IPython.display import Markdown
+
+        run = self.run_parameters
+        changed = {k: v for k, v in self.parameters.items() if k in run and run[k] != v}
+        parts = [
+            f"sample `{run['sample']}`",
+            f"backbones `{run['backbones'].replace(',', '` + `')}` (framing `{run['framing']}`)",
+            f"seed `{run['seed']}`",
+            f"profile `{run['profile']}`",
+            f"code `{git_commit(ROOT)}`",
+        ]
+        if changed:
+            parts.append("**changed on this page alone:** " + ", ".join(
+                f"`{k} = {v}`" for k, v in changed.items()))  # fmt: skip
+        return Markdown(" · ".join(parts))
+
+    def stages(self) -> list[tuple[str, str]]:
+        """Stages of the pipeline, from the sections and the run's parameters.
+
+        Returns
+        -------
+        list of (str, str)
+            Title and detail of each, in order.
+        """
+        run = self.run_parameters
+        details = {
+            "dataset": run["sample"],
+            "image-preprocessing": f"eq. 1, sigma {SIGMA} px",
+            "morphological-parameters": "C, A, S, Gini, M20",
+            "data-purging": "limits, Isolation Forest",
+            "deep-features": run["backbones"].replace(",", "\n"),
+            "autoencoder": f"eq. 3, {run['latent_dim']}-D bottleneck",
+            "gaussian-mixture": f"{run['n_components']} components",
+            "taxonomy": f"lowest {run['anomaly_percent']:g} % anomalous",
+        }
+        return [(slug.replace("-", " "), detail) for slug, detail in details.items()]
+
+    def galaxies(self) -> Galaxies:
+        """Open the run's sample.
+
+        Returns
+        -------
+        Galaxies
+            With the parameters of the run.
+        """
+        if not self.section.sample:
+            raise UserError(f"section {self.section.name} does not declare that it reads the sample")
+        run = self.run_parameters
+        return open_galaxies(
+            run["sample"], run["n_galaxies"], run["from_pixels"], self.folder.file("measured")
+        )
+
+    def pictures_note(self, galaxies: Galaxies) -> Any:
+        """A box that says which pictures are missing and how to get them.
+
+        Parameters
+        ----------
+        galaxies : Galaxies
+            The run's sample.
+
+        Returns
+        -------
+        IPython.display.Markdown
+            Empty where the run has images.
+        """
+        from IPython.display import Markdown
+
+        if galaxies.sample.has_images:
+            return Markdown("")
+        return Markdown(
+            ":::{admonition} Pictures are missing here\n:class: note\n"
+            f"This run has the measurements of `{galaxies.sample.name}`, not its images. Put the "
+            f"cutouts as `<objid>.jpg` into `data/{galaxies.sample.name}/images/` (SDSS SkyServer's "
+            "ImgCutout, 256 x 256 px at 0.40 arcsec/px) and run `make book` again.\n:::"
+        )
+
+    def show_table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
+        """Keep a table that a page numbers, as `tables/<name>.csv`.
+
+        Parameters
+        ----------
+        table : DataFrame
+            As it is to be read.
+        name : str
+            File name without suffix.
+
+        Returns
+        -------
+        DataFrame
+            The same table, for JupyterLab to show.
+        """
+        path = self.folder.file(f"tables/{name}.csv")
+        write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+        return table
+
+    def show_figure(self, figure: Any, name: str) -> Any:
+        """Keep a figure as SVG and PNG, and hand it to the page.
+
+        Parameters
+        ----------
+        figure : matplotlib Figure
+            Drawn by `galaxy_utils.plots`.
+        name : str
+            File name without suffix, for example `figure_2`.
+
+        Returns
+        -------
+        IPython.display.Image
+            The PNG.
+        """
+        from IPython.display import Image as Picture
+        from matplotlib import pyplot
+
+        svg, png = (self.folder.file(f"figures/{name}.{kind}") for kind in ("svg", "png"))
+        figure.savefig(svg, metadata={"Date": None})
+        figure.savefig(png, dpi=160, metadata={"Software": None})
+        pyplot.close(figure)
+        return Picture(filename=str(png), width=int(figure.get_figwidth() * 80))
+
+    def finish(self) -> pd.DataFrame:
+        """Write what was recorded, and check that all declared outputs are there.
+
+        Returns
+        -------
+        DataFrame
+            Columns key, value, unit: the numbers of this page.
+
+        Raises
+        ------
+        UserError
+            If a declared artefact was not made.
+        """
+        missing = [name for name in self.section.writes if not self.folder.file(name).exists()]
+        if missing:
+            raise UserError(f"section {self.section.name} did not make {', '.join(missing)}")
+        self.folder.write_json(f"results/{self.section.number}.json", self.recorded)
+        rows = [(key, entry["text"], entry["unit"]) for key, entry in self.recorded.items()]
+        return pd.DataFrame(rows, columns=["key", "value", "unit"])
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "not measured"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Galaxies:
+    """The sample of a run, with what was measured of it before.
+
+    Parameters
+    ----------
+    sample : Sample
+        The galaxies, already thinned to the number asked for.
+    measured : MeasuredTable or None
+        None where everything is measured from pixels.
+    folder : Path
+        Where measurements made by this run are kept.
+    """
+
+    sample: Sample
+    measured: MeasuredTable | None
+    folder: Path
+
+    def morphology(self) -> pd.DataFrame:
+        """Morphology of every galaxy, from the measured table or from pixels.
+
+        Returns
+        -------
+        DataFrame
+            Columns objid and `morphology.MORPHOLOGY_COLUMNS`, in catalogue order.
+        """
+        if self.measured is None:
+            return measure_morphology(self.sample, self.folder, os.cpu_count() or 1)
+        table = self.measured.morphology
+        return table.iloc[self._rows()].reset_index(drop=True)
+
+    def embedding(self, configuration: str) -> NDArray[np.float32]:
+        """One embedding of every galaxy, from the measured table or from pixels.
+
+        Parameters
+        ----------
+        configuration : str
+            `<backbone>-<framing>`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_galaxies, dimension)
+            In catalogue order; NaN where the image could not be embedded.
+        """
+        if self.measured is not None and (
+            configuration in self.measured.embeddings or not self.sample.has_images
+        ):
+            return self.measured.embedding(configuration)[self._rows()]
+        return measure_embedding(self.sample, configuration, self.folder).astype(np.float32)
+
+    def pictures(self, objids: Iterable[str]) -> list[Image | None]:
+        """Cutouts for the eye.
+
+        Parameters
+        ----------
+        objids : iterable of str
+            Which galaxies.
+
+        Returns
+        -------
+        list of ndarray of uint8, shape (height, width, 3), or None
+            None where there is no readable image.
+        """
+        return [self._picture(objid) for objid in objids]
+
+    def _picture(self, objid: str) -> Image | None:
+        try:
+            return self.sample.image(objid)
+        except ImageError:
+            return None
+
+    def pictures_or_field(self, number: int) -> tuple[list[Image], list[str], str]:
+        """Examples evenly over the sample, or over the built-in field without images.
+
+        Parameters
+        ----------
+        number : int
+            How many, at most.
+
+        Returns
+        -------
+        pictures : list of ndarray of uint8, shape (height, width, 3)
+            Readable cutouts.
+        names : list of str
+            Their objids.
+        source : str
+            Which sample they are from, in words.
+        """
+        shown = self.sample if self.sample.has_images else hdf_sample()
+        objids = shown.catalogue["objid"].tolist()
+        rows = np.linspace(0, len(objids) - 1, min(number, len(objids))).round().astype(int)
+        readable = Galaxies(shown, None, self.folder).pictures(objids[row] for row in rows)
+        pairs = [(i, objids[r]) for i, r in zip(readable, rows, strict=True) if i is not None]
+        source = f"these are from the sample {shown.name}"
+        return [image for image, _ in pairs], [objid for _, objid in pairs], source
+
+    def _rows(self) -> NDArray[np.int64]:
+        assert self.measured is not None
+        row_of = {objid: row for row, objid in enumerate(self.measured.catalogue["objid"])}
+        return np.array([row_of[objid] for objid in self.sample.catalogue["objid"]], np.int64)
+
+
+def open_galaxies(
+    sample: str, n_galaxies: int = 0, from_pixels: bool = False, folder: Path | None = None
+) -> Galaxies:
+    """Open the sample that a run was asked for.
+
+    Parameters
+    ----------
+    sample : str
+        `sdss5000`, `hdf`, a folder of images, or a folder with a measured table.
+    n_galaxies : int
+        Take this many, evenly over the catalogue; 0 takes all.
+    from_pixels : bool
+        Pass over the measured table.
+    folder : Path, optional
+        Where measurements of this run are kept.
+
+    Returns
+    -------
+    Galaxies
+        The sample.
+
+    Raises
+    ------
+    UserError
+        If there is no such sample, or it has no pixels though they are needed.
+    """
+    opened, measured = _open(sample)
+    if from_pixels:
+        measured = None
+    if measured is None and not opened.has_images:
+        raise UserError(
+            f"sample {sample}: no images in {opened.folder}; from_pixels needs them. "
+            "Put the cutouts there as <objid>.jpg, or leave from_pixels out"
+        )
+    if n_galaxies and n_galaxies < len(opened.catalogue):
+        rows = np.linspace(0, len(opened.catalogue) - 1, n_galaxies).round().astype(int)
+        opened = replace(opened, catalogue=opened.catalogue.iloc[rows].reset_index(drop=True))
+    return Galaxies(opened, measured, folder or ROOT / "runs" / "measured")
+
+
+def _open(sample: str) -> tuple[Sample, MeasuredTable | None]:
+    if sample == "hdf":
+        return hdf_sample(), None
+    path = MEASURED.get(sample) or Path(sample).expanduser().resolve()
+    if sample not in MEASURED and not path.is_dir():
+        known = ", ".join([*MEASURED, "hdf"])
+        raise UserError(f"sample {sample!r}: there are {known}, or give a folder ({path} is none)")
+    if not (path / "manifest.json").exists():
+        return folder_sample(path), None
+    measured = read_measured(path)
+    images = path / "images"
+    return Sample(sample, measured.catalogue, images if images.is_dir() else None), measured
+
+
+def fingerprint_of(galaxies: Galaxies) -> dict[str, Any]:
+    """Tell one state of a sample from another by content, not by file times.
+
+    Parameters
+    ----------
+    galaxies : Galaxies
+        An opened sample.
+
+    Returns
+    -------
+    dict
+        Name, number of galaxies, number of images, digest of both.
+    """
+    images = image_fingerprints(galaxies.sample)
+    content = json.dumps(images, sort_keys=True).encode()
+    catalogue = galaxies.sample.catalogue.to_csv(index=False).encode()
+    return {
+        "sample": galaxies.sample.name,
+        "galaxies": len(galaxies.sample.catalogue),
+        "images": sum(image != NO_IMAGE for image in images.values()),
+        "digest": hashlib.sha256(content + catalogue).hexdigest(),
+    }
+
+
+IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython", "begin"})
+"""Names that IPython keeps in a notebook, and this module's own."""
+
+
+def begin(number: str, namespace: Mapping[str, Any]) -> Page:
+    """Open a page: check the notebook's parameters and find its run.
+
+    papermill only warns of a parameter that the notebook does not declare and
+    runs the default; called first after the parameters, this sees every name
+    that was injected and refuses what it does not know.
+
+    Parameters
+    ----------
+    number : str
+        Section number, two digits.
+    namespace : mapping
+        The notebook's `globals()`.
+
+    Returns
+    -------
+    Page
+        The page.
+
+    Raises
+    ------
+    UserError
+        For an unknown, mistyped or out-of-range parameter.
+    """
+    section = section_of(number)
+    declared = declared_parameters(section.notebook)
+    found = {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in IPYTHON_NAMES
+    }
+    check_names(found, declared)
+    folder = RunFolder.named(str(found.pop("run", "book")))
+    make_parameters("book", found)
+    return Page(section, folder, found)
+
+
+def write_sample_fingerprint(folder: RunFolder, parameters: Parameters) -> None:
+    """Open the sample before anything runs and note its state in the run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    parameters : Parameters
+        Sample, number of galaxies, backbones.
+
+    Raises
+    ------
+    UserError
+        If the sample cannot be opened, or lacks an embedding that cannot be made.
+    """
+    galaxies = open_galaxies(parameters.sample, parameters.n_galaxies, parameters.from_pixels)
+    if galaxies.measured is not None and not galaxies.sample.has_images:
+        for backbone in split_names(parameters.backbones):
+            name = f"{backbone}-{parameters.framing}"
+            if name not in galaxies.measured.embeddings:
+                galaxies.measured.embedding(name)  # raises, naming what there is
+    content = fingerprint_of(galaxies)
+    path = folder.file("sample.json")
+    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != content:
+        folder.write_json("sample.json", content)
+
+
+def write_provenance(folder: RunFolder, started: float) -> None:
+    """Write the run's provenance.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A finished run.
+    started : float
+        Seconds since the epoch.
+    """
+    seconds = {s.name: folder.read_json(f"state/{s.number}.json")["seconds"] for s in SECTIONS}
+    folder.write_json(
+        "provenance.json",
+        {
+            "git_commit": git_commit(ROOT),
+            "versions": versions(),
+            "python": platform.python_version(),
+            "host": platform.platform(),
+            "cpu_count": os.cpu_count(),
+            "seed": yaml.safe_load((folder.path / "parameters.yml").read_text())["seed"],
+            "sample": folder.read_json("sample.json"),
+            "data": {
+                str(path.relative_to(ROOT)): sha256_of_file(path)
+                for path in sorted(DATA.rglob("manifest.json"))
+            },
+            "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds_per_section": seconds,
+        },
+    )

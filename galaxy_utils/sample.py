@@ -1,0 +1,292 @@
+"""Samples of galaxies: a folder of images, the measured SDSS table, or the built-in field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.morphology import segment
+from galaxy_utils.preprocessing import Image, band_mean
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+SMALLEST_SIDE = 48
+
+CATALOGUE_COLUMNS = ("objid", "gz1_class", "ra", "dec", "z", "petroR50_r")
+"""What a catalogue may say of a galaxy beside its images; only objid is needed."""
+
+FIELD_CUTOUT = 64
+FIELD_MINIMUM_AREA = 60
+FIELD_SOURCE = "scikit-image's hubble_deep_field.jpg (NASA, public domain)"
+
+
+class ImageError(ValueError):
+    """An image that cannot be read as a galaxy cutout; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The galaxies of a run.
+
+    Parameters
+    ----------
+    name : str
+        `sdss5000`, `hdf` or the folder's path.
+    catalogue : DataFrame
+        One row a galaxy, columns `CATALOGUE_COLUMNS`; objid is text and unique.
+    folder : Path or None
+        Where the images lie, if they are files.
+    cutouts : dict of objid to ndarray
+        The images, where they are made in memory.
+    """
+
+    name: str
+    catalogue: pd.DataFrame
+    folder: Path | None = None
+    cutouts: dict[str, Image] = field(default_factory=dict)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether at least one galaxy of the sample has pixels here."""
+        return bool(self.cutouts) or bool(self.folder and any(_image_files(self.folder)))
+
+    def image(self, objid: str) -> Image:
+        """Read the cutout of one galaxy.
+
+        Parameters
+        ----------
+        objid : str
+            Identifier, as in the catalogue.
+
+        Returns
+        -------
+        ndarray of uint8, shape (height, width, 3)
+            Colour composite.
+
+        Raises
+        ------
+        ImageError
+            If there is no image, or it cannot be read.
+        """
+        if objid in self.cutouts:
+            return self.cutouts[objid]
+        return read_image(self.path(objid))
+
+    def path(self, objid: str) -> Path:
+        """File of one galaxy's cutout.
+
+        Parameters
+        ----------
+        objid : str
+            Identifier, as in the catalogue.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ImageError
+            If there is none.
+        """
+        if self.folder is not None:
+            for suffix in IMAGE_SUFFIXES:
+                for candidate in (suffix, suffix.upper()):
+                    path = self.folder / f"{objid}{candidate}"
+                    if path.exists():
+                        return path
+        raise ImageError("no image file")
+
+
+def read_image(path: Path) -> Image:
+    """Read a JPEG, PNG or TIFF as an 8-bit colour composite.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        The pixels; a grey image is repeated in three bands.
+
+    Raises
+    ------
+    ImageError
+        If the file is not an image, is cut short, has more than 8 bits, or a
+        side below `SMALLEST_SIDE` pixels.
+    """
+    try:
+        with PillowImage.open(path) as opened:
+            if opened.mode.startswith(("I", "F")):
+                raise ImageError(f"{opened.mode} pixels: expected an 8-bit image")
+            pixels = np.asarray(opened.convert("RGB"))
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow raises many types on damaged files
+        raise ImageError(f"unreadable image: {type(error).__name__}: {error}"[:200]) from error
+    if min(pixels.shape[:2]) < SMALLEST_SIDE:
+        height, width = pixels.shape[:2]
+        raise ImageError(f"{width}x{height} px: expected at least {SMALLEST_SIDE} px a side")
+    return pixels
+
+
+def _image_files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
+    """Take every image of a folder as a sample.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of images; objid is the file name without its suffix.
+    catalogue : Path, optional
+        CSV table with a column objid that adds classes and positions; the
+        folder's own `catalogue.csv` if not given and there.
+
+    Returns
+    -------
+    Sample
+        One row an image, sorted by objid.
+
+    Raises
+    ------
+    UserError
+        If the folder lacks, holds no image, two images share a name, or the
+        catalogue cannot be used.
+    """
+    if not folder.is_dir():
+        raise UserError(f"sample folder {folder}: there is no such folder")
+    names = sorted(path.stem for path in _image_files(folder))
+    if not names:
+        raise UserError(
+            f"sample folder {folder}: no image in it; expected files ending in "
+            + ", ".join(IMAGE_SUFFIXES)
+        )
+    twice = sorted({a for a, b in zip(names, names[1:], strict=False) if a == b})
+    if twice:
+        raise UserError(f"sample folder {folder}: several images named {twice[0]!r}; rename one")
+    known = _folder_catalogue(folder, catalogue)
+    listed = pd.DataFrame({"objid": names}).merge(known, how="left", on="objid")
+    return Sample(str(folder), listed[list(CATALOGUE_COLUMNS)], folder)
+
+
+def _folder_catalogue(folder: Path, catalogue: Path | None) -> pd.DataFrame:
+    path = catalogue or folder / "catalogue.csv"
+    if catalogue is None and not path.exists():
+        return pd.DataFrame(columns=list(CATALOGUE_COLUMNS)).astype({"objid": str})
+    return read_catalogue(path)
+
+
+def read_catalogue(path: Path) -> pd.DataFrame:
+    """Read a catalogue of galaxies.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file with a column `objid`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `CATALOGUE_COLUMNS`; what the file does not have is missing.
+
+    Raises
+    ------
+    UserError
+        If the column objid lacks, an objid stands twice, or a number is none.
+    """
+    if not path.exists():
+        raise UserError(f"catalogue {path}: there is no such file")
+    try:
+        table = pd.read_csv(path, dtype={"objid": str, "gz1_class": str})
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"catalogue {path}: not a CSV table: {error}") from error
+    if "objid" not in table:
+        raise UserError(f"catalogue {path}: no column objid; it has {', '.join(table.columns)}")
+    doubled = table.loc[table["objid"].duplicated(), "objid"]
+    if len(doubled):
+        raise UserError(f"catalogue {path}: objid {doubled.iloc[0]} stands in more than one row")
+    table = table.reindex(columns=list(CATALOGUE_COLUMNS))
+    for column in CATALOGUE_COLUMNS[2:]:
+        table[column] = _numbers(table[column], path)
+    return table
+
+
+def _numbers(column: pd.Series, path: Path) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = numbers.isna() & column.notna()
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise UserError(
+            f"catalogue {path}: row {row + 2}, column {column.name}: "
+            f"{column.iloc[row]!r} is not a number; leave it empty where unknown"
+        )
+    return numbers.astype(float)
+
+
+def hubble_deep_field() -> Image:
+    """Colour image of the Hubble Deep Field that scikit-image's wheel carries.
+
+    Returns
+    -------
+    ndarray of uint8, shape (872, 1000, 3)
+        The field.
+    """
+    import skimage.data
+
+    return np.asarray(skimage.data.hubble_deep_field())
+
+
+def hdf_sample() -> Sample:
+    """Cut one stamp for each galaxy of the Hubble Deep Field.
+
+    Sources are detected and deblended with photutils; a source is kept if it
+    covers at least `FIELD_MINIMUM_AREA` pixels and a stamp of
+    `FIELD_CUTOUT` pixels a side fits into the field.
+
+    Returns
+    -------
+    Sample
+        Named `hdf`; objid is hdf_<row>_<column> of the centroid in pixels.
+    """
+    field_image = hubble_deep_field()
+    centres = _field_centres(band_mean(field_image))
+    half = FIELD_CUTOUT // 2
+    cutouts = {
+        f"hdf_{row:04d}_{column:04d}": field_image[
+            row - half : row + half, column - half : column + half
+        ]
+        for row, column in centres
+    }
+    catalogue = pd.DataFrame({"objid": sorted(cutouts)}).reindex(columns=list(CATALOGUE_COLUMNS))
+    catalogue = catalogue.astype(dict.fromkeys(CATALOGUE_COLUMNS[2:], float))
+    return Sample("hdf", catalogue, None, cutouts)
+
+
+def _field_centres(image: NDArray[np.float64]) -> list[tuple[int, int]]:
+    from skimage.measure import regionprops
+
+    half = FIELD_CUTOUT // 2
+    height, width = image.shape
+    regions = [
+        region
+        for region in regionprops(segment(image).labels, intensity_image=image)
+        if region.area >= FIELD_MINIMUM_AREA
+    ]
+    centres = [tuple(round(x) for x in region.centroid_weighted) for region in regions]
+    return [
+        (row, column)
+        for row, column in centres
+        if half <= row <= height - half and half <= column <= width - half
+    ]

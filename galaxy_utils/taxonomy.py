@@ -1,0 +1,410 @@
+"""The Gaussian mixture, its scores, and cluster names under a written rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+
+from galaxy_utils.morphology import FIVE
+
+HIGH, MODERATE, LOW = "High", "Moderate", "Low"
+LEVEL_WIDTH = 0.3
+"""Robust standard deviations that a cluster's mean must lie off the sample's
+median to be called High or Low."""
+
+PAPER_PROFILES: dict[str, dict[str, tuple[str, ...]]] = {
+    "interacting": {
+        "concentration": (MODERATE,), "asymmetry": (HIGH,), "smoothness": (HIGH,),
+        "gini": (HIGH,), "m20": (HIGH,),
+    },
+    "late type": {
+        "concentration": (LOW,), "asymmetry": (LOW,), "smoothness": (HIGH,),
+        "gini": (LOW,), "m20": (HIGH,),
+    },
+    "early type": {
+        "concentration": (HIGH,), "asymmetry": (LOW,), "smoothness": (LOW,),
+        "gini": (HIGH,), "m20": (LOW,),
+    },
+    "transitional": {
+        "concentration": (MODERATE,), "asymmetry": (LOW,), "smoothness": (LOW,),
+        "gini": (MODERATE,), "m20": (MODERATE,),
+    },
+}  # fmt: skip
+"""Rows of table 2 as levels; the merged column Gini/M20 is read as one word for
+each, and "Elevated" as High for both."""
+
+
+@dataclass(frozen=True)
+class MixtureFit:
+    """A fitted mixture and what it says of every galaxy.
+
+    Parameters
+    ----------
+    model : GaussianMixture
+        Components sorted by falling weight.
+    responsibilities : ndarray of float64, shape (n_galaxies, n_components)
+        Posterior of each component.
+    log_likelihood : ndarray of float64, shape (n_galaxies,)
+        Natural logarithm of the density.
+    cluster : ndarray of int64, shape (n_galaxies,)
+        Component of largest responsibility.
+    lower_bounds : ndarray of float64, shape (n_iterations,)
+        Mean log-likelihood bound after each step of EM, best start.
+    """
+
+    model: GaussianMixture
+    responsibilities: NDArray[np.float64]
+    log_likelihood: NDArray[np.float64]
+    cluster: NDArray[np.int64]
+    lower_bounds: NDArray[np.float64]
+
+
+def fit_mixture(
+    values: NDArray[np.floating],
+    n_components: int,
+    covariance_type: str = "full",
+    n_init: int = 3,
+    reg_covar: float = 1e-4,
+    seed: int = 0,
+) -> MixtureFit:
+    """Fit a Gaussian mixture by expectation maximisation.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_galaxies, dimension)
+        The space to cluster in.
+    n_components : int
+        Number of components.
+    covariance_type : str
+        full, tied, diag or spherical.
+    n_init : int
+        Starts from k-means; the likeliest is kept.
+    reg_covar : float
+        Added to the diagonal, in units of the mean variance of `values`.
+    seed : int
+        Of the starts.
+
+    Returns
+    -------
+    MixtureFit
+        Components ordered by falling weight, so that numbers are comparable.
+
+    References
+    ----------
+    Dempster, Laird & Rubin (1977); scikit-learn's GaussianMixture.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    model = GaussianMixture(
+        n_components,
+        covariance_type=covariance_type,
+        n_init=n_init,
+        reg_covar=max(reg_covar * float(values.var(axis=0).mean()), 1e-12),
+        max_iter=500,
+        random_state=seed,
+    ).fit(values)
+    _sort_components(model)
+    responsibilities = model.predict_proba(values)
+    return MixtureFit(
+        model,
+        responsibilities,
+        model.score_samples(values),
+        responsibilities.argmax(axis=1).astype(np.int64),
+        np.asarray(model.lower_bounds_, dtype=np.float64),
+    )
+
+
+def _sort_components(model: GaussianMixture) -> None:
+    order = np.argsort(-model.weights_, kind="stable")
+    names = ["weights_", "means_"]
+    if model.covariance_type != "tied":
+        names += ["covariances_", "precisions_", "precisions_cholesky_"]
+    for name in names:
+        setattr(model, name, getattr(model, name)[order])
+
+
+def n_free_parameters(model: GaussianMixture) -> int:
+    """Count what a mixture fits.
+
+    Parameters
+    ----------
+    model : GaussianMixture
+        Fitted.
+
+    Returns
+    -------
+    int
+        Weights, means and covariances.
+    """
+    k, d = model.means_.shape
+    covariance = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d,
+                  "spherical": k}[model.covariance_type]  # fmt: skip
+    return int(k - 1 + k * d + covariance)
+
+
+def lowest(log_likelihood: NDArray[np.float64], percent: float) -> NDArray[np.bool_]:
+    """Mark the galaxies of lowest log-likelihood.
+
+    Parameters
+    ----------
+    log_likelihood : ndarray of float64, shape (n,)
+        One a galaxy.
+    percent : float
+        How many of them, in percent: the quantile is chosen, not found.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True for the anomalies, round(percent / 100 * n) of them.
+    """
+    marked = np.zeros(len(log_likelihood), dtype=bool)
+    count = round(percent / 100 * len(log_likelihood))
+    marked[np.argsort(log_likelihood, kind="stable")[:count]] = True
+    return marked
+
+
+def internal_scores(
+    values: NDArray[np.floating], cluster: NDArray[np.int64]
+) -> dict[str, float]:
+    """Davies-Bouldin index and silhouette of a partition in one space.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        Where distances are taken.
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+
+    Returns
+    -------
+    dict
+        `davies_bouldin` (lower is better) and `silhouette` (-1 to 1); NaN
+        where fewer than two clusters have members.
+
+    References
+    ----------
+    Davies & Bouldin (1979); Rousseeuw (1987).
+    """
+    if len(np.unique(cluster)) < 2:
+        return {"davies_bouldin": np.nan, "silhouette": np.nan}
+    return {
+        "davies_bouldin": float(davies_bouldin_score(values, cluster)),
+        "silhouette": float(silhouette_score(values, cluster)),
+    }
+
+
+def describe_clusters(catalogue: pd.DataFrame, column: str = "cluster") -> pd.DataFrame:
+    """Mean parameters of each cluster, their levels, and a name by rule.
+
+    A mean is High (Low) if it lies more than `LEVEL_WIDTH` robust standard
+    deviations (1.4826 times the median absolute deviation) above (below) the
+    median of all galaxies, else Moderate. A cluster is named after the row of
+    the paper's table 2 that shares most of its five levels, if it shares at
+    least four; else it stays unnamed.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        The kept galaxies: the five parameters and the cluster.
+    column : str
+        Name of the cluster column.
+
+    Returns
+    -------
+    DataFrame
+        One row a cluster: cluster, galaxies, for each parameter its mean and
+        its level (`<parameter>_level`), name, shared (levels shared with it).
+    """
+    levels = _level_edges(catalogue)
+    rows = []
+    for cluster, members in catalogue.groupby(column):
+        row: dict[str, object] = {"cluster": int(cluster), "galaxies": len(members)}
+        for name in FIVE:
+            mean = float(members[name].mean())
+            row[name], row[f"{name}_level"] = mean, _level(mean, *levels[name])
+        row["name"], row["shared"] = _name_of(row)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _level_edges(catalogue: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    edges = {}
+    for name in FIVE:
+        median = float(catalogue[name].median())
+        spread = 1.4826 * float((catalogue[name] - median).abs().median())
+        edges[name] = (median - LEVEL_WIDTH * spread, median + LEVEL_WIDTH * spread)
+    return edges
+
+
+def _level(value: float, low: float, high: float) -> str:
+    if value > high:
+        return HIGH
+    return LOW if value < low else MODERATE
+
+
+def _name_of(row: dict[str, object]) -> tuple[str, int]:
+    shared = {
+        name: sum(row[f"{parameter}_level"] in words for parameter, words in profile.items())
+        for name, profile in PAPER_PROFILES.items()
+    }
+    best = max(shared, key=lambda name: shared[name])
+    if shared[best] < 4:
+        return "unnamed", shared[best]
+    return best, shared[best]
+
+
+def umap_layout(
+    values: NDArray[np.floating], n_neighbors: int, min_dist: float, seed: int
+) -> NDArray[np.float32]:
+    """Lay out a space in the plane, for the eye only.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    n_neighbors : int
+        Neighbours of the graph; at most n - 1.
+    min_dist : float
+        Smallest distance in the layout.
+    seed : int
+        Of the layout.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2)
+        Positions without unit.
+
+    References
+    ----------
+    McInnes, Healy & Melville (2018).
+    """
+    import warnings
+
+    import umap
+
+    n_neighbors = min(n_neighbors, len(values) - 1)
+    distances, indices = NearestNeighbors(n_neighbors=n_neighbors).fit(values).kneighbors(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one thread when seeded; no transform of new points
+        model = umap.UMAP(
+            n_neighbors=n_neighbors,
+            min_dist=min_dist,
+            random_state=seed,
+            precomputed_knn=(indices, distances.astype(np.float32)),
+        )
+        return np.asarray(model.fit_transform(values), dtype=np.float32)
+
+
+def variance_between(values: pd.Series, cluster: pd.Series) -> float:
+    """Share of a quantity's variance that lies between clusters.
+
+    Parameters
+    ----------
+    values : Series of float
+        The quantity.
+    cluster : Series
+        Cluster of each galaxy.
+
+    Returns
+    -------
+    float
+        Eta squared, 0 to 1.
+    """
+    means = values.groupby(cluster).transform("mean")
+    return float(((means - values.mean()) ** 2).sum() / ((values - values.mean()) ** 2).sum())
+
+
+def representatives(catalogue: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Choose the galaxies that stand for each cluster, and for the anomalies.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        The kept galaxies.
+    number : int
+        How many of each.
+
+    Returns
+    -------
+    DataFrame
+        Columns group ("cluster k" or "anomaly"), objid, gz1_class; for a
+        cluster the largest responsibilities, ties by log-likelihood; for the
+        anomalies the lowest log-likelihoods. Short groups are filled with
+        empty objids, so that each group has `number` rows.
+    """
+    normal = catalogue[~catalogue["anomaly"].astype(bool)]
+    order = ["max_probability", "log_likelihood"]
+    groups = {
+        f"cluster {cluster}": members.sort_values(order, ascending=False)
+        for cluster, members in normal.groupby("cluster")
+    }
+    odd = catalogue[catalogue["anomaly"].astype(bool)]
+    groups["anomaly"] = odd.sort_values("log_likelihood")
+    rows = []
+    for name, members in groups.items():
+        top = members.head(number)[["objid", "gz1_class"]].reset_index(drop=True)
+        top = top.reindex(range(number)).astype(object).fillna("")
+        rows.append(top.assign(group=name))
+    return pd.concat(rows, ignore_index=True)
+
+
+def single_gaussian(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Draw points without clusters: one Gaussian with the data's mean and covariance.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, dimension)
+        The data.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, dimension)
+        As many points.
+    """
+    rng = np.random.default_rng(seed)
+    covariance = np.cov(values, rowvar=False).reshape(values.shape[1], values.shape[1])
+    return rng.multivariate_normal(values.mean(axis=0), covariance, len(values), method="eigh")
+
+
+def refit_agreement(
+    values: NDArray[np.floating],
+    cluster: NDArray[np.int64],
+    n_components: int,
+    covariance_type: str,
+    reg_covar: float,
+    seeds: Iterable[int],
+) -> NDArray[np.float64]:
+    """Agreement of a partition with refits of the mixture from other starts.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+    n_components, covariance_type, reg_covar : int, str, float
+        As in `fit_mixture`; one start each.
+    seeds : iterable of int
+        One refit a seed.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_seeds,)
+        Adjusted Rand indices.
+
+    References
+    ----------
+    Hubert & Arabie (1985).
+    """
+    refits = (
+        fit_mixture(values, n_components, covariance_type, 1, reg_covar, seed) for seed in seeds
+    )
+    return np.array([adjusted_rand_score(cluster, refit.cluster) for refit in refits])

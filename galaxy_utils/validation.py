@@ -1,0 +1,122 @@
+"""Proxy validation: rules after Conselice (2003), matched to clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import confusion_matrix
+
+CLASSES = ("merger", "early type", "transitional", "late type")
+
+CONSELICE_2003_TABLE_6 = {
+    "ellipticals": (4.4, 0.02),
+    "early-type discs": (3.9, 0.07),
+    "late-type discs": (3.1, 0.15),
+}
+"""Mean (C, A) of nearby galaxies, R band, linear flux: Conselice (2003), table 6."""
+
+
+def proxy_classes(
+    catalogue: pd.DataFrame,
+    merger_asymmetry: float = 0.35,
+    early_concentration: float = 4.15,
+    late_concentration: float = 3.5,
+) -> NDArray[np.object_]:
+    """Classify galaxies by concentration and asymmetry alone.
+
+    A merger has A above `merger_asymmetry` and above S (Conselice 2003,
+    section 4; 2003 and later papers use the same line). The limits in C stand
+    halfway between the mean C of ellipticals, early-type and late-type discs
+    in his table 6; the paper names the source but no values.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        Columns concentration, asymmetry, smoothness.
+    merger_asymmetry, early_concentration, late_concentration : float
+        The boundaries.
+
+    Returns
+    -------
+    ndarray of str, shape (n,)
+        One of `CLASSES` for each galaxy.
+    """
+    concentration = catalogue["concentration"].to_numpy(float)
+    asymmetry = catalogue["asymmetry"].to_numpy(float)
+    merger = (asymmetry > merger_asymmetry) & (asymmetry > catalogue["smoothness"].to_numpy(float))
+    return np.select(
+        [merger, concentration >= early_concentration, concentration >= late_concentration],
+        CLASSES[:3],
+        CLASSES[3],
+    ).astype(object)
+
+
+def align(
+    cluster: NDArray[np.int64], classes: NDArray[np.object_], names: tuple[str, ...] = CLASSES
+) -> tuple[pd.DataFrame, float]:
+    """Match clusters to classes one to one and score the match.
+
+    Parameters
+    ----------
+    cluster : ndarray of int64, shape (n,)
+        Cluster of each galaxy.
+    classes : ndarray of str, shape (n,)
+        Class of each galaxy.
+    names : tuple of str
+        All classes; those with no member count too.
+
+    Returns
+    -------
+    table : DataFrame
+        Counts, one row a class in the order of `names`, one column a cluster;
+        the matched columns come first, in the order of the classes.
+    accuracy : float
+        Share of galaxies in the cluster that is matched to their class.
+
+    References
+    ----------
+    Kuhn (1955); scipy's linear_sum_assignment.
+    """
+    clusters = np.unique(cluster)
+    counts = np.array([[np.sum((classes == n) & (cluster == c)) for c in clusters] for n in names])
+    rows, columns = linear_sum_assignment(-counts)
+    accuracy = float(counts[rows, columns].sum() / len(cluster))
+    rest = [c for c in range(len(clusters)) if c not in columns]
+    order = [*columns, *rest]
+    table = pd.DataFrame(
+        counts[:, order], index=list(names), columns=[str(clusters[c]) for c in order]
+    )
+    return table, accuracy
+
+
+def chance_accuracy(
+    cluster: NDArray[np.int64], classes: NDArray[np.object_], seed: int, repeats: int = 200
+) -> NDArray[np.float64]:
+    """Accuracy after matching when the clusters are shuffled.
+
+    Parameters
+    ----------
+    cluster, classes : ndarray, shape (n,)
+        As in `align`.
+    seed : int
+        Of the permutations.
+    repeats : int
+        How many permutations.
+
+    Returns
+    -------
+    ndarray of float64, shape (repeats,)
+        Accuracies without any relation between cluster and class.
+    """
+    rng = np.random.default_rng(seed)
+    codes = pd.Categorical(classes).codes
+    _, labels = np.unique(cluster, return_inverse=True)
+    size = max(codes.max(), labels.max()) + 1
+    scores = np.empty(repeats)
+    for repeat in range(repeats):
+        counts = confusion_matrix(codes, rng.permutation(labels), labels=np.arange(size))
+        rows, columns = linear_sum_assignment(-counts)
+        scores[repeat] = counts[rows, columns].sum() / len(labels)
+    return scores

@@ -1,0 +1,195 @@
+"""Execute one section: only if something that it depends on has changed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.provenance import sha256_of_file
+from galaxy_utils.run import DATA, ROOT, SCORECARD, SECTIONS, RunFolder, Section, declared_parameters
+
+LOCK = ROOT / "requirements.lock"
+PACKAGE = "galaxy_utils"
+
+
+def modules_of(source: Path, root: Path = ROOT) -> list[Path]:
+    """Modules of the package that a notebook or module imports, directly or not.
+
+    Parameters
+    ----------
+    source : Path
+        A notebook (.ipynb) or a module (.py).
+    root : Path
+        Folder that holds the package.
+
+    Returns
+    -------
+    list of Path
+        Sorted, each once.
+    """
+    found: set[Path] = set()
+    queue = [source]
+    while queue:
+        for module in _imports(_code_of(queue.pop()), root):
+            if module not in found:
+                found.add(module)
+                queue.append(module)
+    return sorted(found)
+
+
+def _code_of(source: Path) -> str:
+    text = source.read_text(encoding="utf-8")
+    if source.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def _imports(code: str, root: Path) -> set[Path]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    inside = (name for name in names if name.split(".")[0] == PACKAGE)
+    paths = (root / (name.replace(".", "/") + ".py") for name in inside)
+    return {path for path in paths if path.exists()}
+
+
+def external_inputs(section: Section) -> list[Path]:
+    """Files of the checkout that a section depends on.
+
+    Parameters
+    ----------
+    section : Section
+        The section.
+
+    Returns
+    -------
+    list of Path
+        Its notebook, the modules it imports, the lock, its data.
+    """
+    data = [DATA / name for name in section.data]
+    return [section.notebook, *modules_of(section.notebook), LOCK, *data]
+
+
+def run_inputs(section: Section) -> list[str]:
+    """Files of the run folder that a section depends on.
+
+    Parameters
+    ----------
+    section : Section
+        The section.
+
+    Returns
+    -------
+    list of str
+        Paths in the run folder.
+    """
+    earlier = [f"results/{s.number}.json" for s in SECTIONS if s != SCORECARD]
+    results = earlier if section == SCORECARD else []
+    return [*section.reads, *results, *(["sample.json"] if section.sample else [])]
+
+
+def used_parameters(section: Section, folder: RunFolder) -> dict[str, Any]:
+    """Parameters that a section declares, with the values of a run.
+
+    Parameters
+    ----------
+    section : Section
+        The section.
+    folder : RunFolder
+        The run.
+
+    Returns
+    -------
+    dict
+        Name to value, `run` included.
+    """
+    values = yaml.safe_load(folder.existing("parameters.yml").read_text("utf-8"))
+    declared = declared_parameters(section.notebook)
+    return {name: values[name] for name in declared if name != "run"} | {"run": folder.path.name}
+
+
+def dependencies(section: Section, folder: RunFolder) -> dict[str, Any]:
+    """Everything whose change re-runs a section, by content.
+
+    Parameters
+    ----------
+    section : Section
+        The section.
+    folder : RunFolder
+        The run; the inputs exist.
+
+    Returns
+    -------
+    dict
+        `parameters`, and `files`: path to sha256.
+    """
+    files = {str(path.relative_to(ROOT)): sha256_of_file(path) for path in external_inputs(section)}
+    files |= {name: sha256_of_file(folder.existing(name)) for name in run_inputs(section)}
+    return {"parameters": used_parameters(section, folder), "files": files}
+
+
+def execute(section: Section, folder: RunFolder) -> bool:
+    """Bring one section up to date.
+
+    Parameters
+    ----------
+    section : Section
+        The section.
+    folder : RunFolder
+        The run.
+
+    Returns
+    -------
+    bool
+        Whether the notebook was executed; False where nothing had changed.
+
+    Raises
+    ------
+    UserError
+        If a cell fails; the message names it, the notebook up to there is kept.
+    """
+    now = dependencies(section, folder)
+    state_path = folder.file(f"state/{section.number}.json")
+    outputs = [folder.file(name) for name in section.outputs]
+    state = json.loads(state_path.read_text()) if state_path.exists() else {}
+    if state.get("dependencies") == now and all(path.exists() for path in outputs):
+        for path in outputs:
+            os.utime(path)  # newer than its inputs again, for the workflow
+        return False
+    state_path.unlink(missing_ok=True)
+    started = time.time()
+    _papermill(section, folder, now["parameters"])
+    seconds = round(time.time() - started, 1)
+    folder.write_json(f"state/{section.number}.json", {"dependencies": now, "seconds": seconds})
+    return True
+
+
+def _papermill(section: Section, folder: RunFolder, parameters: dict[str, Any]) -> None:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    final = folder.file(f"notebooks/{section.name}.ipynb")
+    partial = folder.file(f"failed/{section.name}.ipynb")
+    try:
+        papermill.execute_notebook(
+            section.notebook, partial, parameters=parameters, cwd=ROOT,
+            kernel_name="python3", progress_bar=False, log_output=False,
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it warns of TCP on every start
+        )  # fmt: skip
+    except PapermillExecutionError as error:
+        raise UserError(
+            f"section {section.name} failed in cell {error.exec_count}: "
+            f"{error.ename}: {error.evalue}\nThe notebook up to there: {partial}"
+        ) from None
+    partial.replace(final)

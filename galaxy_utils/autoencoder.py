@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def fuse(
     ----------
     The paper's eq. 3.
     """
-    blocks = {**deep, "morphology": morphology}
+    blocks: dict[str, NDArray[Any]] = {**deep, "morphology": morphology}
     modalities, start = {}, 0
     for name, block in blocks.items():
         if len(block) != len(morphology) or not np.isfinite(block).all():
@@ -214,7 +215,7 @@ def train(fused: Fused, training: Training) -> Trained:
     with torch.inference_mode():
         latent = network.encoder(values).numpy()
     last = history[(history["epoch"] == training.epochs) & (history["set"] == "held out")]
-    explained = {row.modality: 1.0 - float(row.error) for row in last.itertuples()}
+    explained = dict(zip(last["modality"], (1.0 - last["error"]).tolist(), strict=True))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     return Trained(latent, history, held_out, explained, weights)
 
@@ -252,7 +253,8 @@ def _loss(
         return torch.stack(list(errors.values())).mean()
     widths = {name: columns.stop - columns.start for name, columns in modalities.items()}
     parts = [errors[name] * variances[name] * widths[name] for name in errors]
-    return torch.stack(parts).sum() / sum(widths.values())
+    total: Tensor = torch.stack(parts).sum() / sum(widths.values())
+    return total
 
 
 def _optimise(
@@ -276,7 +278,7 @@ def _optimise(
             batch = values[order[start : start + training.batch_size]]
             errors = _errors(network, batch, modalities, variances)
             optimiser.zero_grad()
-            _loss(errors, modalities, variances, training.loss_weighting).backward()  # type: ignore[no-untyped-call]
+            _loss(errors, modalities, variances, training.loss_weighting).backward()
             optimiser.step()
         schedule.step()
         rows += _judge(network, values, sets, modalities, variances, epoch)

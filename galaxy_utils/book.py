@@ -122,12 +122,12 @@ def _write_if_changed(path: Path, text: str) -> None:
 def _parameter_page() -> str:
     table = parameter_table()
     rows = "\n".join(
-        f"* - `{row.parameter}`\n  - {row.meaning}\n  - {row._3}\n  - `{row.default}`\n  - {row.paper}"
-        for row in table.itertuples()
+        f"* - `{name}`\n  - {meaning}\n  - {kind}\n  - `{default}`\n  - {paper}"
+        for name, meaning, kind, default, paper in table.itertuples(index=False)
     )
     return (
         "# Parameters\n\nEvery parameter of a run, made from the schema in "
-        "`galaxy_utils/parameters.py`. Change them with `make book RUN=mine SET=\"name=value ...\"`;"
+        '`galaxy_utils/parameters.py`. Change them with `make book RUN=mine SET="name=value ..."`;'
         " unknown names and values out of range are refused before anything runs.\n\n"
         ":::{list-table} Parameters, with the profile `book`'s values and what the paper says.\n"
         ":name: table-parameters\n:header-rows: 1\n:widths: 18 40 16 14 12\n\n"
@@ -148,7 +148,9 @@ def _jupyter_book(build: Path) -> None:
     if done.returncode:
         lines = log.read_text(encoding="utf-8").splitlines()
         said = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
-        raise UserError("the book does not build cleanly:\n" + "\n".join(said[:20]) + f"\nLog: {log}")
+        raise UserError(
+            "the book does not build cleanly:\n" + "\n".join(said[:20]) + f"\nLog: {log}"
+        )
 
 
 def _publish(built: Path, folder: RunFolder) -> Path:

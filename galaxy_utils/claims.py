@@ -62,9 +62,7 @@ class Claim(BaseModel):
     def _complete(self) -> Claim:
         if self.check in ("number", "statement") and not self.ours:
             raise ValueError(f"claim {self.id}: a {self.check} needs `ours`")
-        if self.check == "number" and (
-            not self.tolerance or isinstance(self.value, (bool, str))
-        ):
+        if self.check == "number" and (not self.tolerance or isinstance(self.value, (bool, str))):
             raise ValueError(f"claim {self.id}: a number needs a numeric value and a tolerance")
         if self.check in ("inconsistent", "not_reproducible") and not self.reason:
             raise ValueError(f"claim {self.id}: {self.check} needs a reason")
@@ -220,7 +218,7 @@ function filterScorecard(element) {
 </script>"""
 
 
-def _html_row(row: Mapping[str, Any]) -> str:
+def _html_row(row: Mapping[Any, Any]) -> str:
     section = str(row["section"])
     link = f'<a href="{section}.html">{section}</a>' if section else ""
     shown = ("place", "statement", "paper", "ours", "verdict", "reason")

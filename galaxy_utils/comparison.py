@@ -33,7 +33,8 @@ def kmeans(values: NDArray[np.floating], n_clusters: int, seed: int) -> Partitio
     ndarray of int64, shape (n,)
         Cluster of each galaxy.
     """
-    return KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(values).astype(np.int64)
+    model = KMeans(n_clusters, n_init=10, random_state=seed)
+    return np.asarray(model.fit_predict(values), dtype=np.int64)
 
 
 def spectral(values: NDArray[np.floating], n_clusters: int, seed: int) -> Partition:
@@ -64,7 +65,7 @@ def spectral(values: NDArray[np.floating], n_clusters: int, seed: int) -> Partit
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Graph is not fully connected")
-        return model.fit_predict(values).astype(np.int64)
+        return np.asarray(model.fit_predict(values), dtype=np.int64)
 
 
 def hdbscan(values: NDArray[np.floating], min_cluster_size: int) -> Partition:
@@ -87,7 +88,8 @@ def hdbscan(values: NDArray[np.floating], min_cluster_size: int) -> Partition:
     Campello, Moulavi & Sander (2013).
     """
     size = min(min_cluster_size, max(2, len(values) // 2))
-    return HDBSCAN(min_cluster_size=size, copy=True).fit_predict(values).astype(np.int64)
+    model = HDBSCAN(min_cluster_size=size, copy=True)
+    return np.asarray(model.fit_predict(values), dtype=np.int64)
 
 
 def two_tier(
@@ -157,9 +159,9 @@ def all_algorithms(
     """
     runs: dict[str, Callable[[], Partition]] = {
         "K-Means": lambda: kmeans(values, n_clusters, seed),
-        "Gaussian mixture": lambda: fit_mixture(
-            values, n_clusters, covariance_type, reg_covar=reg_covar, seed=seed
-        ).cluster,
+        "Gaussian mixture": lambda: (
+            fit_mixture(values, n_clusters, covariance_type, reg_covar=reg_covar, seed=seed).cluster
+        ),
         "Spectral": lambda: spectral(values, n_clusters, seed),
         "HDBSCAN": lambda: hdbscan(values, min_cluster_size),
         "K-Means, then HDBSCAN": lambda: two_tier(values, n_clusters, min_cluster_size, seed),

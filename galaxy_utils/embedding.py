@@ -110,9 +110,7 @@ def download_weights(url: str, folder: Path) -> Path:
     target = folder / url.rsplit("/", 1)[-1]
     try:
         downloader = pooch.HTTPDownloader(progressbar=True, timeout=DOWNLOAD_TIMEOUT)
-        pooch.retrieve(
-            url, known_hash=None, fname=target.name, path=folder, downloader=downloader
-        )
+        pooch.retrieve(url, known_hash=None, fname=target.name, path=folder, downloader=downloader)
     except Exception as error:  # requests, urllib3 and OS errors alike
         raise UserError(
             f"weights {target.name}: cannot be downloaded from {url} "
@@ -299,9 +297,7 @@ def load_encoder(configuration: Configuration, weights: Path | None = None) -> E
     return Encoder(configuration, network, features, device)
 
 
-def embed(
-    encoder: Encoder, images: Iterable[Image], batch_size: int = 32
-) -> NDArray[np.float32]:
+def embed(encoder: Encoder, images: Iterable[Image], batch_size: int = 32) -> NDArray[np.float32]:
     """Embed images one batch after the other.
 
     Parameters
@@ -323,9 +319,7 @@ def embed(
     The paper's eq. 2.
     """
     dimension = BACKBONES[encoder.configuration.backbone].dimension
-    blocks = [
-        _embed_batch(encoder, batch, dimension) for batch in _batches(images, batch_size)
-    ]
+    blocks = [_embed_batch(encoder, batch, dimension) for batch in _batches(images, batch_size)]
     return np.concatenate(blocks) if blocks else np.empty((0, dimension), np.float32)
 
 
@@ -340,9 +334,7 @@ def _batches(images: Iterable[Image], size: int) -> Iterator[list[Image]]:
         yield batch
 
 
-def _embed_batch(
-    encoder: Encoder, batch: list[Image], dimension: int
-) -> NDArray[np.float32]:
+def _embed_batch(encoder: Encoder, batch: list[Image], dimension: int) -> NDArray[np.float32]:
     vectors = np.full((len(batch), dimension), np.nan, np.float32)
     prepared, rows = [], []
     for row, image in enumerate(batch):

@@ -90,7 +90,8 @@ class MeasuredTable:
                 f"embedding {name!r} was not measured; there are: {have}. "
                 "Measure it with: make measure IMAGES=<folder> BACKBONES=<name>"
             )
-        return np.load(self.embeddings[name], allow_pickle=False).astype(np.float32)
+        stored = np.load(self.embeddings[name], allow_pickle=False)
+        return np.asarray(stored, dtype=np.float32)
 
 
 def read_measured(folder: Path) -> MeasuredTable:
@@ -401,9 +402,7 @@ def _write_provenance(folder: Path, sample: Sample, configurations: Sequence[str
         "command": "make measure IMAGES=<folder>",
         "n_galaxies": len(sample.catalogue),
         "segmentation": asdict(SegmentationSettings()),
-        "embeddings": sorted(
-            {*configurations, *(path.stem for path in folder.glob("*.npy"))}
-        ),
+        "embeddings": sorted({*configurations, *(path.stem for path in folder.glob("*.npy"))}),
         "versions": versions(),
         "machine": platform.machine(),
     }

@@ -208,9 +208,7 @@ def _deblend(
         )
 
 
-def measure(
-    image: NDArray[np.float64], settings: SegmentationSettings | None = None
-) -> Morphology:
+def measure(image: NDArray[np.float64], settings: SegmentationSettings | None = None) -> Morphology:
     """Measure concentration, asymmetry, smoothness, Gini and M20 of one image.
 
     Neighbours are masked. The weight map is the sky noise alone: an 8-bit
@@ -269,7 +267,9 @@ def _measure_central(segmentation: Segmentation, n_sources: int) -> Morphology:
 def _from_statmorph(source: _FiveOnly, area: int, n_sources: int) -> Morphology:
     values = {name: float(getattr(source, name)) for name in (*FIVE, *EXTRAS)}
     invalid = [
-        name for name, value in values.items() if value == STATMORPH_INVALID or not np.isfinite(value)
+        name
+        for name, value in values.items()
+        if value == STATMORPH_INVALID or not np.isfinite(value)
     ]
     values.update({name: np.nan for name in invalid})
     reason = f"statmorph could not measure {', '.join(invalid)}" if invalid else ""

@@ -37,8 +37,11 @@ class Parameters(BaseModel):
         "sdss5000", "sdss5000, hdf, or a folder of images", "5,000 SDSS cutouts, no list"
     )
     n_galaxies: int = _field(
-        0, "galaxies to take from the sample, evenly over its order; 0 takes all", 5000,
-        ge=0, le=1_000_000,
+        0,
+        "galaxies to take from the sample, evenly over its order; 0 takes all",
+        5000,
+        ge=0,
+        le=1_000_000,
     )
     from_pixels: bool = _field(
         False, "measure the images again, also where a measured table is there", True
@@ -58,9 +61,7 @@ class Parameters(BaseModel):
     concentration_maximum: float = _field(
         7.0, "galaxies with C above it are dropped", 7.0, ge=0, le=20
     )
-    asymmetry_maximum: float = _field(
-        1.0, "galaxies with A above it are dropped", 1.0, ge=0, le=10
-    )
+    asymmetry_maximum: float = _field(1.0, "galaxies with A above it are dropped", 1.0, ge=0, le=10)
     isolation_contamination: float = _field(
         0.01, "share that the Isolation Forest drops; 0 leaves it out", ge=0, le=0.5
     )
@@ -68,7 +69,8 @@ class Parameters(BaseModel):
         False, "z-score the deep features too before they are joined (eq. 3 does not)", False
     )
     hidden_dims: str = _field(
-        "512,128", "widths of the encoder's hidden layers, joined by commas; the decoder mirrors them"
+        "512,128",
+        "widths of the encoder's hidden layers, joined by commas; the decoder mirrors them",
     )
     latent_dim: int = _field(64, "width of the bottleneck", 64, ge=1, le=512)
     activation: Literal["gelu", "relu", "tanh"] = _field("gelu", "non-linearity of hidden layers")
@@ -94,23 +96,35 @@ class Parameters(BaseModel):
         2.0, "galaxies of lowest log-likelihood called anomalies, in percent", 2.0, gt=0, lt=50
     )
     confidence: float = _field(
-        0.85, "largest responsibility above which an assignment is called confident", 0.85,
-        gt=0, lt=1,
+        0.85,
+        "largest responsibility above which an assignment is called confident",
+        0.85,
+        gt=0,
+        lt=1,
     )
     umap_neighbors: int = _field(15, "neighbours of the UMAP graph", ge=2, le=200)
     umap_min_dist: float = _field(0.1, "smallest distance in the UMAP layout", ge=0, le=1)
     grid_size: int = _field(12, "galaxies in a grid of figure 4", ge=1, le=48)
     late_concentration: float = _field(
-        3.5, "proxy rule: below this C a galaxy counts as late type", "Conselice (2003), no value",
-        ge=0, le=10,
+        3.5,
+        "proxy rule: below this C a galaxy counts as late type",
+        "Conselice (2003), no value",
+        ge=0,
+        le=10,
     )
     merger_asymmetry: float = _field(
-        0.35, "proxy rule: above this A a galaxy counts as a merger", "Conselice (2003), no value",
-        ge=0, le=10,
+        0.35,
+        "proxy rule: above this A a galaxy counts as a merger",
+        "Conselice (2003), no value",
+        ge=0,
+        le=10,
     )
     early_concentration: float = _field(
-        4.15, "proxy rule: from this C on a galaxy counts as early type",
-        "Conselice (2003), no value", ge=0, le=10,
+        4.15,
+        "proxy rule: from this C on a galaxy counts as early type",
+        "Conselice (2003), no value",
+        ge=0,
+        le=10,
     )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(48, "images embedded to time a backbone", ge=8, le=10_000)
@@ -194,7 +208,7 @@ def check_names(names: Iterable[str], known: Iterable[str] | None = None) -> Non
 
 
 def make_parameters(profile: str, overrides: Mapping[str, Any] | None = None) -> Parameters:
-    """Parameters of a profile with some of them changed.
+    """Make the parameters of a profile, some of them changed.
 
     Parameters
     ----------
@@ -205,7 +219,7 @@ def make_parameters(profile: str, overrides: Mapping[str, Any] | None = None) ->
 
     Returns
     -------
-    Parameters
+    parameters : Parameters
         Checked.
 
     Raises

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ LABELS = {
     "m20": "$M_{20}$",
 }
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 80,
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
@@ -56,7 +58,9 @@ def cluster_colour(cluster: int) -> str:
     return GREY if cluster < 0 else PALETTE[cluster % len(PALETTE)]
 
 
-def _axes(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 3.4) -> tuple[Figure, NDArray[np.object_]]:
+def _axes(
+    rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 3.4
+) -> tuple[Figure, NDArray[Any]]:
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
     return figure, axes
@@ -204,8 +208,10 @@ def histograms(table: pd.DataFrame, columns: Sequence[str], by: pd.Series | None
         low, high = table[name].quantile([0.005, 0.995])
         groups = {"all": table} if by is None else dict(list(table.groupby(by)))
         for index, (label, members) in enumerate(groups.items()):
-            axis.hist(members[name], bins=40, range=(low, high), density=True,
-                      histtype="step", color=PALETTE[index % len(PALETTE)], label=str(label))  # fmt: skip
+            axis.hist(
+                members[name], bins=40, range=(low, high), density=True, histtype="step",
+                color=PALETTE[index % len(PALETTE)], label=str(label),
+            )  # fmt: skip
         axis.set_xlabel(LABELS.get(name, name))
         axis.set_yticks([])
     axes[0, 0].set_ylabel("density")
@@ -214,7 +220,7 @@ def histograms(table: pd.DataFrame, columns: Sequence[str], by: pd.Series | None
     return figure
 
 
-def planes(table: pd.DataFrame, lines: Mapping[str, Mapping[str, float]]) -> Figure:
+def planes(table: pd.DataFrame, lines: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Gini against M20, and concentration against asymmetry, with published lines.
 
     Parameters
@@ -281,7 +287,7 @@ def pipeline(stages: Sequence[tuple[str, str]]) -> Figure:
     return figure
 
 
-def _arrow(axis: plt.Axes, x: float, y: float, row: int, last: bool) -> None:
+def _arrow(axis: Axes, x: float, y: float, row: int, last: bool) -> None:
     if last and row == 0:
         start, end = (x + 0.46, y + 0.12), (x + 0.46, y - 0.22)
     elif row == 0:
@@ -383,7 +389,12 @@ def log_likelihoods(values: NDArray[np.float64], threshold: float) -> Figure:
     return figure
 
 
-def layout(points: NDArray[np.floating], cluster: NDArray[np.int64], names: Mapping[int, str], highlighted: NDArray[np.bool_]) -> Figure:  # fmt: skip
+def layout(
+    points: NDArray[np.floating],
+    cluster: NDArray[np.int64],
+    names: Mapping[int, str],
+    highlighted: NDArray[np.bool_],
+) -> Figure:
     """UMAP layout, all galaxies beside the highlighted ones.
 
     Parameters
@@ -536,7 +547,9 @@ def posteriors(maximum: NDArray[np.float64], threshold: float) -> Figure:
     return figure
 
 
-def lines(table: pd.DataFrame, x: str, y: str, by: str, xlabel: str, ylabel: str, log: bool = False) -> Figure:  # fmt: skip
+def lines(
+    table: pd.DataFrame, x: str, y: str, by: str, xlabel: str, ylabel: str, log: bool = False
+) -> Figure:
     """One line a group.
 
     Parameters

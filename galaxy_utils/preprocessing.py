@@ -26,7 +26,7 @@ def band_mean(image: Image) -> NDArray[np.float64]:
     ndarray of float64, shape (height, width)
         Mean pixel value, in counts of the 8-bit stretch (0-255).
     """
-    return np.asarray(image, dtype=np.float64).mean(axis=2)
+    return np.asarray(np.mean(image, axis=2, dtype=np.float64))
 
 
 def smooth(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:
@@ -80,4 +80,4 @@ def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:
     spread = smoothed.std()
     if spread < 1e-9:
         raise ValueError("the image is constant: its z-score (eq. 1) is undefined")
-    return ((smoothed - smoothed.mean()) / spread).astype(np.float32)
+    return np.asarray((smoothed - smoothed.mean()) / spread, dtype=np.float32)

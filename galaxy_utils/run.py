@@ -1,17 +1,17 @@
 """The run folder: the only module that knows where artefacts lie.
 
-    runs/<name>/
-        parameters.yml      what was asked for
-        sample.json         fingerprint of the galaxies
-        artefacts/          tables and arrays that one section hands to the next
-        results/NN.json     numbers of one section, by key
-        results.json        all of them
-        tables/ figures/    what the paper numbers
-        notebooks/          executed copies
-        state/NN.json       what each execution depended on
-        catalogue.parquet   one row a galaxy
-        provenance.json     versions, commit, checksums, host, times
-        html/               the book
+runs/<name>/
+parameters.yml      what was asked for
+sample.json         fingerprint of the galaxies
+artefacts/          tables and arrays that one section hands to the next
+results/NN.json     numbers of one section, by key
+results.json        all of them
+tables/ figures/    what the paper numbers
+notebooks/          executed copies
+state/NN.json       what each execution depended on
+catalogue.parquet   one row a galaxy
+provenance.json     versions, commit, checksums, host, times
+html/               the book
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from galaxy_utils.measurement import (
     read_measured,
 )
 from galaxy_utils.parameters import Parameters, check_names, make_parameters, split_names
-from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.preprocessing import SIGMA, Image
+from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,7 +121,8 @@ SECTIONS = (
         "06", "autoencoder", (_KEPT, _SHAPES, _DEEP), (_LATENT, "artefacts/autoencoder.safetensors")
     ),
     Section(
-        "07", "gaussian-mixture", (_GALAXIES, _SHAPES, _KEPT, _LATENT), (_CATALOGUE, "artefacts/mixture.npz")
+        "07", "gaussian-mixture", (_GALAXIES, _SHAPES, _KEPT, _LATENT),
+        (_CATALOGUE, "artefacts/mixture.npz"),
     ),
     Section("08", "ablation", (_CATALOGUE, _DEEP, _LATENT), ("tables/table_1.csv",)),
     Section(
@@ -509,7 +510,9 @@ class Page:
         from safetensors.numpy import save_file
 
         if relative not in self.section.writes:
-            raise UserError(f"section {self.section.name} does not declare that it writes {relative}")
+            raise UserError(
+                f"section {self.section.name} does not declare that it writes {relative}"
+            )
         path = self.folder.file(relative)
         if isinstance(content, pd.DataFrame):
             content.to_parquet(path, index=False)
@@ -605,7 +608,9 @@ class Page:
             With the parameters of the run.
         """
         if not self.section.sample:
-            raise UserError(f"section {self.section.name} does not declare that it reads the sample")
+            raise UserError(
+                f"section {self.section.name} does not declare that it reads the sample"
+            )
         run = self.run_parameters
         return open_galaxies(
             run["sample"], run["n_galaxies"], run["from_pixels"], self.folder.file("measured")
@@ -631,7 +636,7 @@ class Page:
         return Markdown(
             ":::{admonition} Pictures are missing here\n:class: note\n"
             f"This run has the measurements of `{galaxies.sample.name}`, not its images. Put the "
-            f"cutouts as `<objid>.jpg` into `data/{galaxies.sample.name}/images/` (SDSS SkyServer's "
+            f"cutouts as `<objid>.jpg` into `data/{galaxies.sample.name}/images/` (SkyServer's "
             "ImgCutout, 256 x 256 px at 0.40 arcsec/px) and run `make book` again.\n:::"
         )
 

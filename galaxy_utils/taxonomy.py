@@ -169,9 +169,7 @@ def lowest(log_likelihood: NDArray[np.float64], percent: float) -> NDArray[np.bo
     return marked
 
 
-def internal_scores(
-    values: NDArray[np.floating], cluster: NDArray[np.int64]
-) -> dict[str, float]:
+def internal_scores(values: NDArray[np.floating], cluster: NDArray[np.int64]) -> dict[str, float]:
     """Davies-Bouldin index and silhouette of a partition in one space.
 
     Parameters
@@ -224,7 +222,7 @@ def describe_clusters(catalogue: pd.DataFrame, column: str = "cluster") -> pd.Da
     levels = _level_edges(catalogue)
     rows = []
     for cluster, members in catalogue.groupby(column):
-        row: dict[str, object] = {"cluster": int(cluster), "galaxies": len(members)}
+        row: dict[str, object] = {"cluster": cluster, "galaxies": len(members)}
         for name in FIVE:
             mean = float(members[name].mean())
             row[name], row[f"{name}_level"] = mean, _level(mean, *levels[name])

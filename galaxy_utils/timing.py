@@ -42,9 +42,7 @@ def hardware() -> str:
     return f"{processor}, {os.cpu_count()} cores, {gpu}"
 
 
-def mixture_job(
-    n_components: int, covariance_type: str, reg_covar: float, seed: int
-) -> MixtureJob:
+def mixture_job(n_components: int, covariance_type: str, reg_covar: float, seed: int) -> MixtureJob:
     """Bind the parameters of one start of the mixture.
 
     Parameters

@@ -13,7 +13,15 @@ import yaml
 
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import sha256_of_file
-from galaxy_utils.run import DATA, ROOT, SCORECARD, SECTIONS, RunFolder, Section, declared_parameters
+from galaxy_utils.run import (
+    DATA,
+    ROOT,
+    SCORECARD,
+    SECTIONS,
+    RunFolder,
+    Section,
+    declared_parameters,
+)
 
 LOCK = ROOT / "requirements.lock"
 PACKAGE = "galaxy_utils"

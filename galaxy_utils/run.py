@@ -76,7 +76,7 @@ class Section:
     sample : bool
         Whether it reads the galaxies themselves.
     alone : bool
-        Whether nothing else may run beside it (it measures time).
+        Whether it takes all cores: nothing waits beside it, or it measures time.
     """
 
     number: str
@@ -114,15 +114,16 @@ _LATENT, _CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
 SECTIONS = (
     Section("01", "dataset", writes=(_GALAXIES,), sample=True),
     Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True),
-    Section("03", "morphological-parameters", (_GALAXIES,), (_SHAPES,), sample=True),
+    Section("03", "morphological-parameters", (_GALAXIES,), (_SHAPES,), sample=True, alone=True),
     Section("04", "data-purging", (_GALAXIES, _SHAPES), (_KEPT,), sample=True),
-    Section("05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True),
+    Section("05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True, alone=True),
     Section(
-        "06", "autoencoder", (_KEPT, _SHAPES, _DEEP), (_LATENT, "artefacts/autoencoder.safetensors")
+        "06", "autoencoder", (_KEPT, _SHAPES, _DEEP),
+        (_LATENT, "artefacts/autoencoder.safetensors"), alone=True,
     ),
     Section(
         "07", "gaussian-mixture", (_GALAXIES, _SHAPES, _KEPT, _LATENT),
-        (_CATALOGUE, "artefacts/mixture.npz"),
+        (_CATALOGUE, "artefacts/mixture.npz"), alone=True,
     ),
     Section("08", "ablation", (_CATALOGUE, _DEEP, _LATENT), ("tables/table_1.csv",)),
     Section(
@@ -626,13 +627,13 @@ class Page:
 
         Returns
         -------
-        IPython.display.Markdown
-            Empty where the run has images.
+        IPython.display.Markdown or None
+            None where the run has images.
         """
         from IPython.display import Markdown
 
         if galaxies.sample.has_images:
-            return Markdown("")
+            return None
         return Markdown(
             ":::{admonition} Pictures are missing here\n:class: note\n"
             f"This run has the measurements of `{galaxies.sample.name}`, not its images. Put the "
@@ -763,6 +764,29 @@ class Galaxies:
         ):
             return self.measured.embedding(configuration)[self._rows()]
         return measure_embedding(self.sample, configuration, self.folder).astype(np.float32)
+
+    def check_embedding(self, backbone: str, framing: str) -> None:
+        """Make sure that an embedding is there or can be made, before anything runs.
+
+        Parameters
+        ----------
+        backbone, framing : str
+            Its configuration.
+
+        Raises
+        ------
+        UserError
+            If it was not measured and there are no pixels, or no weights.
+        """
+        name = f"{backbone}-{framing}"
+        if self.measured is not None:
+            if name in self.measured.embeddings:
+                return
+            if not self.sample.has_images:
+                self.measured.embedding(name)  # raises, naming what there is
+        from galaxy_utils.embedding import ensure_weights  # imports torch: only where needed
+
+        ensure_weights(backbone)
 
     def pictures(self, objids: Iterable[str]) -> list[Image | None]:
         """Cutouts for the eye.
@@ -951,11 +975,8 @@ def write_sample_fingerprint(folder: RunFolder, parameters: Parameters) -> None:
         If the sample cannot be opened, or lacks an embedding that cannot be made.
     """
     galaxies = open_galaxies(parameters.sample, parameters.n_galaxies, parameters.from_pixels)
-    if galaxies.measured is not None and not galaxies.sample.has_images:
-        for backbone in split_names(parameters.backbones):
-            name = f"{backbone}-{parameters.framing}"
-            if name not in galaxies.measured.embeddings:
-                galaxies.measured.embedding(name)  # raises, naming what there is
+    for backbone in split_names(parameters.backbones):
+        galaxies.check_embedding(backbone, parameters.framing)
     content = fingerprint_of(galaxies)
     path = folder.file("sample.json")
     if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != content:

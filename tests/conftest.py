@@ -1,0 +1,33 @@
+"""One smoke run, from pixels to the rendered book, shared by all tests that look at it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from galaxy_utils.run import ROOT, RunFolder
+
+GALAXY_BOOK = str(Path(sys.executable).with_name("galaxy-book"))
+RUN = "test-smoke"
+
+
+def galaxy_book(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the console command and return what it printed."""
+    return subprocess.run(
+        [GALAXY_BOOK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def smoke() -> RunFolder:
+    """Build the smoke profile from nothing."""
+    folder = RunFolder.named(RUN)
+    shutil.rmtree(folder.path, ignore_errors=True)
+    done = galaxy_book("build", "--profile", "smoke", "--run", RUN)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert done.stdout.splitlines()[-1] == str(folder.path / "html" / "index.html")
+    return folder

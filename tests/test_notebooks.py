@@ -1,0 +1,128 @@
+"""The committed notebooks: their form, their parameters, their prose."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from galaxy_utils.parameters import Parameters
+from galaxy_utils.run import ROOT, SECTIONS, Section, declared_parameters
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+RESULT_PAGES = [*NOTEBOOKS, ROOT / "book" / "index.md"]
+
+NAMES_WITH_DIGITS = re.compile(
+    r"""
+    \{\{.*?\}\}                    # a recorded number
+    | \$\$.*?\$\$ | \$[^$\n]*\$    # a formula
+    | `[^`]*`                      # code, a reference, a link target
+    | \]\([^)]*\)                  # the address of a link
+    | \([a-z]+-[a-z0-9]+\)         # the label of a formula
+    | M_\{?20\}? | \bEfficientNet-B0 | \bV100 | \b8-bit | \bGalaxy\ Zoo\ 1
+    | \b([Tt]able|[Ff]igures?)\ \d(,\ \d)*(\ and\ \d)?
+    | ^\#\s*\d\.                   # the number of a list's entry
+    | ^:name:.*$
+    """,
+    re.VERBOSE | re.DOTALL | re.MULTILINE,
+)
+
+
+def cells(notebook: Path, kind: str) -> list[dict]:
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    return [cell for cell in content["cells"] if cell["cell_type"] == kind]
+
+
+def prose(page: Path) -> str:
+    if page.suffix == ".md":
+        return page.read_text(encoding="utf-8")
+    text = ["".join(cell["source"]) for cell in cells(page, "markdown")]
+    for cell in cells(page, "code"):
+        shown = cell["metadata"].get("mystnb", {})
+        text.append(shown.get("figure", {}).get("caption", ""))
+        text.append(shown.get("image", {}).get("alt", ""))
+    return "\n\n".join(text)
+
+
+def typed_digits(text: str) -> list[str]:
+    without_lists = re.sub(r"^\d+\. ", "", text, flags=re.MULTILINE)
+    return re.findall(r".{0,30}\d.{0,20}", NAMES_WITH_DIGITS.sub("", without_lists))
+
+
+def test_there_is_one_notebook_a_section() -> None:
+    assert [path.stem for path in NOTEBOOKS] == [section.name for section in SECTIONS]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_without_outputs(notebook: Path) -> None:
+    for cell in cells(notebook, "code"):
+        assert not cell["outputs"]
+        assert cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_defines_nothing(notebook: Path) -> None:
+    for cell in cells(notebook, "code"):
+        kinds = {type(node) for node in ast.walk(ast.parse("".join(cell["source"])))}
+        assert not kinds & {ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_parameters_are_the_schemas(notebook: Path) -> None:
+    declared = declared_parameters(notebook)
+    assert declared.pop("run") == "book"
+    for name, default in declared.items():
+        assert default == Parameters.model_fields[name].default, name
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_uses_every_parameter_it_declares(notebook: Path) -> None:
+    code = ["".join(cell["source"]) for cell in cells(notebook, "code")
+            if "parameters" not in cell["metadata"].get("tags", ())]  # fmt: skip
+    names = {node.id for part in code for node in ast.walk(ast.parse(part))
+             if isinstance(node, ast.Name)}  # fmt: skip
+    opens_sample = {"sample", "n_galaxies", "from_pixels"}  # read through page.galaxies()
+    opens_sample = opens_sample if "galaxies" in names else set()
+    unused = set(declared_parameters(notebook)) - names - {"run"} - opens_sample
+    assert not unused
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+def test_sample_is_declared_where_it_is_read(section: Section) -> None:
+    opens = any("page.galaxies()" in "".join(c["source"]) for c in cells(section.notebook, "code"))
+    assert opens == section.sample
+    assert ("sample" in declared_parameters(section.notebook)) == section.sample
+
+
+@pytest.mark.parametrize("page", RESULT_PAGES, ids=lambda path: path.stem)
+def test_no_number_is_typed_into_prose(page: Path) -> None:
+    assert typed_digits(prose(page)) == []
+
+
+def test_a_typed_number_would_be_found() -> None:
+    assert typed_digits("The silhouette is 0.44 and {{ r.a.b }}.")
+    assert typed_digits("We keep 4,950 of them.")
+    assert not typed_digits("By $A > 0.35$, see {cite}`conselice2003` and table 1, {{ r.x.y2 }} %.")
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_figure_has_caption_and_alternative_text(notebook: Path) -> None:
+    for cell in cells(notebook, "code"):
+        if "show_figure(" in "".join(cell["source"]):
+            shown = cell["metadata"]["mystnb"]
+            assert shown["figure"]["caption"] and shown["figure"]["name"]
+            assert shown["image"]["alt"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_tells_claim_verdict_exercise_and_is_checked(notebook: Path) -> None:
+    text = prose(notebook)
+    if notebook.stem != "14-scorecard":
+        for part in ("What the paper claims", "## Verdict", "**Exercise.**", "**Knob"):
+            assert part in text
+    last = "".join(cells(notebook, "code")[-1]["source"])
+    assert "page.finish()" in last
+    assert ("NBVAL_CHECK_OUTPUT" in last) == (notebook.stem != "12-scalability")

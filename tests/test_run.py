@@ -1,0 +1,171 @@
+"""The run folder and the page that a notebook holds of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.run import (
+    ROOT,
+    SECTIONS,
+    Page,
+    RunFolder,
+    Section,
+    begin,
+    declared_parameters,
+    open_galaxies,
+)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    section = Section("06", "autoencoder", ("artefacts/in.parquet",), ("artefacts/out.npz",))
+    return Page(section, RunFolder(tmp_path), {})
+
+
+@pytest.mark.parametrize(
+    "name", ["../book", "/tmp/x", "a/b", "", ".hidden", "x" * 65, "a b", "$(id)"]
+)
+def test_run_names_stay_inside_runs(name: str) -> None:
+    with pytest.raises(UserError, match="run name"):
+        RunFolder.named(name)
+
+
+def test_no_path_leads_out_of_the_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="leads out"):
+        RunFolder(tmp_path / "run").file("../elsewhere.json")
+
+
+def test_a_missing_artefact_names_its_maker(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="06-autoencoder makes it"):
+        RunFolder(tmp_path).read_arrays("artefacts/latent.npz")
+
+
+def test_only_declared_artefacts_are_read_and_written(page: Page) -> None:
+    with pytest.raises(UserError, match="without declaring"):
+        page.table("artefacts/other.parquet")
+    with pytest.raises(UserError, match="does not declare that it writes"):
+        page.write("artefacts/other.npz", {"x": np.zeros(1)})
+
+
+def test_what_is_written_is_read_back_without_pickle(page: Page) -> None:
+    page.write("artefacts/out.npz", {"x": np.arange(3)})
+    assert page.folder.read_arrays("artefacts/out.npz")["x"].tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="allow_pickle"):
+        page.write("artefacts/out.npz", {"x": np.array([object()])})
+
+
+def test_results_are_recorded_once_with_text(page: Page) -> None:
+    page.record("autoencoder.share", np.float32(0.25), unit="%")
+    assert page.recorded["autoencoder.share"]["text"] == "0.25"
+    for key in ("autoencoder.share", "Upper.case", "nodot"):
+        with pytest.raises(UserError, match="result key"):
+            page.record(key, 1)
+
+
+def test_what_was_not_measured_is_no_number(page: Page) -> None:
+    page.record("autoencoder.share", float("nan"))
+    assert page.recorded["autoencoder.share"]["value"] is None
+    assert page.recorded["autoencoder.share"]["text"] == "not measured"
+
+
+def test_finish_refuses_a_page_that_made_less_than_it_declares(page: Page) -> None:
+    with pytest.raises(UserError, match="did not make artefacts/out.npz"):
+        page.finish()
+
+
+def test_sections_read_only_what_earlier_ones_write() -> None:
+    made: set[str] = set()
+    for section in SECTIONS:
+        assert set(section.reads) <= made, section.name
+        made |= set(section.writes)
+
+
+@pytest.mark.parametrize(
+    ("injected", "message"),
+    [
+        ({"n_componets": 5}, "did you mean 'n_components'"),
+        ({"n_components": "5"}, "n_components='5'"),
+        ({"n_components": 0}, "n_components=0"),
+        ({"epochs": 5}, "no parameter 'epochs'"),
+        ({"run": "../elsewhere"}, "run name"),
+    ],
+)
+def test_begin_refuses_what_the_notebook_does_not_declare(injected: dict, message: str) -> None:
+    declared = declared_parameters(ROOT / "notebooks" / "07-gaussian-mixture.ipynb")
+    with pytest.raises(UserError, match=message):
+        begin("07", {**declared, **injected})
+
+
+def test_plain_papermill_refuses_a_mistyped_parameter(tmp_path: Path) -> None:
+    command = [
+        str(Path(sys.executable).with_name("papermill")),
+        str(ROOT / "notebooks" / "06-autoencoder.ipynb"), str(tmp_path / "out.ipynb"),
+        "-p", "latent_dmi", "5",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "did you mean 'latent_dim'" in done.stderr
+
+
+def test_parameters_are_read_from_the_tagged_cell_only(tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell("a = 1")]
+    nbformat.write(notebook, tmp_path / "n.ipynb")
+    with pytest.raises(UserError, match="no cell tagged 'parameters'"):
+        declared_parameters(tmp_path / "n.ipynb")
+
+
+def test_samples_that_do_not_exist_are_named() -> None:
+    with pytest.raises(UserError, match="there are sdss5000, hdf, or give a folder"):
+        open_galaxies("sdss500")
+
+
+def test_a_sample_is_thinned_evenly() -> None:
+    galaxies = open_galaxies("sdss5000", 10)
+    everyone = open_galaxies("sdss5000").sample.catalogue["objid"]
+    objids = galaxies.sample.catalogue["objid"].tolist()
+    assert len(objids) == 10
+    assert objids[0] == everyone.iloc[0] and objids[-1] == everyone.iloc[-1]
+    assert galaxies.morphology()["objid"].tolist() == objids
+    assert galaxies.embedding("efficientnet_lite0-eq1").shape == (10, 1280)
+
+
+def test_pixels_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    measured = open_galaxies("sdss5000").measured
+    assert measured is not None
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for path in (ROOT / "data" / "sdss5000").iterdir():
+        if path.is_file():
+            (bare / path.name).symlink_to(path)
+    with pytest.raises(UserError, match="from_pixels needs them"):
+        open_galaxies(str(bare), from_pixels=True)
+    galaxies = open_galaxies(str(bare), 5)
+    assert galaxies.pictures(galaxies.sample.catalogue["objid"]) == [None] * 5
+    with pytest.raises(UserError, match="was not measured"):
+        galaxies.embedding("efficientnet_b0-eq1")
+
+
+def test_catalogue_of_a_run_is_whole(smoke: RunFolder) -> None:
+    table = smoke.read_table("catalogue.parquet")
+    wanted = {
+        "objid", "concentration", "asymmetry", "smoothness", "gini", "m20", "flag", "kept",
+        "drop_reason", "cluster", "max_probability", "log_likelihood", "anomaly",
+    }  # fmt: skip
+    assert wanted <= set(table.columns)
+    assert table["objid"].is_unique
+    assert (table["kept"] == (table["drop_reason"] == "")).all()
+    kept = table[table["kept"]]
+    assert kept["cluster"].notna().all()
+    assert table.loc[~table["kept"], "cluster"].isna().all()
+    assert round(0.02 * len(kept)) == int(kept["anomaly"].astype(bool).sum())
+    assert isinstance(kept["max_probability"], pd.Series)
+    assert kept["max_probability"].between(0.25, 1.0 + 1e-9).all()

@@ -1,0 +1,177 @@
+"""A notebook runs again when something that it depends on has changed, and otherwise not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from galaxy_utils import workflow
+from galaxy_utils.run import ROOT, RunFolder, section_of
+from galaxy_utils.workflow import dependencies, execute, modules_of
+
+CARRIED = ("galaxy_utils", "notebooks", "book", "tests/baseline", "Snakefile", "_config.yml",
+           "requirements.lock", "pyproject.toml")  # fmt: skip
+
+
+def names(paths: list[Path]) -> set[str]:
+    return {path.stem for path in paths}
+
+
+def test_modules_are_followed_through_modules() -> None:
+    found = names(modules_of(ROOT / "notebooks" / "07-gaussian-mixture.ipynb"))
+    assert {"run", "taxonomy", "plots", "measurement", "morphology"} <= found
+    assert not found & {"cli", "book", "workflow", "claims", "comparison"}
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch, smoke: RunFolder) -> tuple[RunFolder, list[str]]:
+    """The smoke run, with papermill replaced by a note of what it would execute."""
+    executed: list[str] = []
+    monkeypatch.setattr(workflow, "_papermill", lambda section, *_: executed.append(section.name))
+    return smoke, executed
+
+
+def test_nothing_changed_nothing_runs(counted: tuple[RunFolder, list[str]]) -> None:
+    folder, executed = counted
+    assert not execute(section_of("06"), folder)
+    assert executed == []
+
+
+def test_touched_files_do_not_count(counted: tuple[RunFolder, list[str]]) -> None:
+    folder, executed = counted
+    for path in [*(ROOT / "galaxy_utils").glob("*.py"), *(folder.path / "artefacts").iterdir()]:
+        os.utime(path)
+    assert not execute(section_of("06"), folder)
+    assert executed == []
+
+
+def change_input(folder: RunFolder) -> None:
+    path = folder.path / "artefacts" / "purged.parquet"
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+def change_used_parameter(folder: RunFolder) -> None:
+    path = folder.path / "parameters.yml"
+    path.write_text(path.read_text().replace("latent_dim: 64", "latent_dim: 32"))
+
+
+def lose_output(folder: RunFolder) -> None:
+    (folder.path / "artefacts" / "latent.npz").unlink()
+
+
+@pytest.mark.parametrize("change", [change_input, change_used_parameter, lose_output])
+def test_what_is_in_the_run_folder_counts(
+    change: Callable[[RunFolder], None],
+    counted: tuple[RunFolder, list[str]],
+    tmp_path: Path,
+) -> None:
+    folder, executed = counted
+    copy = RunFolder(shutil.copytree(folder.path, tmp_path / folder.path.name))
+    change(copy)
+    assert execute(section_of("06"), copy)
+    assert executed == ["06-autoencoder"]
+
+
+def test_an_unused_parameter_does_not_count(
+    counted: tuple[RunFolder, list[str]], tmp_path: Path
+) -> None:
+    folder, executed = counted
+    copy = RunFolder(shutil.copytree(folder.path, tmp_path / folder.path.name))
+    path = copy.path / "parameters.yml"
+    path.write_text(path.read_text().replace("n_components: 4", "n_components: 5"))
+    assert not execute(section_of("06"), copy)
+    assert executed == []
+
+
+@pytest.mark.parametrize("what", ["notebook", "module", "lock", "data"])
+def test_what_is_in_the_checkout_counts(
+    what: str, smoke: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    section = section_of("12")
+    before = dependencies(section, smoke)["files"]
+    paths = {
+        "notebook": "notebooks/12-scalability.ipynb",
+        "module": "galaxy_utils/timing.py",
+        "lock": "requirements.lock",
+        "data": "data/paper_values.yml",
+    }
+    changed = ROOT / paths[what]
+    real = workflow.sha256_of_file
+    monkeypatch.setattr(
+        workflow, "sha256_of_file", lambda path: "changed" if path == changed else real(path)
+    )
+    after = dependencies(section, smoke)["files"]
+    assert {name for name in after if after[name] != before[name]} == {paths[what]}
+
+
+def test_a_failing_cell_is_named_and_the_notebook_kept(
+    smoke: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    copy = RunFolder(shutil.copytree(smoke.path, tmp_path / "copy"))
+    (copy.path / "parameters.yml").write_text(
+        (smoke.path / "parameters.yml").read_text().replace("seed: 0", "seed: -1")
+    )
+    with pytest.raises(
+        workflow.UserError, match=r"06-autoencoder failed in cell .*seed=-1"
+    ) as told:
+        execute(section_of("06"), copy)
+    assert Path(str(told.value).rsplit(" ", 1)[-1]).exists()
+
+
+def snakemake(checkout: Path, *more: str) -> str:
+    """Build in a copy of the checkout, running only what Snakemake finds out of date."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run(
+        [sys.executable, "-m", "galaxy_utils.cli", "build", "--profile", "smoke", "--run",
+         "test-smoke", *more],
+        cwd=checkout, capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
+    return done.stdout
+
+
+@pytest.fixture
+def fresh_clone(smoke: RunFolder, tmp_path: Path) -> Path:
+    """The checkout and its run in another place, every file time new."""
+    for name in CARRIED:
+        source, target = ROOT / name, tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, target)
+    shutil.copytree(ROOT / "data", tmp_path / "data",
+                    ignore=shutil.ignore_patterns("images", ".journal"))  # fmt: skip
+    shutil.copytree(smoke.path, tmp_path / "runs" / smoke.path.name)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            os.utime(path)
+    return tmp_path
+
+
+def test_a_fresh_clone_with_touched_files_executes_nothing(fresh_clone: Path) -> None:
+    state = fresh_clone / "runs" / "test-smoke" / "state"
+    before = {path.name: path.read_bytes() for path in state.iterdir()}
+    snakemake(fresh_clone)
+    assert {path.name: path.read_bytes() for path in state.iterdir()} == before
+
+
+def test_only_what_depends_on_a_change_is_executed(fresh_clone: Path) -> None:
+    notebook = fresh_clone / "notebooks" / "10-proxy-validation.ipynb"
+    content = json.loads(notebook.read_text())
+    content["cells"][0]["source"][-1] += "\n\nOne more sentence."
+    notebook.write_text(json.dumps(content))
+    said = snakemake(fresh_clone)
+    executed = [line for line in said.splitlines() if line.endswith(" s") and line[:2].isdecimal()]
+    assert [line.split(":")[0] for line in executed] == ["10-proxy-validation"]
+    assert (
+        "One more sentence"
+        in (fresh_clone / "runs/test-smoke/html/notebooks/10-proxy-validation.html").read_text()
+    )

@@ -203,13 +203,13 @@ def histograms(table: pd.DataFrame, columns: Sequence[str], by: pd.Series | None
     Figure
         Densities; values beyond the 0.5 and 99.5 percentiles are not shown.
     """
-    figure, axes = _axes(1, len(columns), width=2.3 * len(columns), height=2.6)
+    figure, axes = _axes(1, len(columns), width=1.8 * len(columns), height=2.3)
     for axis, name in zip(axes.flat, columns, strict=True):
         low, high = table[name].quantile([0.005, 0.995])
         groups = {"all": table} if by is None else dict(list(table.groupby(by)))
         for index, (label, members) in enumerate(groups.items()):
             axis.hist(
-                members[name], bins=40, range=(low, high), density=True, histtype="step",
+                members[name], bins=25, range=(low, high), density=True, histtype="step",
                 color=PALETTE[index % len(PALETTE)], label=str(label),
             )  # fmt: skip
         axis.set_xlabel(LABELS.get(name, name))
@@ -336,7 +336,7 @@ def reconstruction(truth: NDArray[np.floating], rebuilt: NDArray[np.floating]) -
     Figure
         One panel a parameter.
     """
-    figure, axes = _axes(1, 5, width=11.0, height=2.6)
+    figure, axes = _axes(1, 5, width=9.4, height=2.4)
     for index, (axis, label) in enumerate(zip(axes.flat, LABELS.values(), strict=True)):
         axis.scatter(truth[:, index], rebuilt[:, index], s=5, color=PALETTE[0], alpha=0.4,
                      linewidths=0, rasterized=True)  # fmt: skip
@@ -443,7 +443,7 @@ def violins(table: pd.DataFrame, names: Mapping[int, str]) -> Figure:
     Figure
         One panel a parameter.
     """
-    figure, axes = _axes(1, 5, width=12.0, height=3.8)
+    figure, axes = _axes(1, 5, width=9.6, height=3.2)
     order = list(names)
     colours = {number: cluster_colour(number) for number in order}
     for axis, (name, label) in zip(axes.flat, LABELS.items(), strict=True):
@@ -499,7 +499,7 @@ def dimensional_complexity(
     Figure
         Three panels.
     """
-    figure, axes = _axes(1, 3, width=12.5, height=4.0)
+    figure, axes = _axes(1, 3, width=10.5, height=3.6)
     left, middle, right = axes[0]
     for index, name in enumerate(class_names):
         mine = classes == name

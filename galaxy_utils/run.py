@@ -116,7 +116,9 @@ SECTIONS = (
     Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True),
     Section("03", "morphological-parameters", (_GALAXIES,), (_SHAPES,), sample=True, alone=True),
     Section("04", "data-purging", (_GALAXIES, _SHAPES), (_KEPT,), sample=True),
-    Section("05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True, alone=True),
+    Section(
+        "05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True, alone=True
+    ),
     Section(
         "06", "autoencoder", (_KEPT, _SHAPES, _DEEP),
         (_LATENT, "artefacts/autoencoder.safetensors"), alone=True,
@@ -956,6 +958,7 @@ def begin(number: str, namespace: Mapping[str, Any]) -> Page:
     check_names(found, declared)
     folder = RunFolder.named(str(found.pop("run", "book")))
     make_parameters("book", found)
+    pd.set_option("display.max_colwidth", None, "display.max_rows", None)
     return Page(section, folder, found)
 
 

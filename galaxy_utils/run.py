@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -407,6 +408,7 @@ class Page:
     folder: RunFolder
     parameters: Mapping[str, Any]
     recorded: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
 
     @cached_property
     def run_parameters(self) -> dict[str, Any]:
@@ -601,6 +603,18 @@ class Page:
             "taxonomy": f"lowest {run['anomaly_percent']:g} % anomalous",
         }
         return [(slug.replace("-", " "), detail) for slug, detail in details.items()]
+
+    def duration(self) -> Any:
+        """Say how long this page took.
+
+        Returns
+        -------
+        IPython.display.Markdown
+            Seconds since the page was opened.
+        """
+        from IPython.display import Markdown
+
+        return Markdown(f"This page took {time.monotonic() - self.started:.0f} s to make.")
 
     def galaxies(self) -> Galaxies:
         """Open the run's sample.

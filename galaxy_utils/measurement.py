@@ -32,7 +32,7 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
-from galaxy_utils.sample import ImageError, Sample, read_catalogue, read_image
+from galaxy_utils.sample import ImageError, Sample, read_catalogue, read_image, read_rows
 
 SHARD = 250
 """Galaxies in one resumable piece of an embedding."""
@@ -120,9 +120,7 @@ def read_measured(folder: Path) -> MeasuredTable:
         _check_file(folder / name, expected)
     return MeasuredTable(
         catalogue=read_catalogue(folder / "catalogue.csv"),
-        morphology=pd.read_csv(
-            folder / "morphology.csv", dtype={"objid": str, "reason": str}
-        ).fillna({"reason": ""}),
+        morphology=read_rows(folder / "morphology.csv"),
         embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npy")},
         provenance=json.loads((folder / "provenance.json").read_text()),
     )
@@ -382,8 +380,9 @@ def measure_sample(
     n_processes = n_processes or os.cpu_count() or 1
     folder.mkdir(parents=True, exist_ok=True)
     table = measure_morphology(sample, folder, n_processes)
-    _write_csv(folder / "catalogue.csv", sample.catalogue)
-    _write_csv(folder / "morphology.csv", table)
+    _drop_other_galaxies(folder, sample)
+    _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
+    _write_csv(folder / "morphology.csv", table, "%.6g")
     for name in configurations:
         _write_shard(folder / f"{name}.npy", measure_embedding(sample, name, folder, weights))
     _write_provenance(folder, sample, configurations)
@@ -393,8 +392,16 @@ def measure_sample(
     return read_measured(folder)
 
 
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_atomically(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+def _drop_other_galaxies(folder: Path, sample: Sample) -> None:
+    """Remove embeddings of an earlier, different set of galaxies; their shards are kept."""
+    path = folder / "catalogue.csv"
+    if path.exists() and list(read_catalogue(path)["objid"]) != list(sample.catalogue["objid"]):
+        for stale in folder.glob("*.npy"):
+            stale.unlink()
+
+
+def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
+    write_atomically(path, table.to_csv(index=False, float_format=digits, lineterminator="\n"))
 
 
 def _write_provenance(folder: Path, sample: Sample, configurations: Sequence[str]) -> None:

@@ -111,6 +111,12 @@ def test_gini_and_m20_follow_lotz_2004_inside_the_petrosian_radius() -> None:
     assert found.m20 == pytest.approx(m20, abs=0.05)
 
 
+def test_signal_to_noise_is_in_units_of_the_sky_noise() -> None:
+    y, x = np.indices(DISC.shape) - 80
+    inside = np.hypot(x, y) < 10 * analytic(1)[0]
+    assert measure(DISC).sn_per_pixel == pytest.approx(DISC[inside].mean() / 0.5, rel=0.05)
+
+
 def test_asymmetry_tells_a_symmetric_from_a_lopsided_galaxy() -> None:
     lopsided = with_blob(DISC, 80, 95)
     y, x = np.indices(DISC.shape) - 80

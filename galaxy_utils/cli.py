@@ -82,12 +82,12 @@ def _build(options: argparse.Namespace) -> int:
     from filelock import FileLock, Timeout
 
     from galaxy_utils.parameters import make_parameters, parse_assignments, write_parameters
-    from galaxy_utils.run import RunFolder, write_sample_fingerprint
+    from galaxy_utils.run import RunFolder, absolute_sample, write_sample_fingerprint
 
     changed = parse_assignments(options.set)
     if options.sample is not None:
         changed["sample"] = options.sample
-    parameters = make_parameters(options.profile, changed)
+    parameters = absolute_sample(make_parameters(options.profile, changed))
     folder = RunFolder.named(options.run or options.profile)
     started = time.time()
     try:

@@ -411,6 +411,21 @@ class Page:
     started: float = field(default_factory=time.monotonic)
 
     @cached_property
+    def changed(self) -> dict[str, Any]:
+        """Parameters of this page that differ from the run's."""
+        run = self.run_parameters if self.parameters else {}
+        return {k: v for k, v in self.parameters.items() if k in run and run[k] != v}
+
+    @cached_property
+    def out(self) -> RunFolder:
+        """Where this page writes: the run, or `trial/` in it where a parameter was changed.
+
+        So a notebook that somebody executes with other parameters reads the
+        run's artefacts and leaves them as they are.
+        """
+        return RunFolder(self.folder.path / "trial") if self.changed else self.folder
+
+    @cached_property
     def run_parameters(self) -> dict[str, Any]:
         """All parameters of the run, also those this notebook does not use."""
         path = self.folder.path / "parameters.yml"
@@ -518,11 +533,11 @@ class Page:
             raise UserError(
                 f"section {self.section.name} does not declare that it writes {relative}"
             )
-        path = self.folder.file(relative)
+        path = self.out.file(relative)
         if isinstance(content, pd.DataFrame):
             content.to_parquet(path, index=False)
         elif path.suffix == ".json":
-            self.folder.write_json(relative, dict(content))
+            self.out.write_json(relative, dict(content))
         elif path.suffix == ".safetensors":
             save_file(dict(content), path)
         else:
@@ -570,7 +585,6 @@ class Page:
         from IPython.display import Markdown
 
         run = self.run_parameters
-        changed = {k: v for k, v in self.parameters.items() if k in run and run[k] != v}
         parts = [
             f"sample `{run['sample']}`",
             f"backbones `{run['backbones'].replace(',', '` + `')}` (framing `{run['framing']}`)",
@@ -578,9 +592,9 @@ class Page:
             f"profile `{run['profile']}`",
             f"code `{git_commit(ROOT)}`",
         ]
-        if changed:
-            parts.append("**changed on this page alone:** " + ", ".join(
-                f"`{k} = {v}`" for k, v in changed.items()))  # fmt: skip
+        if self.changed:
+            changed = ", ".join(f"`{name} = {value}`" for name, value in self.changed.items())
+            parts.append(f"**changed on this page alone:** {changed}; it writes into `trial/`")
         return Markdown(" · ".join(parts))
 
     def stages(self) -> list[tuple[str, str]]:
@@ -628,7 +642,7 @@ class Page:
             raise UserError(
                 f"section {self.section.name} does not declare that it reads the sample"
             )
-        run = self.run_parameters
+        run = self.run_parameters | dict(self.parameters)
         return open_galaxies(
             run["sample"], run["n_galaxies"], run["from_pixels"], self.folder.file("measured")
         )
@@ -672,7 +686,7 @@ class Page:
         DataFrame
             The same table, for JupyterLab to show.
         """
-        path = self.folder.file(f"tables/{name}.csv")
+        path = self.out.file(f"tables/{name}.csv")
         write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
         return table
 
@@ -694,7 +708,7 @@ class Page:
         from IPython.display import Image as Picture
         from matplotlib import pyplot
 
-        svg, png = (self.folder.file(f"figures/{name}.{kind}") for kind in ("svg", "png"))
+        svg, png = (self.out.file(f"figures/{name}.{kind}") for kind in ("svg", "png"))
         figure.savefig(svg, metadata={"Date": None})
         figure.savefig(png, dpi=160, metadata={"Software": None})
         pyplot.close(figure)
@@ -713,10 +727,10 @@ class Page:
         UserError
             If a declared artefact was not made.
         """
-        missing = [name for name in self.section.writes if not self.folder.file(name).exists()]
+        missing = [name for name in self.section.writes if not self.out.file(name).exists()]
         if missing:
             raise UserError(f"section {self.section.name} did not make {', '.join(missing)}")
-        self.folder.write_json(f"results/{self.section.number}.json", self.recorded)
+        self.out.write_json(f"results/{self.section.number}.json", self.recorded)
         rows = [(key, entry["text"], entry["unit"]) for key, entry in self.recorded.items()]
         return pd.DataFrame(rows, columns=["key", "value", "unit"])
 
@@ -908,6 +922,25 @@ def _open(sample: str) -> tuple[Sample, MeasuredTable | None]:
     measured = read_measured(path)
     images = path / "images"
     return Sample(sample, measured.catalogue, images if images.is_dir() else None), measured
+
+
+def absolute_sample(parameters: Parameters) -> Parameters:
+    """Make a sample's folder absolute: notebooks run in another directory.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        As asked for.
+
+    Returns
+    -------
+    parameters : Parameters
+        The same where the sample is a name.
+    """
+    if parameters.sample in (*MEASURED, "hdf"):
+        return parameters
+    folder = Path(parameters.sample).expanduser().resolve()
+    return parameters.model_copy(update={"sample": str(folder)})
 
 
 def fingerprint_of(galaxies: Galaxies) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,21 @@ def test_16_bit_colour_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", PIXELS.astype(np.uint16) * 200, photometric="rgb")
     with pytest.raises(ImageError):
         read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.xfail(strict=True, reason="Pillow reduces 16-bit colour PNGs to 8 bits and says RGB")
+def test_16_bit_colour_png_is_refused(tmp_path: Path) -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    size, bits, colour = (64, 64), 16, 2
+    header = struct.pack(">2I5B", *size, bits, colour, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes(64 * 3 * 2)) * 64)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows)
+    (tmp_path / "a.png").write_bytes(png + chunk(b"IEND", b""))
+    with pytest.raises(ImageError, match="8-bit"):
+        read_image(tmp_path / "a.png")
 
 
 def test_the_smallest_side(tmp_path: Path) -> None:

@@ -40,6 +40,9 @@ SHARD = 250
 JOURNAL = ".journal"
 """Where unfinished measurements wait, inside the output folder."""
 
+CHUNK = 4
+"""Galaxies handed to a worker process at a time."""
+
 LARGEST_HALF = 65504.0
 
 NO_IMAGE = "no image"
@@ -115,7 +118,13 @@ def read_measured(folder: Path) -> MeasuredTable:
     manifest_path = folder / "manifest.json"
     if not manifest_path.exists():
         raise UserError(f"measured table {folder}: no manifest.json; is it the right folder?")
-    manifest = json.loads(manifest_path.read_text())
+    try:
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{manifest_path}: damaged: {error}") from None
+    absent = {"catalogue.csv", "morphology.csv", "provenance.json"} - set(manifest)
+    if absent:
+        raise UserError(f"{manifest_path}: names no {', '.join(sorted(absent))}; measure again")
     for name, expected in manifest.items():
         _check_file(folder / name, expected)
     return MeasuredTable(
@@ -229,19 +238,21 @@ def _measure_all(
     sample: Sample, todo: Sequence[str], settings: SegmentationSettings, n_processes: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     jobs: list[Job] = [(objid, _pixels_or_path(sample, objid), settings) for objid in todo]
-    if n_processes <= 1 or len(jobs) < 2:
+    if n_processes <= 1:
         yield from map(_measure_one, jobs)
         return
-    finished = set()
-    try:
-        with ProcessPoolExecutor(n_processes, initializer=_one_thread) as pool:
-            for objid, row in pool.map(_measure_one, jobs, chunksize=4):
-                finished.add(objid)
-                yield objid, row
-    except BrokenProcessPool:  # a worker died: find the galaxy that killed it, alone
-        for job in jobs:
-            if job[0] not in finished:
-                yield job[0], _measure_isolated(job)
+    while jobs:
+        finished = 0
+        try:
+            with ProcessPoolExecutor(n_processes, initializer=_one_thread) as pool:
+                for objid, row in pool.map(_measure_one, jobs, chunksize=CHUNK):
+                    finished += 1
+                    yield objid, row
+        except BrokenProcessPool:  # a worker died: measure the suspects alone, then go on
+            suspects = jobs[finished : finished + CHUNK * n_processes]
+            yield from ((job[0], _measure_isolated(job)) for job in suspects)
+            finished += len(suspects)
+        jobs = jobs[finished:]
 
 
 def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
@@ -380,36 +391,42 @@ def measure_sample(
     n_processes = n_processes or os.cpu_count() or 1
     folder.mkdir(parents=True, exist_ok=True)
     table = measure_morphology(sample, folder, n_processes)
-    _drop_other_galaxies(folder, sample)
+    digests = _embeddings_still_valid(folder, sample)
     _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
     _write_csv(folder / "morphology.csv", table, "%.6g")
     for name in configurations:
         _write_shard(folder / f"{name}.npy", measure_embedding(sample, name, folder, weights))
-    _write_provenance(folder, sample, configurations)
+        digests[name] = _digest(image_fingerprints(sample))
+    _write_provenance(folder, sample, digests)
     files = sorted([*folder.glob("*.csv"), *folder.glob("*.npy"), folder / "provenance.json"])
     manifest = {path.name: sha256_of_file(path) for path in files}
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     return read_measured(folder)
 
 
-def _drop_other_galaxies(folder: Path, sample: Sample) -> None:
-    """Remove embeddings of an earlier, different set of galaxies; their shards are kept."""
-    path = folder / "catalogue.csv"
-    if path.exists() and list(read_catalogue(path)["objid"]) != list(sample.catalogue["objid"]):
-        for stale in folder.glob("*.npy"):
-            stale.unlink()
+def _embeddings_still_valid(folder: Path, sample: Sample) -> dict[str, str]:
+    """Drop embeddings made of other galaxies or other pixels; their shards are kept."""
+    path = folder / "provenance.json"
+    made = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recorded = made.get("embeddings", {})
+    now = _digest(image_fingerprints(sample))
+    for file in folder.glob("*.npy"):
+        if recorded.get(file.stem) != now:
+            recorded.pop(file.stem, None)
+            file.unlink()
+    return {name: digest for name, digest in recorded.items() if (folder / f"{name}.npy").exists()}
 
 
 def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
     write_atomically(path, table.to_csv(index=False, float_format=digits, lineterminator="\n"))
 
 
-def _write_provenance(folder: Path, sample: Sample, configurations: Sequence[str]) -> None:
+def _write_provenance(folder: Path, sample: Sample, digests: dict[str, str]) -> None:
     content = {
         "command": "make measure IMAGES=<folder>",
         "n_galaxies": len(sample.catalogue),
         "segmentation": asdict(SegmentationSettings()),
-        "embeddings": sorted({*configurations, *(path.stem for path in folder.glob("*.npy"))}),
+        "embeddings": dict(sorted(digests.items())),
         "code": git_commit(Path(__file__).parent),
         "versions": versions(),
         "machine": platform.machine(),

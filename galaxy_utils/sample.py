@@ -151,7 +151,9 @@ def read_image(path: Path) -> Image:
 
 
 def _bits(opened: PillowImage.Image) -> int:
-    """Bits a sample of a TIFF, which Pillow reduces to 8 without a word; else 8."""
+    """Bits a sample of colour images, which Pillow reduces to 8 without a word."""
+    if any(";16" in str(tile) for tile in getattr(opened, "tile", ())):  # PNG
+        return 16
     tags = getattr(opened, "tag_v2", None)
     return max(tags.get(BITS_PER_SAMPLE, (8,))) if tags else 8
 

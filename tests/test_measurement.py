@@ -342,7 +342,7 @@ def test_a_table_is_read_as_it_was_written(table: Path, folder: Path) -> None:
     assert read.embedding(LITE).shape == (8, 1280)
     assert read.embedding(LITE).dtype == np.float32
     assert read.provenance["n_galaxies"] == 8
-    assert read.provenance["embeddings"] == [LITE]
+    assert set(read.provenance["embeddings"]) == {LITE}
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,6 @@ def test_every_embedding_of_a_table_has_its_rows(table: Path, folder: Path) -> N
         assert len(read.embedding(name)) == len(read.catalogue) == 9
 
 
-@pytest.mark.xfail(strict=True, reason="only another set of names drops an embedding, not pixels")
 def test_no_embedding_of_an_image_that_has_changed_stays(table: Path, folder: Path) -> None:
     before = read_measured(table).embedding(LITE)
     changed = folder_sample(folder).catalogue["objid"][0]

@@ -565,8 +565,8 @@ class Page:
         if not re.fullmatch(r"[a-z]+(\.[a-z][a-z0-9_]*)+", key) or key in self.recorded:
             raise UserError(f"result key {key!r}: malformed, or recorded twice")
         plain = value.item() if isinstance(value, np.generic) else value
-        if isinstance(plain, float) and not np.isfinite(plain):
-            plain = None
+        if isinstance(plain, float):  # the last digits depend on the number of threads
+            plain = float(f"{plain:.10g}") if np.isfinite(plain) else None
         self.recorded[key] = {
             "value": plain,
             "text": _as_text(plain) if text is None else text,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import statmorph
@@ -146,7 +147,10 @@ def central_label(labels: NDArray[np.int32], search_radius: float) -> int:
 
 
 def segment(
-    image: NDArray[np.float64], settings: SegmentationSettings | None = None
+    image: NDArray[np.float64],
+    settings: SegmentationSettings | None = None,
+    *,
+    neighbours: bool = True,
 ) -> Segmentation:
     """Subtract the sky, detect sources, deblend them and choose the central one.
 
@@ -232,22 +236,49 @@ def measure(image: NDArray[np.float64], settings: SegmentationSettings | None = 
     Conselice (2003) for C, A, S; Lotz, Primack & Madau (2004) for Gini and
     M20; Rodriguez-Gomez et al. (2019) for statmorph.
     """
+    segmentation, found = examine(image, settings)
+    return found if segmentation is None else _measure_central(segmentation, found)
+
+
+def examine(
+    image: NDArray[np.float64],
+    settings: SegmentationSettings | None = None,
+    *,
+    neighbours: bool = True,
+) -> tuple[Segmentation | None, Morphology]:
+    """Segment an image and say what, if anything, keeps it from being measured.
+
+    Parameters
+    ----------
+    image : ndarray of float64, shape (height, width)
+        Band mean in counts.
+    settings : SegmentationSettings, optional
+        How sources are found.
+    neighbours : bool
+        Whether to deblend the other sources too, see `segment`.
+
+    Returns
+    -------
+    tuple of (Segmentation or None, Morphology)
+        None and the reason, or the segmentation and a row in which only the
+        area and the number of sources stand yet.
+    """
     if not np.isfinite(image).all():
-        return Morphology(reason="the image has pixels that are not finite")
+        return None, Morphology(reason="the image has pixels that are not finite")
     if np.ptp(image) == 0.0:
-        return Morphology(reason="the image is constant")
-    segmentation = segment(image, settings)
-    n_sources = int(np.unique(segmentation.labels).size - 1)
+        return None, Morphology(reason="the image is constant")
+    segmentation = segment(image, settings, neighbours=neighbours)
+    n_sources = int(np.count_nonzero(np.bincount(segmentation.labels.ravel())[1:]))
     if n_sources == 0:
-        return Morphology(reason="no source detected")
+        return None, Morphology(reason="no source detected")
     if segmentation.central == 0:
-        return Morphology(n_sources=n_sources, reason="no source at the centre")
-    return _measure_central(segmentation, n_sources)
+        return None, Morphology(n_sources=n_sources, reason="no source at the centre")
+    area = int(np.count_nonzero(segmentation.labels == segmentation.central))
+    return segmentation, Morphology(area=area, n_sources=n_sources)
 
 
-def _measure_central(segmentation: Segmentation, n_sources: int) -> Morphology:
+def _measure_central(segmentation: Segmentation, found: Morphology) -> Morphology:
     mine = segmentation.labels == segmentation.central
-    area = int(mine.sum())
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # statmorph's warnings are its flag
@@ -259,22 +290,46 @@ def _measure_central(segmentation: Segmentation, n_sources: int) -> Morphology:
                 weightmap=np.full_like(segmentation.image, segmentation.sky_noise),
             )
     except Exception as error:  # statmorph fails in many ways on a bad frame
-        reason = f"statmorph failed: {type(error).__name__}: {error}"
-        return Morphology(area=area, n_sources=n_sources, reason=reason[:200])
-    return _from_statmorph(source, area, n_sources)
+        return from_values({}, 4, f"statmorph failed: {type(error).__name__}: {error}", found)
+    return _from_statmorph(source, found.area, found.n_sources)
 
 
 def _from_statmorph(source: _FiveOnly, area: int, n_sources: int) -> Morphology:
     values = {name: float(getattr(source, name)) for name in (*FIVE, *EXTRAS)}
+    return from_values(values, int(source.flag), "", Morphology(area=area, n_sources=n_sources))
+
+
+def from_values(
+    values: Mapping[str, float], flag: int, failure: str, found: Morphology
+) -> Morphology:
+    """Make a row of measured values: NaN and a reason for what is invalid.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        The quantities of `FIVE` and `EXTRAS`, `STATMORPH_INVALID` or not
+        finite where there is none.
+    flag : int
+        As statmorph sets it.
+    failure : str
+        Why nothing was measured; empty where something was.
+    found : Morphology
+        The row's area and number of sources.
+
+    Returns
+    -------
+    Morphology
+        The row.
+    """
+    if failure:
+        return replace(found, flag=4, reason=failure[:200])
     invalid = [
         name
         for name, value in values.items()
         if value == STATMORPH_INVALID or not np.isfinite(value)
     ]
-    values.update({name: np.nan for name in invalid})
     reason = f"statmorph could not measure {', '.join(invalid)}" if invalid else ""
     if values["smoothness"] == 0.0:  # boxcar of 0.25 r_petro, rounded down to one pixel
         reason = "smoothness is 0 by construction: r_petro below 8 px"
-    return Morphology(
-        **values, flag=int(source.flag), area=area, n_sources=n_sources, reason=reason
-    )
+    valid = {name: np.nan if name in invalid else value for name, value in values.items()}
+    return replace(found, **valid, flag=flag, reason=reason)  # type: ignore[arg-type]

@@ -82,6 +82,7 @@ FAILURES = ("", "statmorph failed: AssertionError: Root not found within range."
 """What statmorph would have said, by the kernel's code, where it cannot go on."""
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Integers = NDArray[np.int32]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -128,7 +129,7 @@ class Stamp(NamedTuple):
 def _segment_area(half_chord: float) -> float:
     """Area between a chord of the unit circle and its shorter arc."""
     t = half_chord
-    if t > 0.2:
+    if t > 0.1:
         t = min(t, 1.0)
         return float(np.arcsin(t) - t * np.sqrt(1.0 - t * t))
     square = t * t
@@ -145,44 +146,47 @@ def _arc_area(u0: float, v0: float, u1: float, v1: float) -> float:
 
 
 @compiled
-def _disc_overlap(u: Floats, v: Floats) -> float:
-    """Area that the unit disc shares with a parallelogram, corners given leftwards.
+def _disc_overlap(u: float, v: float, eu: float, ev: float, fu: float, fv: float) -> float:
+    """Area that the unit disc shares with the parallelogram (u, v), + e, + e + f, + f.
 
-    Green's theorem: the straight parts inside the disc, and the arcs between
-    where the outline leaves the disc and where it comes back.
+    Green's theorem: the straight parts of the outline inside the disc, and
+    the arcs between where it leaves the disc and where it comes back. The
+    corners go leftwards around.
     """
     twice, arcs, all_left = 0.0, 0.0, True
     leaves = enters = False
     leave_u = leave_v = enter_u = enter_v = 0.0
+    pu, pv, p_excess = u, v, u * u + v * v - 1.0
     for k in range(4):
-        pu, pv = u[k], v[k]
-        qu, qv = u[(k + 1) % 4], v[(k + 1) % 4]
-        du, dv = qu - pu, qv - pv
-        all_left = all_left and pu * qv - qu * pv > 0.0
-        p_excess, q_excess = pu * pu + pv * pv - 1.0, qu * qu + qv * qv - 1.0
+        du, dv = (eu, ev) if k % 2 == 0 else (fu, fv)
+        if k > 1:
+            du, dv = -du, -dv
+        qu, qv = pu + du, pv + dv
+        q_excess = qu * qu + qv * qv - 1.0
+        cross = pu * qv - qu * pv
+        all_left = all_left and cross > 0.0
         if p_excess <= 0.0 and q_excess <= 0.0:
-            twice += pu * qv - qu * pv
-            continue
-        length, half = du * du + dv * dv, pu * du + pv * dv
-        discriminant = half * half - length * p_excess
-        if discriminant <= 0.0:
-            continue
-        root = np.sqrt(discriminant)
-        start, end = (-half - root) / length, (-half + root) / length
-        if end <= 0.0 or start >= 1.0:
-            continue
-        su, sv, eu, ev = pu, pv, qu, qv
-        if p_excess > 0.0:
-            su, sv = pu + start * du, pv + start * dv
-            if leaves:
-                arcs += _arc_area(leave_u, leave_v, su, sv)
-                leaves = False
-            else:
-                enters, enter_u, enter_v = True, su, sv
-        if q_excess > 0.0:
-            eu, ev = pu + end * du, pv + end * dv
-            leaves, leave_u, leave_v = True, eu, ev
-        twice += su * ev - eu * sv
+            twice += cross
+        else:
+            length, half = du * du + dv * dv, pu * du + pv * dv
+            discriminant = half * half - length * p_excess
+            if discriminant > 0.0:
+                root = np.sqrt(discriminant)
+                start, end = (-half - root) / length, (-half + root) / length
+                if end > 0.0 and start < 1.0:
+                    su, sv, tu, tv = pu, pv, qu, qv
+                    if p_excess > 0.0:
+                        su, sv = pu + start * du, pv + start * dv
+                        if leaves:
+                            arcs += _arc_area(leave_u, leave_v, su, sv)
+                            leaves = False
+                        else:
+                            enters, enter_u, enter_v = True, su, sv
+                    if q_excess > 0.0:
+                        tu, tv = pu + end * du, pv + end * dv
+                        leaves, leave_u, leave_v = True, tu, tv
+                    twice += su * tv - tu * sv
+        pu, pv, p_excess = qu, qv, q_excess
     if leaves and enters:
         arcs += _arc_area(leave_u, leave_v, enter_u, enter_v)
     elif twice == 0.0 and arcs == 0.0 and all_left:
@@ -191,15 +195,71 @@ def _disc_overlap(u: Floats, v: Floats) -> float:
 
 
 @compiled
+def _pixel_in_ellipse(
+    x: float, y: float, a: float, b: float, cosine: float, sine: float
+) -> float:
+    """Share of the unit pixel around (x, y) that lies in an ellipse about the origin."""
+    cu, su, cv, sv = cosine / a, sine / a, cosine / b, sine / b
+    px, py = x - 0.5, y - 0.5
+    return _disc_overlap(px * cu + py * su, py * cv - px * sv, cu, -sv, su, cv) * a * b
+
+
+@compiled
+def _quadrant_overlap(x0: float, x1: float, y0: float, y1: float, radius: float) -> float:
+    """Area that a rectangle of the first quadrant shares with a disc about the origin.
+
+    Columns left of `start` are full, those right of `end` are empty; between
+    them the arc is its chord and the little segment above it.
+    """
+    square = radius * radius
+    if x0 * x0 + y0 * y0 >= square:
+        return 0.0
+    if x1 * x1 + y1 * y1 <= square:
+        return (x1 - x0) * (y1 - y0)
+    start, start_y, end, end_y = x0, y1, x1, y0
+    if x0 * x0 + y1 * y1 < square:
+        start = np.sqrt(square - y1 * y1)
+    else:
+        start_y = np.sqrt(square - x0 * x0)
+    if x1 * x1 + y0 * y0 > square:
+        end = np.sqrt(square - y0 * y0)
+    else:
+        end_y = np.sqrt(square - x1 * x1)
+    across, down = end - start, start_y - end_y
+    segment = _segment_area(0.5 * np.sqrt(across * across + down * down) / radius)
+    below = (start - x0) * (y1 - y0) + across * (0.5 * (start_y + end_y) - y0)
+    return below + square * segment
+
+
+@compiled
+def _pixel_in_circle(x: float, y: float, radius: float) -> float:
+    """Share of the unit pixel around (x, y) that lies in a circle about the origin."""
+    x, y = abs(x), abs(y)
+    x0, x1, y0, y1 = x - 0.5, x + 0.5, y - 0.5, y + 0.5
+    if x0 >= 0.0 and y0 >= 0.0:
+        return _quadrant_overlap(x0, x1, y0, y1, radius)
+    if x0 >= 0.0:
+        upper = _quadrant_overlap(x0, x1, 0.0, y1, radius)
+        return upper + _quadrant_overlap(x0, x1, 0.0, -y0, radius)
+    right = _pixel_beside_axis(x1, y0, y1, radius)
+    return right + _pixel_beside_axis(-x0, y0, y1, radius)
+
+
+@compiled
+def _pixel_beside_axis(x1: float, y0: float, y1: float, radius: float) -> float:
+    """Part of a pixel from x = 0 to x1 that lies in a circle about the origin."""
+    if y0 >= 0.0:
+        return _quadrant_overlap(0.0, x1, y0, y1, radius)
+    upper = _quadrant_overlap(0.0, x1, 0.0, y1, radius)
+    return upper + _quadrant_overlap(0.0, x1, 0.0, -y0, radius)
+
+
+@compiled
 def _pixel_overlap(x: float, y: float, a: float, b: float, cosine: float, sine: float) -> float:
-    """Share of a unit pixel around (x, y) that lies in an ellipse about the origin."""
-    u, v = np.empty(4), np.empty(4)
-    for k in range(4):
-        px = x + (0.5 if k in (1, 2) else -0.5)
-        py = y + (0.5 if k > 1 else -0.5)
-        u[k] = (px * cosine + py * sine) / a
-        v[k] = (py * cosine - px * sine) / b
-    return _disc_overlap(u, v) * a * b
+    """Share of the unit pixel around (x, y) that lies in an ellipse or circle."""
+    if a == b:
+        return _pixel_in_circle(x, y, a)
+    return _pixel_in_ellipse(x, y, a, b, cosine, sine)
 
 
 @compiled
@@ -695,129 +755,151 @@ def find_sky(labels: Integers, flag: Integers) -> Sky:
 # ---------------------------------------------------------------- asymmetry
 
 
-@compiled
-def _turned(image: Floats, x: float, y: float) -> float:
-    """Bilinear value at a position; beyond the image there is 0."""
-    rows, columns = image.shape
-    column, row = int(np.floor(x)), int(np.floor(y))
-    across, down = x - column, y - row
-    value = 0.0
-    if 0 <= row < rows:
-        if 0 <= column < columns:
-            value += (1.0 - down) * (1.0 - across) * image[row, column]
-        if 0 <= column + 1 < columns:
-            value += (1.0 - down) * across * image[row, column + 1]
-    if 0 <= row + 1 < rows:
-        if 0 <= column < columns:
-            value += down * (1.0 - across) * image[row + 1, column]
-        if 0 <= column + 1 < columns:
-            value += down * across * image[row + 1, column + 1]
-    return value
-
-
-@compiled
-def _turned_good(good: Floats, x: float, y: float) -> float:
-    """Whether the pixel nearest to a position counts; beyond the image it does."""
-    rows, columns = good.shape
-    if x < 0.0 or x > columns - 1 or y < 0.0 or y > rows - 1:
-        return 1.0
-    return float(good[int(np.floor(y + 0.5)), int(np.floor(x + 0.5))])
-
-
-@compiled
-def _pixel_terms(
-    stamp: Stamp, row: int, column: int, twice_x: float, twice_y: float, share: float
-) -> tuple[float, float, float]:
-    """One pixel's part of the difference, of the light and of the area of the asymmetry."""
-    x, y = twice_x - column, twice_y - row
-    counted = share * stamp.good[row, column] * _turned_good(stamp.good, x, y)
-    if counted == 0.0:
-        return 0.0, 0.0, 0.0
-    value = stamp.image[row, column]
-    return counted * abs(_turned(stamp.image, x, y) - value), counted * abs(value), counted
-
-
-@compiled_sums
-def _row_terms(
-    here: Floats, good: Floats, turned: Floats, turned_next: Floats, turned_good: Floats,
-    across: float, down: float,
-) -> tuple[float, float, float]:
-    """Sum the same over a piece of a row, all of whose partners lie within the stamp.
-
-    The partners come reversed, so that they run along: `turned[i + 1]` and
-    `turned[i]` straddle the partner of `here[i]`.
-    """
-    w00, w01 = (1.0 - down) * (1.0 - across), (1.0 - down) * across
-    w10, w11 = down * (1.0 - across), down * across
-    difference, light, area = 0.0, 0.0, 0.0
-    for i in range(here.size):
-        partner = w00 * turned[i + 1] + w01 * turned[i]
-        partner += w10 * turned_next[i + 1] + w11 * turned_next[i]
-        counted = good[i] * turned_good[i]
-        difference += counted * abs(partner - here[i])
-        light += counted * abs(here[i])
-        area += counted
-    return difference, light, area
-
-
 class Turned(NamedTuple):
-    """The stamp turned by 180 degrees: its pixels and which of them count, reversed."""
+    """A stamp and itself turned by 180 degrees, in single precision and one long row each.
 
-    image: Floats
-    good: Floats
+    Single precision halves what the search for the centre reads; it moves no
+    asymmetry by 1e-5.
+
+    Parameters
+    ----------
+    image, good : ndarray of float32, shape (height * width,)
+        Counts, and 1 where a pixel counts.
+    turned, turned_good : ndarray of float32, shape (height * width,)
+        The same, reversed.
+    rows, columns : int
+        Height and width.
+    """
+
+    image: Singles
+    good: Singles
+    turned: Singles
+    turned_good: Singles
+    rows: int
+    columns: int
 
 
 @compiled
 def turn(stamp: Stamp) -> Turned:
     """Turn a stamp by 180 degrees about its middle."""
-    return Turned(stamp.image[::-1, ::-1].copy(), stamp.good[::-1, ::-1].copy())
+    image = stamp.image.astype(np.float32).ravel()
+    good = stamp.good.astype(np.float32).ravel()
+    rows, columns = stamp.image.shape
+    return Turned(image, good, image[::-1].copy(), good[::-1].copy(), rows, columns)
 
 
 @compiled
-def _whole_row_terms(
-    stamp: Stamp, turned: Turned, row: int, start: int, stop: int, twice_x: float, twice_y: float
+def _value_at(stamp: Turned, x: float, y: float) -> float:
+    """Bilinear value at a position; beyond the image there is 0."""
+    column, row = int(np.floor(x)), int(np.floor(y))
+    across, down = x - column, y - row
+    value = 0.0
+    for m in range(2):
+        for n in range(2):
+            if 0 <= row + m < stamp.rows and 0 <= column + n < stamp.columns:
+                weight = (down if m else 1.0 - down) * (across if n else 1.0 - across)
+                value += weight * stamp.image[(row + m) * stamp.columns + column + n]
+    return value
+
+
+@compiled
+def _good_at(stamp: Turned, x: float, y: float) -> float:
+    """Whether the pixel nearest to a position counts; beyond the image it does."""
+    if x < 0.0 or x > stamp.columns - 1 or y < 0.0 or y > stamp.rows - 1:
+        return 1.0
+    return float(stamp.good[int(np.floor(y + 0.5)) * stamp.columns + int(np.floor(x + 0.5))])
+
+
+@compiled
+def _pixels_terms(
+    stamp: Turned,
+    row: int,
+    start: int,
+    stop: int,
+    twice_x: float,
+    twice_y: float,
+    shares: Singles,
 ) -> tuple[float, float, float]:
-    """Sum over pixels start to stop of a row that lie fully within the aperture."""
-    rows, columns = stamp.image.shape
-    whole_x, whole_y = int(np.floor(twice_x)), int(np.floor(twice_y))
-    across, down = twice_x - whole_x, twice_y - whole_y
+    """Sums of the asymmetry over a piece of a row whose partners may lie beyond the stamp.
+
+    Of the difference, of the light and of the area, each pixel by its share.
+    """
     difference, light, area = 0.0, 0.0, 0.0
-    fast_start, fast_stop = max(start, whole_x - columns + 2), min(stop, whole_x + 1)
-    partner_row = whole_y - row
-    if partner_row < 0 or partner_row + 1 > rows - 1 or fast_stop <= fast_start:
-        fast_start = fast_stop = stop
-    else:
-        first = columns - 2 - whole_x + fast_start
-        length = fast_stop - fast_start
-        nearest_row = rows - 1 - (partner_row + (1 if down >= 0.5 else 0))
-        nearest = first + (0 if across >= 0.5 else 1)
-        difference, light, area = _row_terms(
-            stamp.image[row, fast_start:fast_stop],
-            stamp.good[row, fast_start:fast_stop],
-            turned.image[rows - 1 - partner_row, first : first + length + 1],
-            turned.image[rows - 2 - partner_row, first : first + length + 1],
-            turned.good[nearest_row, nearest : nearest + length],
-            across,
-            down,
-        )
-    for piece in range(2):
-        begin, end = (start, fast_start) if piece == 0 else (fast_stop, stop)
-        for column in range(begin, end):
-            d, s, c = _pixel_terms(stamp, row, column, twice_x, twice_y, 1.0)
-            difference, light, area = difference + d, light + s, area + c
+    for column in range(start, stop):
+        x, y = twice_x - column, twice_y - row
+        index = row * stamp.columns + column
+        counted = shares[column] * stamp.good[index] * _good_at(stamp, x, y)
+        difference += counted * abs(_value_at(stamp, x, y) - stamp.image[index])
+        light += counted * abs(stamp.image[index])
+        area += counted
     return difference, light, area
+
+
+@compiled_sums
+def _row_terms(
+    stamp: Turned,
+    here: int,
+    lower: int,
+    nearest: int,
+    shares: Singles,
+    start: int,
+    stop: int,
+    across: float,
+    down: float,
+) -> tuple[float, float, float]:
+    """Sum the same over a piece of a row, all of whose partners lie within the stamp.
+
+    The partners come reversed, so that they run along: column i stands at
+    `here + i`, its partner is straddled by the turned pixels `lower + i`,
+    those one row up and those next to both. Unsigned indices spare the test
+    for negative ones, which would keep the loop from taking several at once.
+    """
+    one, x, y = np.float32(1.0), np.float32(across), np.float32(down)
+    w00, w01, w10, w11 = (one - y) * (one - x), (one - y) * x, y * (one - x), y * x
+    at, low, first = np.uint64(here + start), np.uint64(lower + start), np.uint64(start)
+    up, near, next_one = low - np.uint64(stamp.columns), np.uint64(nearest + start), np.uint64(1)
+    difference = light = area = np.float32(0.0)
+    for k in range(stop - start):
+        i = np.uint64(k)
+        value = stamp.image[at + i]
+        partner = w00 * stamp.turned[low + i + next_one] + w01 * stamp.turned[low + i]
+        partner += w10 * stamp.turned[up + i + next_one] + w11 * stamp.turned[up + i]
+        counted = stamp.good[at + i] * stamp.turned_good[near + i] * shares[first + i]
+        difference += counted * abs(partner - value)
+        light += counted * abs(value)
+        area += counted
+    return float(difference), float(light), float(area)
+
+
+@compiled
+def _circle_row(x: float, dy: float, radius: float, shares: Singles) -> tuple[int, int]:
+    """Fill in the shares of a row of pixels in a circle; returns the first and end column."""
+    columns = shares.size
+    left, right, inner_left, inner_right = _row_span(dy, 0.0, radius, radius, 0.0)
+    start = max(int(np.floor(x + left + 0.5)), 0)
+    stop = min(int(np.ceil(x + right - 0.5)), columns - 1) + 1
+    inner_start = max(int(np.ceil(x + inner_left + 0.5)), 0)
+    inner_stop = min(int(np.floor(x + inner_right - 0.5)), columns - 1) + 1
+    if inner_left > inner_right or inner_stop <= inner_start:
+        inner_start = inner_stop = max(stop, start)
+    shares[inner_start:inner_stop] = 1.0
+    for column in range(start, inner_start):
+        shares[column] = _pixel_in_circle(column - x, dy, radius)
+    for column in range(max(inner_stop, start), stop):
+        shares[column] = _pixel_in_circle(column - x, dy, radius)
+    return start, stop
 
 
 @compiled
 def asymmetry_about(
-    stamp: Stamp, turned: Turned, x: float, y: float, radius: float, sky: float, flag: Integers
+    stamp: Turned, x: float, y: float, radius: float, sky: float, flag: Integers
 ) -> float:
     """Asymmetry about a point within a circle (Conselice 2003; Lotz et al. 2004, eq. 10).
 
     Parameters
     ----------
-    stamp, turned : Stamp, Turned
-        The image, and the same turned.
+    stamp : Turned
+        The image.
     x, y : float
         Centre in pixels.
     radius : float
@@ -832,38 +914,47 @@ def asymmetry_about(
     float
         The asymmetry; 100 where there is none.
     """
-    rows, columns = stamp.image.shape
-    if x < 0.0 or x >= columns or y < 0.0 or y >= rows:
+    if x < 0.0 or x >= stamp.columns or y < 0.0 or y >= stamp.rows:
         flag[0] = max(flag[0], 1)
         return 100.0
+    difference, light, area = _circle_terms(stamp, x, y, radius)
+    if light == 0.0:
+        flag[0] = max(flag[0], 1)
+        return 100.0
+    return (difference - area * sky) / light
+
+
+@compiled
+def _circle_terms(
+    stamp: Turned, x: float, y: float, radius: float
+) -> tuple[float, float, float]:
+    """Sums of the asymmetry over a circle."""
+    rows, columns = stamp.rows, stamp.columns
+    whole_x, whole_y = int(np.floor(2.0 * x)), int(np.floor(2.0 * y))
+    across, down = 2.0 * x - whole_x, 2.0 * y - whole_y
+    to_nearest = (0 if across >= 0.5 else 1) - (columns if down >= 0.5 else 0)
+    shares = np.empty(columns, np.float32)
     difference, light, area = 0.0, 0.0, 0.0
     for row in range(
         max(int(np.floor(y - radius + 0.5)), 0),
         min(int(np.ceil(y + radius - 0.5)), rows - 1) + 1,
     ):
-        dy = row - y
-        left, right, inner_left, inner_right = _row_span(dy, 0.0, radius, radius, 0.0)
-        start = max(int(np.floor(x + left + 0.5)), 0)
-        stop = min(int(np.ceil(x + right - 0.5)), columns - 1) + 1
-        inner_start = max(int(np.ceil(x + inner_left + 0.5)), 0)
-        inner_stop = min(int(np.floor(x + inner_right - 0.5)), columns - 1) + 1
-        if inner_left > inner_right or inner_stop <= inner_start:
-            inner_start = inner_stop = stop
-        else:
-            d, s, c = _whole_row_terms(
-                stamp, turned, row, inner_start, inner_stop, 2.0 * x, 2.0 * y
+        start, stop = _circle_row(x, row - y, radius, shares)
+        first, last = max(start, whole_x - columns + 2), min(stop, whole_x + 1)
+        if first < last and 0 <= whole_y - row < rows - 1:
+            lower = (rows - 1 - whole_y + row) * columns + columns - 2 - whole_x
+            d, s, c = _row_terms(
+                stamp, row * columns, lower, lower + to_nearest, shares, first, last, across, down
             )
             difference, light, area = difference + d, light + s, area + c
-        for piece in range(2):
-            begin, end = (start, inner_start) if piece == 0 else (max(inner_stop, start), stop)
-            for column in range(begin, end):
-                share = _pixel_overlap(column - x, dy, radius, radius, 1.0, 0.0)
-                d, s, c = _pixel_terms(stamp, row, column, 2.0 * x, 2.0 * y, share)
-                difference, light, area = difference + d, light + s, area + c
-    if light == 0.0:
-        flag[0] = max(flag[0], 1)
-        return 100.0
-    return (difference - area * sky) / light
+        else:
+            first = last = stop
+        if start < first or last < stop:
+            d, s, c = _pixels_terms(stamp, row, start, first, 2.0 * x, 2.0 * y, shares)
+            difference, light, area = difference + d, light + s, area + c
+            d, s, c = _pixels_terms(stamp, row, last, stop, 2.0 * x, 2.0 * y, shares)
+            difference, light, area = difference + d, light + s, area + c
+    return difference, light, area
 
 
 @compiled
@@ -890,7 +981,7 @@ def _reached(simplex: Floats, heights: Floats) -> bool:
 
 @compiled
 def least_asymmetry(
-    stamp: Stamp, turned: Turned, x: float, y: float, radius: float, sky: float, flag: Integers
+    stamp: Turned, x: float, y: float, radius: float, sky: float, flag: Integers
 ) -> tuple[float, float]:
     """Centre of least asymmetry near a point (Nelder & Mead 1965).
 
@@ -906,22 +997,21 @@ def least_asymmetry(
     simplex[2, 1] = 1.05 * y if y != 0.0 else 0.00025
     for k in range(3):
         heights[k] = asymmetry_about(
-            stamp, turned, simplex[k, 0], simplex[k, 1], radius, sky, flag
+            stamp, simplex[k, 0], simplex[k, 1], radius, sky, flag
         )
     _order(simplex, heights)
     calls = 3
     for _ in range(SIMPLEX_LIMIT):
         if calls >= SIMPLEX_LIMIT or _reached(simplex, heights):
             break
-        calls += _simplex_step(stamp, turned, simplex, heights, radius, sky, flag)
+        calls += _simplex_step(stamp, simplex, heights, radius, sky, flag)
         _order(simplex, heights)
     return simplex[0, 0], simplex[0, 1]
 
 
 @compiled
 def _simplex_step(
-    stamp: Stamp,
-    turned: Turned,
+    stamp: Turned,
     simplex: Floats,
     heights: Floats,
     radius: float,
@@ -932,7 +1022,7 @@ def _simplex_step(
     mx, my = 0.5 * (simplex[0, 0] + simplex[1, 0]), 0.5 * (simplex[0, 1] + simplex[1, 1])
     wx, wy = simplex[2, 0], simplex[2, 1]
     rx, ry = 2.0 * mx - wx, 2.0 * my - wy
-    reflected = asymmetry_about(stamp, turned, rx, ry, radius, sky, flag)
+    reflected = asymmetry_about(stamp, rx, ry, radius, sky, flag)
     if heights[0] <= reflected < heights[1]:
         simplex[2, 0], simplex[2, 1], heights[2] = rx, ry, reflected
         return 1
@@ -945,7 +1035,7 @@ def _simplex_step(
     else:
         tx, ty = 0.5 * mx + 0.5 * wx, 0.5 * my + 0.5 * wy
         limit, strict = heights[2], True
-    tried = asymmetry_about(stamp, turned, tx, ty, radius, sky, flag)
+    tried = asymmetry_about(stamp, tx, ty, radius, sky, flag)
     if tried < limit or (not strict and tried == limit):
         simplex[2, 0], simplex[2, 1], heights[2] = tx, ty, tried
         return 2
@@ -956,7 +1046,7 @@ def _simplex_step(
         simplex[k, 0] = simplex[0, 0] + 0.5 * (simplex[k, 0] - simplex[0, 0])
         simplex[k, 1] = simplex[0, 1] + 0.5 * (simplex[k, 1] - simplex[0, 1])
         heights[k] = asymmetry_about(
-            stamp, turned, simplex[k, 0], simplex[k, 1], radius, sky, flag
+            stamp, simplex[k, 0], simplex[k, 1], radius, sky, flag
         )
     return 4
 
@@ -996,11 +1086,11 @@ def asymmetry_centre(
     the centroid is taken (flag 2).
     """
     radius, furthest = EXTENT_CAS * petrosian, FRACTION_CAS * petrosian
-    cx, cy = least_asymmetry(stamp, turned, x, y, radius, sky, flag)
+    cx, cy = least_asymmetry(turned, x, y, radius, sky, flag)
     if np.hypot(cx - x, cy - y) > furthest:
         flag[0] = max(flag[0], 1)
         row, column = _brightest(stamp.image, stamp.source)
-        cx, cy = least_asymmetry(stamp, turned, float(column), float(row), radius, sky, flag)
+        cx, cy = least_asymmetry(turned, float(column), float(row), radius, sky, flag)
         if np.hypot(cx - column, cy - row) > furthest:
             flag[0] = max(flag[0], 2)
             cx, cy = x, y
@@ -1447,7 +1537,7 @@ def _cas(
     r20 = radius_of_light(stamp, cx, cy, EXTENT_CAS * petrosian, 0.2, flag)
     r80 = radius_of_light(stamp, cx, cy, EXTENT_CAS * petrosian, 0.8, flag)
     row[0] = 5.0 * np.log10(r80 / r20)
-    row[1] = asymmetry_about(stamp, turned, cx, cy, EXTENT_CAS * about, dark, flag)
+    row[1] = asymmetry_about(turned, cx, cy, EXTENT_CAS * about, dark, flag)
     row[2] = smoothness_within(stamp, cx, cy, petrosian, sky, flag)
     row[5], row[7], row[8] = petrosian, r20, r80
     _check_sky(stamp, sky, flag)

@@ -8,15 +8,11 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import statmorph
-from astropy.convolution import convolve
-from astropy.stats import sigma_clipped_stats
 from numpy.typing import NDArray
-from photutils.segmentation import (
-    SegmentationImage,
-    deblend_sources,
-    detect_sources,
-    make_2dgaussian_kernel,
-)
+from photutils.segmentation import SegmentationImage, deblend_sources
+from scipy.ndimage import find_objects
+
+from galaxy_utils.deblending import clipped_sky, deblend, detect, smooth
 
 FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")
 """The five morphological parameters, in the paper's order."""
@@ -174,42 +170,51 @@ def segment(
     Bradley et al., photutils; deblending as in Bertin & Arnouts (1996).
     """
     settings = settings or SegmentationSettings()
-    _, sky, noise = sigma_clipped_stats(image, sigma=3.0)
-    noise = max(float(noise), QUANTISATION_NOISE)
+    sky, noise = clipped_sky(image)
+    noise = max(noise, QUANTISATION_NOISE)
     subtracted = image - sky
-    sources, smoothed = _detect(subtracted, noise, settings)
-    if sources is None:
-        return Segmentation(subtracted, np.zeros(image.shape, np.int32), 0, noise)
-    labels = _deblend(smoothed, sources, settings).data.astype(np.int32)
-    central = central_label(labels, settings.search_radius)
-    return Segmentation(subtracted, labels, central, noise)
-
-
-def _detect(
-    image: NDArray[np.float64], noise: float, settings: SegmentationSettings
-) -> tuple[SegmentationImage | None, NDArray[np.float64]]:
-    kernel = make_2dgaussian_kernel(settings.kernel_fwhm, size=5)
-    smoothed = convolve(image, kernel, normalize_kernel=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "no sources were found" is told by None
-        sources = detect_sources(
-            smoothed, settings.threshold * noise, n_pixels=settings.minimum_pixels
+    smoothed = smooth(subtracted, settings.kernel_fwhm)
+    labels = detect(smoothed, settings.threshold * noise, settings.minimum_pixels)
+    if neighbours and labels.any():
+        labels = _deblend_all(smoothed, labels, settings)
+        return Segmentation(
+            subtracted, labels, central_label(labels, settings.search_radius), noise
         )
-    return sources, smoothed
+    parent = central_label(labels, settings.search_radius)
+    if parent:
+        _deblend_one(smoothed, labels, parent, settings)
+    return Segmentation(subtracted, labels, central_label(labels, settings.search_radius), noise)
 
 
-def _deblend(
-    smoothed: NDArray[np.float64], sources: SegmentationImage, settings: SegmentationSettings
-) -> SegmentationImage:
+def _deblend_all(
+    smoothed: NDArray[np.float64], labels: NDArray[np.int32], settings: SegmentationSettings
+) -> NDArray[np.int32]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # photutils warns of sources too large to deblend
-        return deblend_sources(
+        deblended = deblend_sources(
             smoothed,
-            sources,
+            SegmentationImage(labels),
             n_pixels=settings.minimum_pixels,
             contrast=settings.contrast,
             progress_bar=False,
         )
+    return np.asarray(deblended.data, dtype=np.int32)
+
+
+def _deblend_one(
+    smoothed: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    parent: int,
+    settings: SegmentationSettings,
+) -> None:
+    """Replace one source of the map by its parts, the others keep their numbers."""
+    box = find_objects(labels, max_label=parent)[parent - 1]
+    inside = labels[box] == parent
+    parts = deblend(smoothed[box], inside, settings.minimum_pixels, settings.contrast)
+    highest = int(labels.max())
+    for number in np.unique(parts[inside])[1:]:  # the first part keeps the parent's number
+        highest += 1
+        labels[box][parts == number] = highest
 
 
 def measure(image: NDArray[np.float64], settings: SegmentationSettings | None = None) -> Morphology:

@@ -71,9 +71,15 @@ GRID = 100
 ROOT_TOLERANCE = 1e-6
 """Precision of every radius."""
 
-CENTRE_TOLERANCE = 1e-4
-"""Where the simplex ends. statmorph goes on to 1e-6, a third more evaluations,
-which moves no parameter by 1e-5."""
+CENTRE_TOLERANCE = 1e-3
+"""Where the simplex ends. statmorph goes on to 1e-6, with twice the evaluations,
+for a centre that lies where it lay."""
+
+QUANTILE_TOLERANCE = 1.0 / 256.0
+"""Precision of the quantile of the MID map, which only its overlap is asked of."""
+
+PACKING = 16
+"""Bits of a column in a packed position: no image has a side above 65,535."""
 
 SIMPLEX_LIMIT = 400
 """Most steps and most evaluations of a simplex search of two variables."""
@@ -84,6 +90,7 @@ FAILURES = ("", "statmorph failed: AssertionError: Root not found within range."
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int32]
+Positions = NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -293,6 +300,17 @@ def _row_span(
 
 
 @compiled
+def _circle_span(y: float, radius: float) -> tuple[float, float, float, float]:
+    """Do the same for a circle."""
+    near, far = max(abs(y) - 0.5, 0.0), abs(y) + 0.5
+    outer = np.sqrt(max(0.0, radius * radius - near * near))
+    if far > radius:
+        return -outer, outer, 1.0, -1.0
+    inner = np.sqrt(radius * radius - far * far)
+    return -outer, outer, -inner, inner
+
+
+@compiled
 def _ellipse_shape(
     a: float, b: float, cosine: float, sine: float
 ) -> tuple[float, float, float, float]:
@@ -342,7 +360,10 @@ def ellipse_sums(
     total, total_good = 0.0, 0.0
     for row in range(max(first, 0), min(last, rows - 1) + 1):
         dy = row - y
-        left, right, inner_left, inner_right = _row_span(dy, slant, width, height, top)
+        if a == b:
+            left, right, inner_left, inner_right = _circle_span(dy, a)
+        else:
+            left, right, inner_left, inner_right = _row_span(dy, slant, width, height, top)
         start = max(int(np.floor(x + left + 0.5)), 0)
         stop = min(int(np.ceil(x + right - 0.5)), columns - 1) + 1
         inner_start = max(int(np.ceil(x + inner_left + 0.5)), 0)
@@ -875,7 +896,7 @@ def _row_terms(
 def _circle_row(x: float, dy: float, radius: float, shares: Singles) -> tuple[int, int]:
     """Fill in the shares of a row of pixels in a circle; returns the first and end column."""
     columns = shares.size
-    left, right, inner_left, inner_right = _row_span(dy, 0.0, radius, radius, 0.0)
+    left, right, inner_left, inner_right = _circle_span(dy, radius)
     start = max(int(np.floor(x + left + 0.5)), 0)
     stop = min(int(np.ceil(x + right - 0.5)), columns - 1) + 1
     inner_start = max(int(np.ceil(x + inner_left + 0.5)), 0)
@@ -1190,37 +1211,31 @@ def gaussian_kernel(sigma: float) -> Floats:
 
 
 @compiled_sums
-def _add_scaled(total: Floats, one: Floats, other: Floats, weight: float) -> None:
+def _add_scaled(total: Singles, one: Singles, other: Singles, weight: float) -> None:
     for i in range(total.size):
         total[i] += weight * (one[i] + other[i])
 
 
 @compiled
 def gaussian_smooth(image: Floats, sigma: float) -> Floats:
-    """Smooth by a Gaussian; beyond the image there is 0."""
+    """Smooth by a Gaussian, in single precision; beyond the image there is 0."""
     rows, columns = image.shape
-    kernel = gaussian_kernel(sigma)
+    kernel = gaussian_kernel(sigma).astype(np.float32)
     reach = kernel.size - 1
-    nothing, padded = np.zeros(columns), np.zeros(columns + 2 * reach)
-    smooth = np.empty(image.shape)
+    nothing, padded = np.zeros(columns, np.float32), np.zeros(columns + 2 * reach, np.float32)
+    singles, smooth = image.astype(np.float32), np.empty(image.shape, np.float32)
     for row in range(rows):
         along = padded[reach : reach + columns]
-        along[:] = kernel[0] * image[row]
-        for k in range(1, reach + 1):
-            if row - k < 0 and row + k >= rows:
-                break
-            before = image[row - k] if row - k >= 0 else nothing
-            after = image[row + k] if row + k < rows else nothing
+        along[:] = kernel[0] * singles[row]
+        for k in range(1, min(reach, rows) + 1):
+            before = singles[row - k] if row - k >= 0 else nothing
+            after = singles[row + k] if row + k < rows else nothing
             _add_scaled(along, before, after, kernel[k])
         smooth[row] = kernel[0] * along
         for k in range(1, min(reach, columns) + 1):
-            _add_scaled(
-                smooth[row],
-                padded[reach - k : reach - k + columns],
-                padded[reach + k : reach + k + columns],
-                kernel[k],
-            )
-    return smooth
+            before, after = padded[reach - k :], padded[reach + k :]
+            _add_scaled(smooth[row], before[:columns], after[:columns], kernel[k])
+    return smooth.astype(np.float64)
 
 
 @compiled
@@ -1231,21 +1246,21 @@ def _fill(
     column: int,
     number: int,
     numbers: Integers,
-    queue: Integers,
+    queue: Positions,
 ) -> int:
     """Number the pixels above a threshold that hang together with one; return their count."""
     rows, columns = values.shape
     numbers[row, column] = number
-    queue[0] = row * columns + column
+    queue[0] = (row << PACKING) + column
     done, found = 0, 1
     while done < found:
-        i, j = divmod(queue[done], columns)
+        i, j = queue[done] >> PACKING, queue[done] & 0xFFFF
         done += 1
         for m in range(max(i - 1, 0), min(i + 2, rows)):
             for n in range(max(j - 1, 0), min(j + 2, columns)):
                 if numbers[m, n] != number and values[m, n] >= threshold:
                     numbers[m, n] = number
-                    queue[found] = m * columns + n
+                    queue[found] = (m << PACKING) + n
                     found += 1
     return found
 
@@ -1255,7 +1270,7 @@ def _pieces(values: Floats, threshold: float) -> tuple[Integers, int]:
     """Number the connected pieces (8 neighbours) above a threshold."""
     rows, columns = values.shape
     numbers = np.zeros(values.shape, np.int32)
-    queue = np.empty(values.size, np.int32)
+    queue = np.empty(values.size, np.int64)
     pieces = 0
     for row in range(rows):
         for column in range(columns):
@@ -1400,8 +1415,10 @@ class Clumps(NamedTuple):
         Counts of the segment, nowhere negative.
     ordered : ndarray of float64, shape (n_pixels,)
         The segment's values in rising order.
-    numbers, queue : ndarray of int32
-        Room to work in: shape (height, width), all 0, and its size.
+    numbers : ndarray of int32, shape (height, width)
+        Room to work in, all 0.
+    queue : ndarray of int64, shape (height * width,)
+        Room for packed positions.
     row, column : int
         The brightest pixel.
     """
@@ -1409,7 +1426,7 @@ class Clumps(NamedTuple):
     values: Floats
     ordered: Floats
     numbers: Integers
-    queue: Integers
+    queue: Positions
     row: int
     column: int
 
@@ -1420,29 +1437,33 @@ def _clump_excess(clumps: Clumps, quantile: float) -> float:
     threshold = clumps.ordered[int(quantile * (clumps.ordered.size - 1))]
     if threshold <= 0.0:
         return -ETA
-    columns = clumps.values.shape[1]
     number = clumps.numbers[clumps.row, clumps.column] + 1
     count = _fill(
         clumps.values, threshold, clumps.row, clumps.column, number, clumps.numbers, clumps.queue
     )
     total = 0.0
     for k in range(count):
-        i, j = divmod(clumps.queue[k], columns)
-        total += clumps.values[i, j]
+        position = clumps.queue[k]
+        total += clumps.values[position >> PACKING, position & 0xFFFF]
     return threshold * count / total - ETA
 
 
 @compiled
 def _clump_quantile(clumps: Clumps) -> float:
-    """Quantile at which the main clump's edge falls below eta of its mean, to one pixel."""
+    """Quantile at which the main clump's edge falls below eta of its mean.
+
+    Of the two sides of the step that is found, the one nearer to eta.
+    """
     low, high = 0.0, 1.0
-    while high - low > 1.0 / clumps.ordered.size:
+    below, above = _clump_excess(clumps, low), _clump_excess(clumps, high)
+    while high - low > max(1.0 / clumps.ordered.size, QUANTILE_TOLERANCE):
         middle = 0.5 * (low + high)
-        if _clump_excess(clumps, middle) > 0.0:
-            high = middle
+        excess = _clump_excess(clumps, middle)
+        if excess > 0.0:
+            high, above = middle, excess
         else:
-            low = middle
-    return high
+            low, below = middle, excess
+    return high if above < -below else low
 
 
 @compiled
@@ -1472,13 +1493,14 @@ def mid_region(
     """
     values = np.where(stamp.source, np.maximum(stamp.image, 0.0), 0.0)
     row, column = _brightest(stamp.image, stamp.source)
-    numbers, queue = np.zeros(values.shape, np.int32), np.empty(values.size, np.int32)
+    numbers, queue = np.zeros(values.shape, np.int32), np.empty(values.size, np.int64)
     clumps = Clumps(values, _values_of(values, stamp.source), numbers, queue, row, column)
     if _clump_excess(clumps, 0.0) > 0.0:
         return gini
     threshold = clumps.ordered[int(_clump_quantile(clumps) * (clumps.ordered.size - 1))]
-    numbers[:] = 0
-    _fill(values, threshold, row, column, 1, numbers, queue)
+    numbers[:] = 1 if threshold <= 0.0 else 0
+    if threshold > 0.0:
+        _fill(values, threshold, row, column, 1, numbers, queue)
     most = _majority(numbers, 1)
     if most[row, column] == 0.0:
         most[row, column] = 1.0

@@ -242,7 +242,7 @@ def measure(image: NDArray[np.float64], settings: SegmentationSettings | None = 
     M20; Rodriguez-Gomez et al. (2019) for statmorph.
     """
     segmentation, found = examine(image, settings)
-    return found if segmentation is None else _measure_central(segmentation, found)
+    return found if segmentation is None else measure_central(segmentation, found)
 
 
 def examine(
@@ -282,7 +282,7 @@ def examine(
     return segmentation, Morphology(area=area, n_sources=n_sources)
 
 
-def _measure_central(segmentation: Segmentation, found: Morphology) -> Morphology:
+def measure_central(segmentation: Segmentation, found: Morphology) -> Morphology:
     mine = segmentation.labels == segmentation.central
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -9,21 +9,18 @@ whatever else the machine does weighs on both.
 
 from __future__ import annotations
 
-import os
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[variable] = "1"
-
 import argparse
 import platform
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from astropy.modeling.models import Sersic2D
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from galaxy_utils.engine import measure_segmented
 from galaxy_utils.morphology import FIVE, Morphology, Segmentation, examine, measure_central
@@ -50,15 +47,20 @@ def simulated(seed: int) -> NDArray[np.float64]:
     return np.round(30 * galaxy / galaxy[128, 140] + rng.normal(10, 2, galaxy.shape))
 
 
+def read_mean(path: Path) -> NDArray[np.float64]:
+    """Read the band mean of an image."""
+    return band_mean(read_image(path))
+
+
 def images(folder: Path, number: int) -> Iterator[Callable[[], NDArray[np.float64]]]:
     """Yield what reads (or makes) each image, evenly over the folder."""
     paths = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
     if not paths:
         print(f"no cutouts in {folder}: simulated galaxies")
-        yield from (lambda seed=seed: simulated(seed) for seed in range(number))
+        yield from (partial(simulated, seed) for seed in range(number))
         return
     for path in paths[:: max(1, len(paths) // number)][:number]:
-        yield lambda path=path: band_mean(read_image(path))
+        yield partial(read_mean, path)
 
 
 def line(name: str, milliseconds: list[float]) -> str:
@@ -73,6 +75,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=200)
     parser.add_argument("--images", type=Path, default=DEFAULT_IMAGES)
     options = parser.parse_args()
+    threadpool_limits(1)
     spent: dict[str, list[float]] = {"read": [], "segment": [], "engine": [], "statmorph": []}
     largest: list[float] = []
 
@@ -89,7 +92,9 @@ def main() -> None:
     next(measure_segmented([warm]))  # compiles, or reads the compiled code from disk
     for read in images(options.images, options.number):
         image, reading = timed(read)
-        (segmentation, found), segmenting = timed(lambda image=image: examine(image, neighbours=False))
+        (segmentation, found), segmenting = timed(
+            lambda image=image: examine(image, neighbours=False)
+        )
         spent["read"].append(reading)
         spent["segment"].append(segmenting)
         if segmentation is not None:

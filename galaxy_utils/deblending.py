@@ -71,7 +71,8 @@ def _sorted_median(values: Floats) -> float:
 @lru_cache(maxsize=8)
 def _kernel(fwhm: float) -> Floats:
     kernel = np.asarray(make_2dgaussian_kernel(fwhm, size=5).array, dtype=np.float64)
-    return kernel / kernel.sum()
+    normalised: Floats = kernel / kernel.sum()
+    return normalised
 
 
 def smooth(image: Floats, fwhm: float) -> Floats:
@@ -93,7 +94,7 @@ def smooth(image: Floats, fwhm: float) -> Floats:
     return np.asarray(_convolve(padded, _kernel(fwhm)))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _convolve(padded: Floats, kernel: Floats) -> Floats:
     rows, columns = padded.shape[0] - 4, padded.shape[1] - 4
     total = np.zeros((rows, columns))
@@ -133,7 +134,7 @@ def detect(smoothed: Floats, threshold: float, minimum_pixels: int) -> Integers:
     return np.asarray(numbers[labels])
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _label(above: NDArray[np.bool_], minimum_pixels: int) -> tuple[Integers, int, int]:
     """Number the pieces (8 neighbours) in the order of their first pixels.
 
@@ -172,7 +173,7 @@ def _label(above: NDArray[np.bool_], minimum_pixels: int) -> tuple[Integers, int
     return labels, number, kept
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _split(lower: Integers, n_lower: int, upper: Integers) -> tuple[NDArray[np.bool_], bool]:
     """Replace each marker that falls apart at the next level by its pieces."""
     first, parts = np.zeros(n_lower + 1, np.int32), np.zeros(n_lower + 1, np.bool_)
@@ -193,7 +194,7 @@ def _split(lower: Integers, n_lower: int, upper: Integers) -> tuple[NDArray[np.b
     return markers, bool(parts.any())
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _markers(
     data: Floats, inside: NDArray[np.bool_], thresholds: Floats, minimum_pixels: int
 ) -> tuple[Integers, int]:

@@ -68,7 +68,7 @@ SMALLEST_OVERLAP = 0.25
 GRID = 100
 """Steps of the coarse search that precedes every root."""
 
-ROOT_TOLERANCE = 1e-6
+ROOT_TOLERANCE = 1e-4
 """Precision of every radius."""
 
 CENTRE_TOLERANCE = 1e-3
@@ -92,6 +92,7 @@ Singles = NDArray[np.float32]
 Integers = NDArray[np.int32]
 Positions = NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
+Image = TypeVar("Image", bound=NDArray[Any])
 
 
 def compiled(function: Function) -> Function:
@@ -177,22 +178,24 @@ def _disc_overlap(u: float, v: float, eu: float, ev: float, fu: float, fv: float
         else:
             length, half = du * du + dv * dv, pu * du + pv * dv
             discriminant = half * half - length * p_excess
-            if discriminant > 0.0:
-                root = np.sqrt(discriminant)
-                start, end = (-half - root) / length, (-half + root) / length
-                if end > 0.0 and start < 1.0:
-                    su, sv, tu, tv = pu, pv, qu, qv
-                    if p_excess > 0.0:
-                        su, sv = pu + start * du, pv + start * dv
-                        if leaves:
-                            arcs += _arc_area(leave_u, leave_v, su, sv)
-                            leaves = False
-                        else:
-                            enters, enter_u, enter_v = True, su, sv
-                    if q_excess > 0.0:
-                        tu, tv = pu + end * du, pv + end * dv
-                        leaves, leave_u, leave_v = True, tu, tv
-                    twice += su * tv - tu * sv
+            root = np.sqrt(max(discriminant, 0.0))
+            start, end = (-half - root) / length, (-half + root) / length
+            misses = discriminant <= 0.0 or end <= 0.0 or start >= 1.0
+            if p_excess <= 0.0 or q_excess <= 0.0 or not misses:
+                su, sv, tu, tv = pu, pv, qu, qv
+                if p_excess > 0.0:
+                    start = min(start, 1.0)
+                    su, sv = pu + start * du, pv + start * dv
+                    if leaves:
+                        arcs += _arc_area(leave_u, leave_v, su, sv)
+                        leaves = False
+                    else:
+                        enters, enter_u, enter_v = True, su, sv
+                if q_excess > 0.0:
+                    end = max(end, 0.0)
+                    tu, tv = pu + end * du, pv + end * dv
+                    leaves, leave_u, leave_v = True, tu, tv
+                twice += su * tv - tu * sv
         pu, pv, p_excess = qu, qv, q_excess
     if leaves and enters:
         arcs += _arc_area(leave_u, leave_v, enter_u, enter_v)
@@ -202,9 +205,7 @@ def _disc_overlap(u: float, v: float, eu: float, ev: float, fu: float, fv: float
 
 
 @compiled
-def _pixel_in_ellipse(
-    x: float, y: float, a: float, b: float, cosine: float, sine: float
-) -> float:
+def _pixel_in_ellipse(x: float, y: float, a: float, b: float, cosine: float, sine: float) -> float:
     """Share of the unit pixel around (x, y) that lies in an ellipse about the origin."""
     cu, su, cv, sv = cosine / a, sine / a, cosine / b, sine / b
     px, py = x - 0.5, y - 0.5
@@ -272,7 +273,7 @@ def _pixel_overlap(x: float, y: float, a: float, b: float, cosine: float, sine: 
 @compiled
 def _right_edge(y: float, slant: float, width: float, height: float) -> float:
     """Largest x of an ellipse about the origin at height y."""
-    return slant * y + width * np.sqrt(max(0.0, 1.0 - (y / height) ** 2))
+    return float(slant * y + width * np.sqrt(max(0.0, 1.0 - (y / height) ** 2)))
 
 
 @compiled
@@ -526,7 +527,7 @@ def petrosian_radius(stamp: Stamp, aperture: Aperture, flag: Integers) -> float:
     for radius in np.linspace(1.0, outermost, GRID):
         excess = _petrosian_excess(stamp, aperture, radius, flag)
         if excess == 0.0:
-            return radius
+            return float(radius)
         if excess < 0.0:
             if previous == 0.0:
                 flag[0] = max(flag[0], 2)
@@ -534,7 +535,7 @@ def petrosian_radius(stamp: Stamp, aperture: Aperture, flag: Integers) -> float:
             return _root(PETROSIAN, stamp, aperture, previous, radius, flag)
         previous = radius
     flag[0] = max(flag[0], 2)
-    return outermost
+    return float(outermost)
 
 
 @compiled
@@ -946,9 +947,7 @@ def asymmetry_about(
 
 
 @compiled
-def _circle_terms(
-    stamp: Turned, x: float, y: float, radius: float
-) -> tuple[float, float, float]:
+def _circle_terms(stamp: Turned, x: float, y: float, radius: float) -> tuple[float, float, float]:
     """Sums of the asymmetry over a circle."""
     rows, columns = stamp.rows, stamp.columns
     whole_x, whole_y = int(np.floor(2.0 * x)), int(np.floor(2.0 * y))
@@ -1017,9 +1016,7 @@ def least_asymmetry(
     simplex[1, 0] = 1.05 * x if x != 0.0 else 0.00025
     simplex[2, 1] = 1.05 * y if y != 0.0 else 0.00025
     for k in range(3):
-        heights[k] = asymmetry_about(
-            stamp, simplex[k, 0], simplex[k, 1], radius, sky, flag
-        )
+        heights[k] = asymmetry_about(stamp, simplex[k, 0], simplex[k, 1], radius, sky, flag)
     _order(simplex, heights)
     calls = 3
     for _ in range(SIMPLEX_LIMIT):
@@ -1066,9 +1063,7 @@ def _simplex_step(
     for k in range(1, 3):
         simplex[k, 0] = simplex[0, 0] + 0.5 * (simplex[k, 0] - simplex[0, 0])
         simplex[k, 1] = simplex[0, 1] + 0.5 * (simplex[k, 1] - simplex[0, 1])
-        heights[k] = asymmetry_about(
-            stamp, simplex[k, 0], simplex[k, 1], radius, sky, flag
-        )
+        heights[k] = asymmetry_about(stamp, simplex[k, 0], simplex[k, 1], radius, sky, flag)
     return 4
 
 
@@ -1154,11 +1149,13 @@ def boxcar(image: Floats, size: int) -> Floats:
     smooth, column_sums = np.empty(image.shape), np.zeros(columns)
     for offset in range(-below, size - below):
         column_sums += image[_mirrored(offset, rows)]
-    sums = np.empty(columns + size)
+    sums, across = np.empty(columns + size), np.empty(columns + size - 1, np.int64)
+    for k in range(across.size):
+        across[k] = _mirrored(k - below, columns)
     for row in range(rows):
         sums[0] = 0.0
-        for k in range(columns + size - 1):
-            sums[k + 1] = sums[k] + column_sums[_mirrored(k - below, columns)]
+        for k in range(across.size):
+            sums[k + 1] = sums[k] + column_sums[across[k]]
         smooth[row] = (sums[size : columns + size] - sums[:columns]) / (size * size)
         leaving, coming = _mirrored(row - below, rows), _mirrored(row - below + size, rows)
         column_sums += image[coming] - image[leaving]
@@ -1195,7 +1192,7 @@ def smoothness_within(
         return STATMORPH_INVALID
     if sky.side:
         box = stamp.image[sky.row : sky.row + sky.side, sky.column : sky.column + sky.side]
-        rough -= np.pi * (outer**2 - inner**2) * np.mean(_residual(box.copy(), size))
+        rough -= float(np.pi * (outer**2 - inner**2) * np.mean(_residual(box.copy(), size)))
     return rough / flux
 
 
@@ -1207,7 +1204,8 @@ def gaussian_kernel(sigma: float) -> Floats:
     """Half a Gaussian, cut at four standard deviations, whole sum 1; from the middle on."""
     reach = int(4.0 * sigma + 0.5)
     half = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
-    return half / (2.0 * half.sum() - half[0])
+    whole: Floats = half / (2.0 * half.sum() - half[0])
+    return whole
 
 
 @compiled_sums
@@ -1294,9 +1292,12 @@ def gini_region(
     running, flux, area = running_sums(smooth), 0.0, 0.0
     for a, sign in ((petrosian - 0.5, -1.0), (petrosian + 0.5, 1.0)):
         b = a / aperture.elongation
-        flux += sign * ellipse_sums(
-            smooth, running, smooth, running, aperture.x, aperture.y, a, b, aperture.theta
-        )[0]
+        flux += (
+            sign
+            * ellipse_sums(
+                smooth, running, smooth, running, aperture.x, aperture.y, a, b, aperture.theta
+            )[0]
+        )
         area += sign * np.pi * a * b
     numbers, pieces = _pieces(smooth, flux / area)
     region = numbers > 0
@@ -1386,9 +1387,7 @@ def _sizes(ordered: Floats) -> Floats:
 
 
 @compiled
-def signal_to_noise(
-    stamp: Stamp, region: NDArray[np.bool_], noise: float, flag: Integers
-) -> float:
+def signal_to_noise(stamp: Stamp, region: NDArray[np.bool_], noise: float, flag: Integers) -> float:
     """Mean ratio of signal to noise of a region's pixels that are not negative or masked."""
     total, count = 0.0, 0
     for row in range(region.shape[0]):
@@ -1445,7 +1444,7 @@ def _clump_excess(clumps: Clumps, quantile: float) -> float:
     for k in range(count):
         position = clumps.queue[k]
         total += clumps.values[position >> PACKING, position & 0xFFFF]
-    return threshold * count / total - ETA
+    return float(threshold * count / total - ETA)
 
 
 @compiled
@@ -1470,22 +1469,19 @@ def _clump_quantile(clumps: Clumps) -> float:
 def _majority(numbers: Integers, number: int) -> Floats:
     """1 where more than half of the 9 pixels around carry a number, edges mirrored."""
     rows, columns = numbers.shape
-    most = np.zeros(numbers.shape)
+    most, votes = np.empty(numbers.shape), np.empty(columns + 2, np.int32)
     for row in range(rows):
-        for column in range(columns):
-            votes = 0
-            for m in range(row - 1, row + 2):
-                for n in range(column - 1, column + 2):
-                    i, j = min(max(m, 0), rows - 1), min(max(n, 0), columns - 1)
-                    votes += numbers[i, j] == number
-            most[row, column] = 1.0 if votes > 4 else 0.0
+        above, here, below = numbers[max(row - 1, 0)], numbers[row], numbers[min(row + 1, rows - 1)]
+        for k in range(columns):
+            votes[k + 1] = (above[k] == number) + (here[k] == number) + (below[k] == number)
+        votes[0], votes[columns + 1] = votes[1], votes[columns]
+        for k in range(columns):
+            most[row, k] = 1.0 if votes[k] + votes[k + 1] + votes[k + 2] > 4 else 0.0
     return most
 
 
 @compiled
-def mid_region(
-    stamp: Stamp, gini: NDArray[np.bool_], flag: Integers
-) -> NDArray[np.bool_]:
+def mid_region(stamp: Stamp, gini: NDArray[np.bool_], flag: Integers) -> NDArray[np.bool_]:
     """Segmentation map of the multimode statistics (Freeman et al. 2013, section 4.3).
 
     It serves the flag alone: a galaxy whose Gini-M20 map is another one is
@@ -1507,13 +1503,12 @@ def mid_region(
         flag[0] = max(flag[0], 2)
     numbers[:] = 0
     _fill(most, 1.0, row, column, 1, numbers, queue)
-    return numbers == 1
+    region: NDArray[np.bool_] = numbers == 1
+    return region
 
 
 @compiled
-def _compare_regions(
-    gini: NDArray[np.bool_], mid: NDArray[np.bool_], flag: Integers
-) -> None:
+def _compare_regions(gini: NDArray[np.bool_], mid: NDArray[np.bool_], flag: Integers) -> None:
     """Flag maps that share too little (1) or are empty (2)."""
     largest = max(gini.sum(), mid.sum())
     if largest == 0:
@@ -1666,7 +1661,16 @@ COLUMNS = (*FIVE, *EXTRAS)
 """Names of the columns that the compiled functions fill."""
 
 
-def measure_segmented(segmentations: list[Segmentation]) -> Iterator[tuple[dict[str, float], int, str]]:
+def _stacked(images: list[Image]) -> Image:
+    """Images as one array, a single one without a copy."""
+    first = np.ascontiguousarray(images[0])
+    return cast(Image, first[np.newaxis] if len(images) == 1 else np.stack(images))
+
+
+Measured = tuple[dict[str, float], int, str]
+
+
+def measure_segmented(segmentations: list[Segmentation]) -> Iterator[Measured]:
     """Measure the central source of segmented images of one shape.
 
     Parameters
@@ -1680,10 +1684,14 @@ def measure_segmented(segmentations: list[Segmentation]) -> Iterator[tuple[dict[
         Values by name (-99 where not measured), flag, failure.
     """
     n = len(segmentations)
-    rows, flags, failures = np.empty((n, len(COLUMNS))), np.empty(n, np.int32), np.empty(n, np.int32)
+    rows, flags, failures = (
+        np.empty((n, len(COLUMNS))),
+        np.empty(n, np.int32),
+        np.empty(n, np.int32),
+    )
     measure_sources(
-        np.stack([one.image for one in segmentations]),
-        np.stack([one.labels for one in segmentations]),
+        _stacked([one.image for one in segmentations]),
+        _stacked([one.labels for one in segmentations]),
         np.array([one.central for one in segmentations], np.int32),
         np.array([one.sky_noise for one in segmentations]),
         rows,

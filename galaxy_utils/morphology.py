@@ -159,6 +159,10 @@ def segment(
         Band mean in counts.
     settings : SegmentationSettings, optional
         Thresholds; the defaults made the committed measurements.
+    neighbours : bool
+        Whether the other sources are deblended too. Where they are not, the
+        central source and what is masked beside it stay the same; blended
+        neighbours count as one source.
 
     Returns
     -------
@@ -283,6 +287,20 @@ def examine(
 
 
 def measure_central(segmentation: Segmentation, found: Morphology) -> Morphology:
+    """Measure the central source of a segmented image with statmorph.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        With a central source.
+    found : Morphology
+        Its area and the number of sources, from `examine`.
+
+    Returns
+    -------
+    Morphology
+        The row, complete; never raises.
+    """
     mine = segmentation.labels == segmentation.central
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):

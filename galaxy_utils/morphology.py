@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import statmorph
-from astropy.convolution import convolve
-from astropy.stats import sigma_clipped_stats
 from numpy.typing import NDArray
-from photutils.segmentation import (
-    SegmentationImage,
-    deblend_sources,
-    detect_sources,
-    make_2dgaussian_kernel,
-)
+from photutils.segmentation import SegmentationImage, deblend_sources
+from scipy.ndimage import find_objects
+
+from galaxy_utils.deblending import clipped_sky, deblend, detect, smooth
 
 FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")
 """The five morphological parameters, in the paper's order."""
@@ -148,7 +145,10 @@ def central_label(labels: NDArray[np.int32], search_radius: float) -> int:
 
 
 def segment(
-    image: NDArray[np.float64], settings: SegmentationSettings | None = None
+    image: NDArray[np.float64],
+    settings: SegmentationSettings | None = None,
+    *,
+    neighbours: bool = True,
 ) -> Segmentation:
     """Subtract the sky, detect sources, deblend them and choose the central one.
 
@@ -161,6 +161,10 @@ def segment(
         Band mean in counts.
     settings : SegmentationSettings, optional
         Thresholds; the defaults made the committed measurements.
+    neighbours : bool
+        Whether the other sources are deblended too. Where they are not, the
+        central source and what is masked beside it stay the same; blended
+        neighbours count as one source.
 
     Returns
     -------
@@ -172,42 +176,51 @@ def segment(
     Bradley et al., photutils; deblending as in Bertin & Arnouts (1996).
     """
     settings = settings or SegmentationSettings()
-    _, sky, noise = sigma_clipped_stats(image, sigma=3.0)
-    noise = max(float(noise), QUANTISATION_NOISE)
+    sky, noise = clipped_sky(image)
+    noise = max(noise, QUANTISATION_NOISE)
     subtracted = image - sky
-    sources, smoothed = _detect(subtracted, noise, settings)
-    if sources is None:
-        return Segmentation(subtracted, np.zeros(image.shape, np.int32), 0, noise)
-    labels = _deblend(smoothed, sources, settings).data.astype(np.int32)
-    central = central_label(labels, settings.search_radius)
-    return Segmentation(subtracted, labels, central, noise)
-
-
-def _detect(
-    image: NDArray[np.float64], noise: float, settings: SegmentationSettings
-) -> tuple[SegmentationImage | None, NDArray[np.float64]]:
-    kernel = make_2dgaussian_kernel(settings.kernel_fwhm, size=5)
-    smoothed = convolve(image, kernel, normalize_kernel=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "no sources were found" is told by None
-        sources = detect_sources(
-            smoothed, settings.threshold * noise, n_pixels=settings.minimum_pixels
+    smoothed = smooth(subtracted, settings.kernel_fwhm)
+    labels = detect(smoothed, settings.threshold * noise, settings.minimum_pixels)
+    if neighbours and labels.any():
+        labels = _deblend_all(smoothed, labels, settings)
+        return Segmentation(
+            subtracted, labels, central_label(labels, settings.search_radius), noise
         )
-    return sources, smoothed
+    parent = central_label(labels, settings.search_radius)
+    if parent:
+        _deblend_one(smoothed, labels, parent, settings)
+    return Segmentation(subtracted, labels, central_label(labels, settings.search_radius), noise)
 
 
-def _deblend(
-    smoothed: NDArray[np.float64], sources: SegmentationImage, settings: SegmentationSettings
-) -> SegmentationImage:
+def _deblend_all(
+    smoothed: NDArray[np.float64], labels: NDArray[np.int32], settings: SegmentationSettings
+) -> NDArray[np.int32]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # photutils warns of sources too large to deblend
-        return deblend_sources(
+        deblended = deblend_sources(
             smoothed,
-            sources,
+            SegmentationImage(labels),
             n_pixels=settings.minimum_pixels,
             contrast=settings.contrast,
             progress_bar=False,
         )
+    return np.asarray(deblended.data, dtype=np.int32)
+
+
+def _deblend_one(
+    smoothed: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    parent: int,
+    settings: SegmentationSettings,
+) -> None:
+    """Replace one source of the map by its parts, the others keep their numbers."""
+    box = find_objects(labels, max_label=parent)[parent - 1]
+    inside = labels[box] == parent
+    parts = deblend(smoothed[box], inside, settings.minimum_pixels, settings.contrast)
+    highest = int(labels.max())
+    for number in np.unique(parts[inside])[1:]:  # the first part keeps the parent's number
+        highest += 1
+        labels[box][parts == number] = highest
 
 
 def measure(image: NDArray[np.float64], settings: SegmentationSettings | None = None) -> Morphology:
@@ -234,22 +247,63 @@ def measure(image: NDArray[np.float64], settings: SegmentationSettings | None = 
     Conselice (2003) for C, A, S; Lotz, Primack & Madau (2004) for Gini and
     M20; Rodriguez-Gomez et al. (2019) for statmorph.
     """
+    segmentation, found = examine(image, settings)
+    return found if segmentation is None else measure_central(segmentation, found)
+
+
+def examine(
+    image: NDArray[np.float64],
+    settings: SegmentationSettings | None = None,
+    *,
+    neighbours: bool = True,
+) -> tuple[Segmentation | None, Morphology]:
+    """Segment an image and say what, if anything, keeps it from being measured.
+
+    Parameters
+    ----------
+    image : ndarray of float64, shape (height, width)
+        Band mean in counts.
+    settings : SegmentationSettings, optional
+        How sources are found.
+    neighbours : bool
+        Whether to deblend the other sources too, see `segment`.
+
+    Returns
+    -------
+    tuple of (Segmentation or None, Morphology)
+        None and the reason, or the segmentation and a row in which only the
+        area and the number of sources stand yet.
+    """
     if not np.isfinite(image).all():
-        return Morphology(reason="the image has pixels that are not finite")
+        return None, Morphology(reason="the image has pixels that are not finite")
     if np.ptp(image) == 0.0:
-        return Morphology(reason="the image is constant")
-    segmentation = segment(image, settings)
-    n_sources = int(np.unique(segmentation.labels).size - 1)
+        return None, Morphology(reason="the image is constant")
+    segmentation = segment(image, settings, neighbours=neighbours)
+    n_sources = int(np.count_nonzero(np.bincount(segmentation.labels.ravel())[1:]))
     if n_sources == 0:
-        return Morphology(reason="no source detected")
+        return None, Morphology(reason="no source detected")
     if segmentation.central == 0:
-        return Morphology(n_sources=n_sources, reason="no source at the centre")
-    return _measure_central(segmentation, n_sources)
+        return None, Morphology(n_sources=n_sources, reason="no source at the centre")
+    area = int(np.count_nonzero(segmentation.labels == segmentation.central))
+    return segmentation, Morphology(area=area, n_sources=n_sources)
 
 
-def _measure_central(segmentation: Segmentation, n_sources: int) -> Morphology:
+def measure_central(segmentation: Segmentation, found: Morphology) -> Morphology:
+    """Measure the central source of a segmented image with statmorph.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        With a central source.
+    found : Morphology
+        Its area and the number of sources, from `examine`.
+
+    Returns
+    -------
+    Morphology
+        The row, complete; never raises.
+    """
     mine = segmentation.labels == segmentation.central
-    area = int(mine.sum())
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # statmorph's warnings are its flag
@@ -261,22 +315,46 @@ def _measure_central(segmentation: Segmentation, n_sources: int) -> Morphology:
                 weightmap=np.full_like(segmentation.image, segmentation.sky_noise),
             )
     except Exception as error:  # statmorph fails in many ways on a bad frame
-        reason = f"statmorph failed: {type(error).__name__}: {error}"
-        return Morphology(area=area, n_sources=n_sources, reason=reason[:200])
-    return _from_statmorph(source, area, n_sources)
+        return from_values({}, 4, f"statmorph failed: {type(error).__name__}: {error}", found)
+    return _from_statmorph(source, found.area, found.n_sources)
 
 
 def _from_statmorph(source: _FiveOnly, area: int, n_sources: int) -> Morphology:
     values = {name: float(getattr(source, name)) for name in (*FIVE, *EXTRAS)}
+    return from_values(values, int(source.flag), "", Morphology(area=area, n_sources=n_sources))
+
+
+def from_values(
+    values: Mapping[str, float], flag: int, failure: str, found: Morphology
+) -> Morphology:
+    """Make a row of measured values: NaN and a reason for what is invalid.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        The quantities of `FIVE` and `EXTRAS`, `STATMORPH_INVALID` or not
+        finite where there is none.
+    flag : int
+        As statmorph sets it.
+    failure : str
+        Why nothing was measured; empty where something was.
+    found : Morphology
+        The row's area and number of sources.
+
+    Returns
+    -------
+    Morphology
+        The row.
+    """
+    if failure:
+        return replace(found, flag=4, reason=failure[:200])
     invalid = [
         name
         for name, value in values.items()
         if value == STATMORPH_INVALID or not np.isfinite(value)
     ]
-    values.update({name: np.nan for name in invalid})
     reason = f"statmorph could not measure {', '.join(invalid)}" if invalid else ""
     if values["smoothness"] == 0.0:  # boxcar of 0.25 r_petro, rounded down to one pixel
         reason = "; ".join(filter(None, (reason, UNSMOOTHED)))
-    return Morphology(
-        **values, flag=int(source.flag), area=area, n_sources=n_sources, reason=reason
-    )
+    valid = {name: np.nan if name in invalid else value for name, value in values.items()}
+    return replace(found, **valid, flag=flag, reason=reason)  # type: ignore[arg-type]

@@ -26,7 +26,8 @@ def band_mean(image: Image) -> NDArray[np.float64]:
     ndarray of float64, shape (height, width)
         Mean pixel value, in counts of the 8-bit stretch (0-255).
     """
-    return np.asarray(np.mean(image, axis=2, dtype=np.float64))
+    total = image[..., 0].astype(np.uint16) + image[..., 1] + image[..., 2]  # a whole number
+    return np.asarray(total / 3.0)
 
 
 def smooth(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:

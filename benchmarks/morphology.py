@@ -1,0 +1,113 @@
+"""Compare the compiled morphology engine with statmorph, measured in the same process.
+
+    python benchmarks/morphology.py [--number 200] [--images data/sdss5000/images]
+
+Real cutouts where the folder holds some, simulated Sersic galaxies elsewhere.
+One thread; CPU time. The two engines take turns on every galaxy, so that
+whatever else the machine does weighs on both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from astropy.modeling.models import Sersic2D
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from galaxy_utils.engine import measure_segmented
+from galaxy_utils.morphology import FIVE, Morphology, Segmentation, examine, measure_central
+from galaxy_utils.preprocessing import band_mean
+from galaxy_utils.sample import read_image
+
+Result = TypeVar("Result")
+DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
+
+
+def timed(function: Callable[[], Result]) -> tuple[Result, float]:
+    """Run a function; return what it returns and its CPU time in milliseconds."""
+    start = time.process_time()
+    result = function()
+    return result, 1e3 * (time.process_time() - start)
+
+
+def simulated(seed: int) -> NDArray[np.float64]:
+    """Make an image of 256 px with one galaxy and noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:256, :256]
+    n, radius, ellipticity = rng.uniform(0.5, 4), rng.uniform(4, 20), rng.uniform(0, 0.7)
+    galaxy = Sersic2D(1, radius, n, 128.3, 127.6, ellipticity, rng.uniform(0, np.pi))(x, y)
+    return np.round(30 * galaxy / galaxy[128, 140] + rng.normal(10, 2, galaxy.shape))
+
+
+def read_mean(path: Path) -> NDArray[np.float64]:
+    """Read the band mean of an image."""
+    return band_mean(read_image(path))
+
+
+def images(folder: Path, number: int) -> Iterator[Callable[[], NDArray[np.float64]]]:
+    """Yield what reads (or makes) each image, evenly over the folder."""
+    paths = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
+    if not paths:
+        print(f"no cutouts in {folder}: simulated galaxies")
+        yield from (partial(simulated, seed) for seed in range(number))
+        return
+    for path in paths[:: max(1, len(paths) // number)][:number]:
+        yield partial(read_mean, path)
+
+
+def line(name: str, milliseconds: list[float]) -> str:
+    """One line of the table: mean, median and quartiles."""
+    low, middle, high = np.percentile(milliseconds, [25, 50, 75])
+    return f"{name:34s}{np.mean(milliseconds):9.2f}{middle:9.2f}{low:9.2f}{high:9.2f}"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("--number", type=int, default=200)
+    parser.add_argument("--images", type=Path, default=DEFAULT_IMAGES)
+    options = parser.parse_args()
+    threadpool_limits(1)
+    spent: dict[str, list[float]] = {"read": [], "segment": [], "engine": [], "statmorph": []}
+    largest: list[float] = []
+
+    def both(segmentation: Segmentation, found: Morphology) -> None:
+        (ours, flag, _), fast = timed(lambda: next(measure_segmented([segmentation])))
+        reference, slow = timed(lambda: measure_central(segmentation, found))
+        spent["engine"].append(fast)
+        spent["statmorph"].append(slow)
+        if flag == reference.flag == 0:
+            largest.append(max(abs(ours[name] - getattr(reference, name)) for name in FIVE))
+
+    warm = examine(simulated(0), neighbours=False)[0]
+    assert warm is not None
+    next(measure_segmented([warm]))  # compiles, or reads the compiled code from disk
+    for read in images(options.images, options.number):
+        image, reading = timed(read)
+        (segmentation, found), segmenting = timed(
+            lambda image=image: examine(image, neighbours=False)
+        )
+        spent["read"].append(reading)
+        spent["segment"].append(segmenting)
+        if segmentation is not None:
+            both(segmentation, found)
+    print(f"{platform.processor() or platform.machine()}, one thread, CPU ms per galaxy")
+    print(f"{'':34s}{'mean':>9s}{'median':>9s}{'25 %':>9s}{'75 %':>9s}")
+    for name, milliseconds in spent.items():
+        print(line(f"{name} ({len(milliseconds)})", milliseconds))
+    total = sum(np.mean(spent[name]) for name in ("read", "segment", "engine"))
+    print(f"images to five parameters: {total:.2f} ms")
+    print(f"largest difference where both flags are 0: {max(largest, default=np.nan):.2g}")
+    print(f"ratio: {np.sum(spent['statmorph']) / np.sum(spent['engine']):.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -87,11 +87,11 @@ def read_claims(path: Path) -> list[Claim]:
     UserError
         If an entry is malformed or an id stands twice.
     """
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
     try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
         claims = [Claim(**entry) for entry in entries]
-    except (ValidationError, TypeError) as error:
-        raise UserError(f"{path}: {error}") from None
+    except (yaml.YAMLError, ValidationError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: expected a list `claims`: {error}") from None
     ids = [claim.id for claim in claims]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:

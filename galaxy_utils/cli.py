@@ -82,12 +82,12 @@ def _build(options: argparse.Namespace) -> int:
     from filelock import FileLock, Timeout
 
     from galaxy_utils.parameters import make_parameters, parse_assignments, write_parameters
-    from galaxy_utils.run import RunFolder, write_sample_fingerprint
+    from galaxy_utils.run import RunFolder, absolute_sample, write_sample_fingerprint
 
     changed = parse_assignments(options.set)
     if options.sample is not None:
         changed["sample"] = options.sample
-    parameters = make_parameters(options.profile, changed)
+    parameters = absolute_sample(make_parameters(options.profile, changed))
     folder = RunFolder.named(options.run or options.profile)
     started = time.time()
     try:
@@ -137,6 +137,7 @@ def _finish(folder: Path, started: float) -> None:
 
 def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.measurement import measure_sample
+    from galaxy_utils.morphology import FIVE
     from galaxy_utils.parameters import make_parameters, split_names
     from galaxy_utils.run import ROOT
     from galaxy_utils.sample import folder_sample
@@ -146,7 +147,7 @@ def _measure(options: argparse.Namespace) -> int:
     folder = options.out or ROOT / "runs" / "measured" / options.images.resolve().name
     names = [f"{name}-{options.framing}" for name in split_names(options.backbones)]
     table = measure_sample(sample, folder, names, options.cores)
-    failed = table.morphology[table.morphology["concentration"].isna()]
+    failed = table.morphology[table.morphology[list(FIVE)].isna().any(axis=1)]
     print(f"{len(table.catalogue)} galaxies measured, {len(failed)} without all five parameters:")
     for reason, count in failed["reason"].value_counts().items():
         print(f"  {count:6d}  {reason}")

@@ -32,13 +32,16 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
-from galaxy_utils.sample import ImageError, Sample, read_catalogue, read_image
+from galaxy_utils.sample import ImageError, Sample, read_catalogue, read_image, read_rows
 
 SHARD = 250
 """Galaxies in one resumable piece of an embedding."""
 
 JOURNAL = ".journal"
 """Where unfinished measurements wait, inside the output folder."""
+
+CHUNK = 4
+"""Galaxies handed to a worker process at a time."""
 
 LARGEST_HALF = 65504.0
 
@@ -115,14 +118,18 @@ def read_measured(folder: Path) -> MeasuredTable:
     manifest_path = folder / "manifest.json"
     if not manifest_path.exists():
         raise UserError(f"measured table {folder}: no manifest.json; is it the right folder?")
-    manifest = json.loads(manifest_path.read_text())
+    try:
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{manifest_path}: damaged: {error}") from None
+    absent = {"catalogue.csv", "morphology.csv", "provenance.json"} - set(manifest)
+    if absent:
+        raise UserError(f"{manifest_path}: names no {', '.join(sorted(absent))}; measure again")
     for name, expected in manifest.items():
         _check_file(folder / name, expected)
     return MeasuredTable(
         catalogue=read_catalogue(folder / "catalogue.csv"),
-        morphology=pd.read_csv(
-            folder / "morphology.csv", dtype={"objid": str, "reason": str}
-        ).fillna({"reason": ""}),
+        morphology=read_rows(folder / "morphology.csv"),
         embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npy")},
         provenance=json.loads((folder / "provenance.json").read_text()),
     )
@@ -231,19 +238,21 @@ def _measure_all(
     sample: Sample, todo: Sequence[str], settings: SegmentationSettings, n_processes: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     jobs: list[Job] = [(objid, _pixels_or_path(sample, objid), settings) for objid in todo]
-    if n_processes <= 1 or len(jobs) < 2:
+    if n_processes <= 1:
         yield from map(_measure_one, jobs)
         return
-    finished = set()
-    try:
-        with ProcessPoolExecutor(n_processes, initializer=_one_thread) as pool:
-            for objid, row in pool.map(_measure_one, jobs, chunksize=4):
-                finished.add(objid)
-                yield objid, row
-    except BrokenProcessPool:  # a worker died: find the galaxy that killed it, alone
-        for job in jobs:
-            if job[0] not in finished:
-                yield job[0], _measure_isolated(job)
+    while jobs:
+        finished = 0
+        try:
+            with ProcessPoolExecutor(n_processes, initializer=_one_thread) as pool:
+                for objid, row in pool.map(_measure_one, jobs, chunksize=CHUNK):
+                    finished += 1
+                    yield objid, row
+        except BrokenProcessPool:  # a worker died: measure the suspects alone, then go on
+            suspects = jobs[finished : finished + CHUNK * n_processes]
+            yield from ((job[0], _measure_isolated(job)) for job in suspects)
+            finished += len(suspects)
+        jobs = jobs[finished:]
 
 
 def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
@@ -382,27 +391,42 @@ def measure_sample(
     n_processes = n_processes or os.cpu_count() or 1
     folder.mkdir(parents=True, exist_ok=True)
     table = measure_morphology(sample, folder, n_processes)
-    _write_csv(folder / "catalogue.csv", sample.catalogue)
-    _write_csv(folder / "morphology.csv", table)
+    digests = _embeddings_still_valid(folder, sample)
+    _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
+    _write_csv(folder / "morphology.csv", table, "%.6g")
     for name in configurations:
         _write_shard(folder / f"{name}.npy", measure_embedding(sample, name, folder, weights))
-    _write_provenance(folder, sample, configurations)
+        digests[name] = _digest(image_fingerprints(sample))
+    _write_provenance(folder, sample, digests)
     files = sorted([*folder.glob("*.csv"), *folder.glob("*.npy"), folder / "provenance.json"])
     manifest = {path.name: sha256_of_file(path) for path in files}
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     return read_measured(folder)
 
 
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_atomically(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+def _embeddings_still_valid(folder: Path, sample: Sample) -> dict[str, str]:
+    """Drop embeddings made of other galaxies or other pixels; their shards are kept."""
+    path = folder / "provenance.json"
+    made = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recorded = made.get("embeddings", {})
+    now = _digest(image_fingerprints(sample))
+    for file in folder.glob("*.npy"):
+        if recorded.get(file.stem) != now:
+            recorded.pop(file.stem, None)
+            file.unlink()
+    return {name: digest for name, digest in recorded.items() if (folder / f"{name}.npy").exists()}
 
 
-def _write_provenance(folder: Path, sample: Sample, configurations: Sequence[str]) -> None:
+def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
+    write_atomically(path, table.to_csv(index=False, float_format=digits, lineterminator="\n"))
+
+
+def _write_provenance(folder: Path, sample: Sample, digests: dict[str, str]) -> None:
     content = {
         "command": "make measure IMAGES=<folder>",
         "n_galaxies": len(sample.catalogue),
         "segmentation": asdict(SegmentationSettings()),
-        "embeddings": sorted({*configurations, *(path.stem for path in folder.glob("*.npy"))}),
+        "embeddings": dict(sorted(digests.items())),
         "code": git_commit(Path(__file__).parent),
         "versions": versions(),
         "machine": platform.machine(),

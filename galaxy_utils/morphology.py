@@ -23,6 +23,8 @@ EXTRAS = ("rpetro_circ", "rpetro_ellip", "r20", "r80", "sn_per_pixel")
 STATMORPH_INVALID = -99.0
 """statmorph's value for what it could not measure; it never leaves this module."""
 
+UNSMOOTHED = "smoothness is 0 by construction: r_petro below 8 px"
+
 QUANTISATION_NOISE = 1.0 / np.sqrt(12.0)
 """Standard deviation of the rounding to whole 8-bit counts: no image has less."""
 
@@ -353,6 +355,6 @@ def from_values(
     ]
     reason = f"statmorph could not measure {', '.join(invalid)}" if invalid else ""
     if values["smoothness"] == 0.0:  # boxcar of 0.25 r_petro, rounded down to one pixel
-        reason = "smoothness is 0 by construction: r_petro below 8 px"
+        reason = "; ".join(filter(None, (reason, UNSMOOTHED)))
     valid = {name: np.nan if name in invalid else value for name, value in values.items()}
     return replace(found, **valid, flag=flag, reason=reason)  # type: ignore[arg-type]

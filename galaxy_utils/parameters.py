@@ -293,7 +293,10 @@ def parse_value(name: str, text: str) -> Any:
     kind = Parameters.model_fields[name].annotation
     if kind is str:
         return text
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"parameter {name}={text!r}: cannot be read as a value") from None
     if kind is float and isinstance(value, str):  # YAML reads 1e-3 as text
         try:
             return float(value)
@@ -366,6 +369,33 @@ def write_parameters(path: Path, profile: str, parameters: Parameters) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+        Its content.
+
+    Raises
+    ------
+    UserError
+        If it is no YAML, or something else than a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected lines `name: value`")
+    return content
+
+
 def read_parameters(path: Path) -> tuple[str, Parameters]:
     """Read a run's parameters.
 
@@ -386,7 +416,7 @@ def read_parameters(path: Path) -> tuple[str, Parameters]:
     """
     if not path.exists():
         raise UserError(f"{path} is missing: make the run first, for example with: make book")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_mapping(path)
     profile = content.pop("profile", "book")
     check_names(content)
     try:

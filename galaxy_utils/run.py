@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -407,6 +408,22 @@ class Page:
     folder: RunFolder
     parameters: Mapping[str, Any]
     recorded: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def changed(self) -> dict[str, Any]:
+        """Parameters of this page that differ from the run's."""
+        run = self.run_parameters if self.parameters else {}
+        return {k: v for k, v in self.parameters.items() if k in run and run[k] != v}
+
+    @cached_property
+    def out(self) -> RunFolder:
+        """Where this page writes: the run, or `trial/` in it where a parameter was changed.
+
+        So a notebook that somebody executes with other parameters reads the
+        run's artefacts and leaves them as they are.
+        """
+        return RunFolder(self.folder.path / "trial") if self.changed else self.folder
 
     @cached_property
     def run_parameters(self) -> dict[str, Any]:
@@ -516,11 +533,11 @@ class Page:
             raise UserError(
                 f"section {self.section.name} does not declare that it writes {relative}"
             )
-        path = self.folder.file(relative)
+        path = self.out.file(relative)
         if isinstance(content, pd.DataFrame):
             content.to_parquet(path, index=False)
         elif path.suffix == ".json":
-            self.folder.write_json(relative, dict(content))
+            self.out.write_json(relative, dict(content))
         elif path.suffix == ".safetensors":
             save_file(dict(content), path)
         else:
@@ -548,8 +565,8 @@ class Page:
         if not re.fullmatch(r"[a-z]+(\.[a-z][a-z0-9_]*)+", key) or key in self.recorded:
             raise UserError(f"result key {key!r}: malformed, or recorded twice")
         plain = value.item() if isinstance(value, np.generic) else value
-        if isinstance(plain, float) and not np.isfinite(plain):
-            plain = None
+        if isinstance(plain, float):  # the last digits depend on the number of threads
+            plain = float(f"{plain:.10g}") if np.isfinite(plain) else None
         self.recorded[key] = {
             "value": plain,
             "text": _as_text(plain) if text is None else text,
@@ -568,7 +585,6 @@ class Page:
         from IPython.display import Markdown
 
         run = self.run_parameters
-        changed = {k: v for k, v in self.parameters.items() if k in run and run[k] != v}
         parts = [
             f"sample `{run['sample']}`",
             f"backbones `{run['backbones'].replace(',', '` + `')}` (framing `{run['framing']}`)",
@@ -576,9 +592,9 @@ class Page:
             f"profile `{run['profile']}`",
             f"code `{git_commit(ROOT)}`",
         ]
-        if changed:
-            parts.append("**changed on this page alone:** " + ", ".join(
-                f"`{k} = {v}`" for k, v in changed.items()))  # fmt: skip
+        if self.changed:
+            changed = ", ".join(f"`{name} = {value}`" for name, value in self.changed.items())
+            parts.append(f"**changed on this page alone:** {changed}; it writes into `trial/`")
         return Markdown(" · ".join(parts))
 
     def stages(self) -> list[tuple[str, str]]:
@@ -602,6 +618,18 @@ class Page:
         }
         return [(slug.replace("-", " "), detail) for slug, detail in details.items()]
 
+    def duration(self) -> Any:
+        """Say how long this page took.
+
+        Returns
+        -------
+        IPython.display.Markdown
+            Seconds since the page was opened.
+        """
+        from IPython.display import Markdown
+
+        return Markdown(f"This page took {time.monotonic() - self.started:.0f} s to make.")
+
     def galaxies(self) -> Galaxies:
         """Open the run's sample.
 
@@ -614,7 +642,7 @@ class Page:
             raise UserError(
                 f"section {self.section.name} does not declare that it reads the sample"
             )
-        run = self.run_parameters
+        run = self.run_parameters | dict(self.parameters)
         return open_galaxies(
             run["sample"], run["n_galaxies"], run["from_pixels"], self.folder.file("measured")
         )
@@ -658,7 +686,7 @@ class Page:
         DataFrame
             The same table, for JupyterLab to show.
         """
-        path = self.folder.file(f"tables/{name}.csv")
+        path = self.out.file(f"tables/{name}.csv")
         write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
         return table
 
@@ -680,7 +708,7 @@ class Page:
         from IPython.display import Image as Picture
         from matplotlib import pyplot
 
-        svg, png = (self.folder.file(f"figures/{name}.{kind}") for kind in ("svg", "png"))
+        svg, png = (self.out.file(f"figures/{name}.{kind}") for kind in ("svg", "png"))
         figure.savefig(svg, metadata={"Date": None})
         figure.savefig(png, dpi=160, metadata={"Software": None})
         pyplot.close(figure)
@@ -699,10 +727,10 @@ class Page:
         UserError
             If a declared artefact was not made.
         """
-        missing = [name for name in self.section.writes if not self.folder.file(name).exists()]
+        missing = [name for name in self.section.writes if not self.out.file(name).exists()]
         if missing:
             raise UserError(f"section {self.section.name} did not make {', '.join(missing)}")
-        self.folder.write_json(f"results/{self.section.number}.json", self.recorded)
+        self.out.write_json(f"results/{self.section.number}.json", self.recorded)
         rows = [(key, entry["text"], entry["unit"]) for key, entry in self.recorded.items()]
         return pd.DataFrame(rows, columns=["key", "value", "unit"])
 
@@ -894,6 +922,25 @@ def _open(sample: str) -> tuple[Sample, MeasuredTable | None]:
     measured = read_measured(path)
     images = path / "images"
     return Sample(sample, measured.catalogue, images if images.is_dir() else None), measured
+
+
+def absolute_sample(parameters: Parameters) -> Parameters:
+    """Make a sample's folder absolute: notebooks run in another directory.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        As asked for.
+
+    Returns
+    -------
+    parameters : Parameters
+        The same where the sample is a name.
+    """
+    if parameters.sample in (*MEASURED, "hdf"):
+        return parameters
+    folder = Path(parameters.sample).expanduser().resolve()
+    return parameters.model_copy(update={"sample": str(folder)})
 
 
 def fingerprint_of(galaxies: Galaxies) -> dict[str, Any]:

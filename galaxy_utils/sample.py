@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from galaxy_utils.preprocessing import Image, band_mean
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 SMALLEST_SIDE = 48
+
+BITS_PER_SAMPLE = 258
+"""Number of the TIFF tag."""
 
 CATALOGUE_COLUMNS = ("objid", "gz1_class", "ra", "dec", "z", "petroR50_r")
 """What a catalogue may say of a galaxy beside its images; only objid is needed."""
@@ -98,11 +102,18 @@ class Sample:
         """
         if self.folder is not None:
             for suffix in IMAGE_SUFFIXES:
-                for candidate in (suffix, suffix.upper()):
-                    path = self.folder / f"{objid}{candidate}"
-                    if path.exists():
-                        return path
+                path = self.folder / f"{objid}{suffix}"
+                if path.exists():
+                    return path
+            if objid in self._unusual_names:
+                return self._unusual_names[objid]
         raise ImageError("no image file")
+
+    @cached_property
+    def _unusual_names(self) -> dict[str, Path]:
+        """Files whose suffix is not in lower case."""
+        files = _image_files(self.folder) if self.folder else iter(())
+        return {path.stem: path for path in files if path.suffix not in IMAGE_SUFFIXES}
 
 
 def read_image(path: Path) -> Image:
@@ -126,8 +137,8 @@ def read_image(path: Path) -> Image:
     """
     try:
         with PillowImage.open(path) as opened:
-            if opened.mode.startswith(("I", "F")):
-                raise ImageError(f"{opened.mode} pixels: expected an 8-bit image")
+            if opened.mode.startswith(("I", "F")) or _bits(opened) > 8:
+                raise ImageError("more than 8 bits a pixel: expected an 8-bit image")
             pixels = np.asarray(opened.convert("RGB"))
     except ImageError:
         raise
@@ -137,6 +148,14 @@ def read_image(path: Path) -> Image:
         height, width = pixels.shape[:2]
         raise ImageError(f"{width}x{height} px: expected at least {SMALLEST_SIDE} px a side")
     return pixels
+
+
+def _bits(opened: PillowImage.Image) -> int:
+    """Bits a sample of colour images, which Pillow reduces to 8 without a word."""
+    if any(";16" in str(tile) for tile in getattr(opened, "tile", ())):  # PNG
+        return 16
+    tags = getattr(opened, "tag_v2", None)
+    return max(tags.get(BITS_PER_SAMPLE, (8,))) if tags else 8
 
 
 def _image_files(folder: Path) -> Iterator[Path]:
@@ -209,11 +228,14 @@ def read_catalogue(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise UserError(f"catalogue {path}: there is no such file")
     try:
-        table = pd.read_csv(path, dtype={"objid": str, "gz1_class": str})
+        table = read_rows(path)
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"catalogue {path}: not a CSV table: {error}") from error
     if "objid" not in table:
         raise UserError(f"catalogue {path}: no column objid; it has {', '.join(table.columns)}")
+    empty = np.flatnonzero(table["objid"].str.strip() == "")
+    if len(empty):
+        raise UserError(f"catalogue {path}: row {empty[0] + 2}: objid is empty")
     doubled = table.loc[table["objid"].duplicated(), "objid"]
     if len(doubled):
         raise UserError(f"catalogue {path}: objid {doubled.iloc[0]} stands in more than one row")
@@ -221,6 +243,26 @@ def read_catalogue(path: Path) -> pd.DataFrame:
     for column in CATALOGUE_COLUMNS[2:]:
         table[column] = _numbers(table[column], path)
     return table
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """Read a CSV table of galaxies, identifiers and words left as they stand.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file.
+
+    Returns
+    -------
+    DataFrame
+        objid and reason are text, never missing; elsewhere an empty field is.
+    """
+    header = pd.read_csv(path, nrows=0).columns
+    words = {"objid", "reason"}
+    missing = {name: ["", "NA", "NaN", "nan", "null"] for name in header if name not in words}
+    text = dict.fromkeys([*words, "gz1_class"], str)
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=missing)
 
 
 def _numbers(column: pd.Series, path: Path) -> pd.Series:

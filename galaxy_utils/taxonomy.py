@@ -183,13 +183,13 @@ def internal_scores(values: NDArray[np.floating], cluster: NDArray[np.int64]) ->
     -------
     dict
         `davies_bouldin` (lower is better) and `silhouette` (-1 to 1); NaN
-        where fewer than two clusters have members.
+        where fewer than two clusters have members, or each galaxy is its own.
 
     References
     ----------
     Davies & Bouldin (1979); Rousseeuw (1987).
     """
-    if len(np.unique(cluster)) < 2:
+    if not 2 <= len(np.unique(cluster)) < len(cluster):
         return {"davies_bouldin": np.nan, "silhouette": np.nan}
     return {
         "davies_bouldin": float(davies_bouldin_score(values, cluster)),

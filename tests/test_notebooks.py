@@ -123,6 +123,7 @@ def test_tells_claim_verdict_exercise_and_is_checked(notebook: Path) -> None:
     if notebook.stem != "14-scorecard":
         for part in ("What the paper claims", "## Verdict", "**Exercise.**", "**Knob"):
             assert part in text
-    last = "".join(cells(notebook, "code")[-1]["source"])
+    assert "".join(cells(notebook, "code")[-1]["source"]) == "page.duration()"
+    last = "".join(cells(notebook, "code")[-2]["source"])
     assert "page.finish()" in last
     assert ("NBVAL_CHECK_OUTPUT" in last) == (notebook.stem != "12-scalability")

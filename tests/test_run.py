@@ -104,6 +104,22 @@ def test_begin_refuses_what_the_notebook_does_not_declare(injected: dict, messag
         begin("07", {**declared, **injected})
 
 
+def test_a_changed_parameter_leaves_the_run_as_it_is(smoke: RunFolder, tmp_path: Path) -> None:
+    before = (smoke.path / "catalogue.parquet").read_bytes()
+    command = [
+        str(Path(sys.executable).with_name("papermill")),
+        str(ROOT / "notebooks" / "07-gaussian-mixture.ipynb"), str(tmp_path / "out.ipynb"),
+        "-p", "run", smoke.path.name, "-p", "n_init", "1", "-p", "n_components", "3",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (smoke.path / "catalogue.parquet").read_bytes() == before
+    trial = RunFolder(smoke.path / "trial")
+    assert trial.read_json("results/07.json")["mixture.n_components"]["value"] == 3
+    assert trial.read_table("catalogue.parquet")["cluster"].nunique() == 3
+    assert "changed on this page alone" in (tmp_path / "out.ipynb").read_text()
+
+
 def test_plain_papermill_refuses_a_mistyped_parameter(tmp_path: Path) -> None:
     command = [
         str(Path(sys.executable).with_name("papermill")),

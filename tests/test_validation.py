@@ -1,0 +1,113 @@
+"""Proxy classes and the one-to-one match of clusters to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from galaxy_utils.validation import CLASSES, align, chance_accuracy, proxy_classes
+
+
+@pytest.mark.parametrize(
+    ("concentration", "asymmetry", "smoothness", "expected"),
+    [
+        (4.15, 0.1, 0.0, "early type"),
+        (4.149, 0.1, 0.0, "transitional"),
+        (3.5, 0.1, 0.0, "transitional"),
+        (3.499, 0.1, 0.0, "late type"),
+        (4.5, 0.35, 0.0, "early type"),
+        (4.5, 0.351, 0.0, "merger"),
+        (4.5, 0.4, 0.4, "early type"),
+        (2.0, 0.4, 0.39, "merger"),
+    ],
+)
+def test_the_rule_at_its_boundaries(
+    concentration: float, asymmetry: float, smoothness: float, expected: str
+) -> None:
+    row = {"concentration": concentration, "asymmetry": asymmetry, "smoothness": smoothness}
+    assert list(proxy_classes(pd.DataFrame([row]))) == [expected]
+
+
+def test_the_boundaries_are_parameters() -> None:
+    row = pd.DataFrame([{"concentration": 3.0, "asymmetry": 0.2, "smoothness": 0.0}])
+    assert proxy_classes(row, merger_asymmetry=0.1)[0] == "merger"
+    assert proxy_classes(row, early_concentration=3.0)[0] == "early type"
+    assert proxy_classes(row, late_concentration=3.0)[0] == "transitional"
+
+
+def counted(*rows: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Make clusters and classes with these counts, one row a class."""
+    pairs = [
+        (cluster, CLASSES[row])
+        for row, counts in enumerate(rows)
+        for cluster, count in enumerate(counts)
+        for _ in range(count)
+    ]
+    cluster, classes = zip(*pairs, strict=True)
+    return np.array(cluster), np.array(classes, dtype=object)
+
+
+def test_a_match_worked_by_hand() -> None:
+    # The largest count first would give 5 + 0 + 3; giving 5 up for 4 gains the other 4.
+    cluster, classes = counted((5, 4, 0), (4, 0, 0), (0, 0, 3))
+    table, accuracy = align(cluster, classes, CLASSES[:3])
+    assert accuracy == pytest.approx((4 + 4 + 3) / 16)
+    assert list(table.columns) == ["1", "0", "2"]
+    assert list(table.index) == list(CLASSES[:3])
+    np.testing.assert_array_equal(table.to_numpy(), [[4, 5, 0], [0, 4, 0], [0, 0, 3]])
+
+
+def test_more_clusters_than_classes_leave_the_rest_unmatched() -> None:
+    cluster, classes = counted((1, 0, 6, 0), (0, 2, 0, 5))
+    table, accuracy = align(cluster, classes, CLASSES[:2])
+    assert accuracy == pytest.approx(11 / 14)
+    assert list(table.columns) == ["2", "3", "0", "1"]
+
+
+def test_a_class_without_members_counts() -> None:
+    cluster, classes = counted((7, 0), (0, 2))
+    table, accuracy = align(cluster, classes)
+    assert accuracy == 1
+    assert list(table.index) == list(CLASSES)
+    assert table.loc["late type"].sum() == 0
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    counts=st.lists(st.tuples(*[st.integers(0, 6)] * 4), min_size=4, max_size=4).filter(
+        lambda rows: sum(map(sum, rows)) > 0
+    ),
+    names=st.permutations(range(4)),
+)
+def test_names_of_clusters_leave_the_accuracy(
+    counts: list[tuple[int, ...]], names: list[int]
+) -> None:
+    cluster, classes = counted(*counts)
+    _, accuracy = align(cluster, classes)
+    _, renamed = align(np.array(names)[cluster], classes)
+    assert renamed == pytest.approx(accuracy)
+    assert accuracy >= np.array(counts).max() / len(cluster)
+
+
+def test_chance_of_a_balanced_four_by_four_is_a_little_above_a_quarter() -> None:
+    cluster, classes = np.tile(np.arange(4), 250), np.repeat(np.array(CLASSES, object), 250)
+    scores = chance_accuracy(cluster, classes, seed=0, repeats=100)
+    assert scores.shape == (100,)
+    assert scores.min() >= 0.25
+    assert 0.255 < scores.mean() < 0.30
+    np.testing.assert_array_equal(scores, chance_accuracy(cluster, classes, seed=0, repeats=100))
+    assert (scores != chance_accuracy(cluster, classes, seed=1, repeats=100)).any()
+
+
+def test_chance_is_judged_as_the_match_itself() -> None:
+    # One class and one cluster hold nearly all: chance cannot do worse than their overlap.
+    cluster, classes = counted((90, 4, 2), (2, 1, 1))
+    scores = chance_accuracy(cluster, classes, seed=0, repeats=50)
+    assert scores.min() >= 0.86
+    assert scores.max() < 1
+    rng = np.random.default_rng(0)
+    expected = [align(rng.permutation(cluster), classes, CLASSES[:2])[1] for _ in range(50)]
+    np.testing.assert_allclose(scores, expected)

@@ -2,7 +2,12 @@
 # which passes the run folder as the working directory and its name as config["run"].
 from galaxy_utils.book import book_inputs
 from galaxy_utils.run import SECTIONS, RunFolder
-from galaxy_utils.workflow import external_inputs, run_inputs, used_parameters
+from galaxy_utils.workflow import (
+    external_inputs,
+    run_inputs,
+    shown_parameters,
+    used_parameters,
+)
 
 FOLDER = RunFolder.named(config["run"])
 
@@ -36,5 +41,6 @@ for section in SECTIONS:
             number=section.number,
             run=FOLDER.path.name,
             values=used_parameters(section, FOLDER),
+            shown=shown_parameters(section, FOLDER),
         shell:
             "galaxy-book section {params.number:q} --run {params.run:q}"

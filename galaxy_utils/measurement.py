@@ -408,7 +408,8 @@ def _embeddings_still_valid(folder: Path, sample: Sample) -> dict[str, str]:
     """Drop embeddings made of other galaxies or other pixels; their shards are kept."""
     path = folder / "provenance.json"
     made = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    recorded = made.get("embeddings", {})
+    recorded = made.get("embeddings")
+    recorded = recorded if isinstance(recorded, dict) else {}  # older tables held a list
     now = _digest(image_fingerprints(sample))
     for file in folder.glob("*.npy"):
         if recorded.get(file.stem) != now:

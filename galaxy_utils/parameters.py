@@ -84,7 +84,7 @@ class Parameters(BaseModel):
     holdout_fraction: float = _field(
         0.1, "share of galaxies kept out of training to judge reconstruction", gt=0, lt=0.9
     )
-    n_components: int = _field(4, "components of the Gaussian mixture", 4, ge=1, le=50)
+    n_components: int = _field(4, "components of the Gaussian mixture", 4, ge=2, le=50)
     covariance_type: Literal["full", "tied", "diag", "spherical"] = _field(
         "full", "shape of the components' covariances"
     )

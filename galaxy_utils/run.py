@@ -55,6 +55,9 @@ DATA = ROOT / "data"
 MEASURED = {"sdss5000": DATA / "sdss5000"}
 """Samples that the project carries as measured tables."""
 
+HEADER = ("profile", "sample", "backbones", "framing", "seed")
+"""What the header of every page shows of the run."""
+
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -78,6 +81,8 @@ class Section:
         Whether it reads the galaxies themselves.
     alone : bool
         Whether it takes all cores: nothing waits beside it, or it measures time.
+    shows : tuple of str
+        Parameters that the page shows without using them, beside `HEADER`.
     """
 
     number: str
@@ -87,6 +92,7 @@ class Section:
     data: tuple[str, ...] = ()
     sample: bool = False
     alone: bool = False
+    shows: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -118,7 +124,8 @@ SECTIONS = (
     Section("03", "morphological-parameters", (_GALAXIES,), (_SHAPES,), sample=True, alone=True),
     Section("04", "data-purging", (_GALAXIES, _SHAPES), (_KEPT,), sample=True),
     Section(
-        "05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True, alone=True
+        "05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True, alone=True,
+        shows=("latent_dim", "n_components", "anomaly_percent"),
     ),
     Section(
         "06", "autoencoder", (_KEPT, _SHAPES, _DEEP),

@@ -15,6 +15,7 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import sha256_of_file
 from galaxy_utils.run import (
     DATA,
+    HEADER,
     ROOT,
     SCORECARD,
     SECTIONS,
@@ -127,6 +128,25 @@ def used_parameters(section: Section, folder: RunFolder) -> dict[str, Any]:
     return {name: values[name] for name in declared if name != "run"} | {"run": folder.path.name}
 
 
+def shown_parameters(section: Section, folder: RunFolder) -> dict[str, Any]:
+    """Parameters of a run that a page shows, whether it uses them or not.
+
+    Parameters
+    ----------
+    section : Section
+        The section.
+    folder : RunFolder
+        The run.
+
+    Returns
+    -------
+    dict
+        Name to value.
+    """
+    values = yaml.safe_load(folder.existing("parameters.yml").read_text("utf-8"))
+    return {name: values[name] for name in (*HEADER, *section.shows)}
+
+
 def dependencies(section: Section, folder: RunFolder) -> dict[str, Any]:
     """Everything whose change re-runs a section, by content.
 
@@ -140,11 +160,15 @@ def dependencies(section: Section, folder: RunFolder) -> dict[str, Any]:
     Returns
     -------
     dict
-        `parameters`, and `files`: path to sha256.
+        `parameters`, `shown`, and `files`: path to sha256.
     """
     files = {str(path.relative_to(ROOT)): sha256_of_file(path) for path in external_inputs(section)}
     files |= {name: sha256_of_file(folder.existing(name)) for name in run_inputs(section)}
-    return {"parameters": used_parameters(section, folder), "files": files}
+    return {
+        "parameters": used_parameters(section, folder),
+        "shown": shown_parameters(section, folder),
+        "files": files,
+    }
 
 
 def execute(section: Section, folder: RunFolder) -> bool:

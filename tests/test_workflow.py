@@ -79,6 +79,20 @@ def test_what_is_in_the_run_folder_counts(
     assert executed == ["06-autoencoder"]
 
 
+def test_what_a_page_shows_of_the_run_counts(
+    counted: tuple[RunFolder, list[str]], tmp_path: Path
+) -> None:
+    folder, executed = counted
+    copy = RunFolder(shutil.copytree(folder.path, tmp_path / folder.path.name))
+    path = copy.path / "parameters.yml"
+    path.write_text(path.read_text().replace("n_components: 4", "n_components: 5"))
+    assert execute(section_of("05"), copy)  # figure 1 names the number of components
+    assert not execute(section_of("06"), copy)
+    path.write_text(path.read_text().replace("profile: smoke", "profile: book"))
+    assert execute(section_of("06"), copy)  # every header names the profile
+    assert executed == ["05-deep-features", "06-autoencoder"]
+
+
 def test_an_unused_parameter_does_not_count(
     counted: tuple[RunFolder, list[str]], tmp_path: Path
 ) -> None:

@@ -98,7 +98,7 @@ def test_a_wrong_type_is_refused_by_name(name: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("name", "allowed", "refused"),
     [
-        ("n_components", 1, 0),
+        ("n_components", 2, 1),
         ("n_components", 50, 51),
         ("latent_dim", 512, 513),
         ("isolation_contamination", 0.0, -0.01),

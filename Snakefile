@@ -2,12 +2,7 @@
 # which passes the run folder as the working directory and its name as config["run"].
 from galaxy_utils.book import book_inputs
 from galaxy_utils.run import SECTIONS, RunFolder
-from galaxy_utils.workflow import (
-    external_inputs,
-    run_inputs,
-    shown_parameters,
-    used_parameters,
-)
+from galaxy_utils.workflow import external_inputs, parameters_of, run_inputs
 
 FOLDER = RunFolder.named(config["run"])
 
@@ -40,7 +35,6 @@ for section in SECTIONS:
         params:
             number=section.number,
             run=FOLDER.path.name,
-            values=used_parameters(section, FOLDER),
-            shown=shown_parameters(section, FOLDER),
+            values=parameters_of(section, FOLDER),
         shell:
             "galaxy-book section {params.number:q} --run {params.run:q}"

@@ -13,9 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from galaxy_utils.errors import UserError
 
-MATCH, DIFFERS = "match", "differs"
+MATCH, DIFFERS, SETTING = "match", "differs", "setting taken over"
 INCONSISTENT, NOT_REPRODUCIBLE = "inconsistent in paper", "not reproducible"
-VERDICTS = (MATCH, DIFFERS, INCONSISTENT, NOT_REPRODUCIBLE)
+VERDICTS = (MATCH, DIFFERS, SETTING, INCONSISTENT, NOT_REPRODUCIBLE)
+
+NUMERIC = ("number", "upper_limit", "setting")
+"""Checks that compare our number with the paper's."""
 
 
 class Claim(BaseModel):
@@ -36,13 +39,17 @@ class Claim(BaseModel):
     unit : str
         Empty where it has none.
     check : str
-        number, statement, inconsistent or not_reproducible.
+        number, upper_limit, setting, statement, inconsistent or
+        not_reproducible. A setting is what this book copies from the paper:
+        that it agrees is no evidence and gets a verdict of its own.
     ours : str
-        Key of our result, for number and statement.
+        Key of our result, for all but the last two.
     tolerance : dict
-        `relative` or `absolute`, for number.
+        `relative` or `absolute`, for number and setting; an upper limit has none.
     reason : str
         Why there can be no match, for the other two.
+    beside : dict of str to str
+        Further results of ours that are shown with ours: label to key.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,17 +60,23 @@ class Claim(BaseModel):
     value: bool | int | float | str
     text: str
     unit: str = ""
-    check: Literal["number", "statement", "inconsistent", "not_reproducible"]
+    check: Literal[
+        "number", "upper_limit", "setting", "statement", "inconsistent", "not_reproducible"
+    ]
     ours: str = ""
     tolerance: dict[Literal["relative", "absolute"], float] = {}
     reason: str = ""
+    beside: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _complete(self) -> Claim:
-        if self.check in ("number", "statement") and not self.ours:
+        judged_by_us = self.check in (*NUMERIC, "statement")
+        if judged_by_us and not self.ours:
             raise ValueError(f"claim {self.id}: a {self.check} needs `ours`")
-        if self.check == "number" and (not self.tolerance or isinstance(self.value, (bool, str))):
-            raise ValueError(f"claim {self.id}: a number needs a numeric value and a tolerance")
+        if self.check in NUMERIC and isinstance(self.value, (bool, str)):
+            raise ValueError(f"claim {self.id}: a {self.check} needs a numeric value")
+        if self.check in ("number", "setting") and not self.tolerance:
+            raise ValueError(f"claim {self.id}: a {self.check} needs a tolerance")
         if self.check in ("inconsistent", "not_reproducible") and not self.reason:
             raise ValueError(f"claim {self.id}: {self.check} needs a reason")
         return self
@@ -132,16 +145,22 @@ def verdict(claim: Claim, results: Mapping[str, Any]) -> tuple[str, str]:
         return NOT_REPRODUCIBLE, f"this run could not measure {claim.ours}"
     if claim.check == "statement":
         return (MATCH if ours == claim.value else DIFFERS), claim.reason
-    return _compare(claim, float(ours))
+    judged, rule = _compare(claim, float(ours))
+    return judged, f"{rule}; {claim.reason}" if claim.reason else rule
 
 
 def _compare(claim: Claim, ours: float) -> tuple[str, str]:
     paper = float(claim.value)
+    if claim.check == "upper_limit":
+        return (MATCH if ours <= paper else DIFFERS), f"match up to {paper:g}"
     allowed = max(
         claim.tolerance.get("absolute", 0.0), claim.tolerance.get("relative", 0.0) * abs(paper)
     )
-    rule = f"match within {allowed:.3g}"
-    return (MATCH if abs(ours - paper) <= allowed else DIFFERS), rule
+    rule = f"match within {allowed:.3g}" if allowed else "match if equal"
+    agrees = abs(ours - paper) <= allowed
+    if claim.check == "setting":
+        return (SETTING, "set to the paper's value") if agrees else (DIFFERS, "set otherwise")
+    return (MATCH if agrees else DIFFERS), rule
 
 
 def scorecard(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataFrame:
@@ -169,13 +188,24 @@ def scorecard(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataFrame:
                 "place": claim.place,
                 "statement": claim.statement,
                 "paper": f"{claim.text} {claim.unit}".strip(),
-                "ours": f"{ours['text']} {ours['unit']}".strip(),
+                "ours": _ours(claim, results),
                 "verdict": judged,
                 "reason": reason,
                 "section": ours["section"],
             }
         )
     return pd.DataFrame(rows)
+
+
+def _ours(claim: Claim, results: Mapping[str, Any]) -> str:
+    if claim.ours not in results:
+        return ""
+    keys = {"": claim.ours} | claim.beside
+    shown = [
+        f"{label}{': ' if label else ''}{results[key]['text']} {results[key]['unit']}".strip()
+        for label, key in keys.items()
+    ]
+    return "; ".join(shown)
 
 
 def as_html(card: pd.DataFrame) -> str:

@@ -8,12 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from galaxy_utils.errors import UserError
-
-DEFAULT_BACKBONES = "efficientnet_lite0,efficientnet_lite2"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--run", help="name of the run; the profile's name if not given")
     build.add_argument("--sample", help="sdss5000, hdf, or a folder")
     build.add_argument("--set", default="", help='parameters: "n_components=5 latent_dim=32"')
-    build.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="at once")
+    build.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="at once")
+    build.add_argument("--dry-run", action="store_true", help="say what would run; write nothing")
     build.add_argument("rest", nargs="*", help="after --: passed on to Snakemake")
     build.set_defaults(run_command=_build)
 
@@ -59,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--images", type=Path, required=True, help="folder of images")
     measure.add_argument("--out", type=Path, help="folder of the measured table")
     measure.add_argument("--catalogue", type=Path, help="CSV table with a column objid")
-    measure.add_argument("--backbones", default=DEFAULT_BACKBONES, help="joined by commas")
-    measure.add_argument("--framing", default="eq1", help="eq1 (default) or native")
-    measure.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="processes")
+    measure.add_argument("--backbones", help="joined by commas; the offline pair if not given")
+    measure.add_argument("--framing", help="input of the networks; eq1 if not given")
+    measure.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
     measure.set_defaults(run_command=_measure)
 
     parameters = commands.add_parser("parameters", help="list all parameters")
@@ -78,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _cores(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not {text!r}")
+    return int(text)
+
+
 def _build(options: argparse.Namespace) -> int:
     from filelock import FileLock, Timeout
 
@@ -91,14 +97,30 @@ def _build(options: argparse.Namespace) -> int:
     folder = RunFolder.named(options.run or options.profile)
     started = time.time()
     try:
-        with FileLock(folder.file(".lock"), timeout=0):
+        with FileLock(folder.file(".lock"), timeout=0), _restored(folder.path, options.dry_run):
             write_sample_fingerprint(folder, parameters)
             write_parameters(folder.file("parameters.yml"), options.profile, parameters)
-            _snakemake(folder.path, options.cores, options.rest)
-            _finish(folder.path, started)
+            dry_run = ["--dry-run"] if options.dry_run else []
+            _snakemake(folder.path, options.cores, [*dry_run, *options.rest])
+            if not options.dry_run:
+                _finish(folder.path, started)
     except Timeout:
         raise UserError(f"run {folder.path.name}: another build of it is under way") from None
     return 0
+
+
+@contextmanager
+def _restored(folder: Path, wanted: bool) -> Iterator[None]:
+    """Leave what a build writes before the first section as it was."""
+    paths = [folder / name for name in ("parameters.yml", "sample.json")] if wanted else []
+    before = {path: path.read_text(encoding="utf-8") for path in paths if path.exists()}
+    try:
+        yield
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
+            if path in before:
+                path.write_text(before[path], encoding="utf-8")
 
 
 def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
@@ -139,13 +161,14 @@ def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.measurement import measure_sample
     from galaxy_utils.morphology import FIVE
     from galaxy_utils.parameters import make_parameters, split_names
-    from galaxy_utils.run import ROOT
+    from galaxy_utils.run import measured_folder
     from galaxy_utils.sample import folder_sample
 
-    make_parameters("book", {"backbones": options.backbones, "framing": options.framing})
+    asked = {"backbones": options.backbones, "framing": options.framing}
+    chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
     sample = folder_sample(options.images, options.catalogue)
-    folder = options.out or ROOT / "runs" / "measured" / options.images.resolve().name
-    names = [f"{name}-{options.framing}" for name in split_names(options.backbones)]
+    folder = options.out or measured_folder(options.images)
+    names = [f"{name}-{chosen.framing}" for name in split_names(chosen.backbones)]
     table = measure_sample(sample, folder, names, options.cores)
     failed = table.morphology[table.morphology[list(FIVE)].isna().any(axis=1)]
     print(f"{len(table.catalogue)} galaxies measured, {len(failed)} without all five parameters:")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import HDBSCAN, KMeans, SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
-from galaxy_utils.taxonomy import fit_mixture, internal_scores
+from galaxy_utils.taxonomy import internal_scores
 
 Partition = NDArray[np.int64]
 NOISE = -1
@@ -131,10 +131,9 @@ def two_tier(
 
 def all_algorithms(
     values: NDArray[np.floating],
+    mixture: Partition,
     n_clusters: int,
     min_cluster_size: int,
-    covariance_type: str,
-    reg_covar: float,
     seed: int,
 ) -> dict[str, Partition]:
     """Run every algorithm that the introduction names in one space.
@@ -143,14 +142,14 @@ def all_algorithms(
     ----------
     values : ndarray of float, shape (n, dimension)
         The space.
+    mixture : ndarray of int64, shape (n,)
+        The run's own clusters, by the Gaussian mixture.
     n_clusters : int
         For those that want it given.
     min_cluster_size : int
         For those based on density.
-    covariance_type, reg_covar : str, float
-        Of the Gaussian mixture.
     seed : int
-        Of all.
+        Of K-Means and of the spectral clustering.
 
     Returns
     -------
@@ -159,9 +158,7 @@ def all_algorithms(
     """
     runs: dict[str, Callable[[], Partition]] = {
         "K-Means": lambda: kmeans(values, n_clusters, seed),
-        "Gaussian mixture": lambda: (
-            fit_mixture(values, n_clusters, covariance_type, reg_covar=reg_covar, seed=seed).cluster
-        ),
+        "Gaussian mixture": lambda: mixture,
         "Spectral": lambda: spectral(values, n_clusters, seed),
         "HDBSCAN": lambda: hdbscan(values, min_cluster_size),
         "K-Means, then HDBSCAN": lambda: two_tier(values, n_clusters, min_cluster_size, seed),

@@ -7,23 +7,29 @@ The measured table is a folder:
     <backbone>-<framing>.npy    float16, one row a galaxy, in catalogue order
     provenance.json             command, versions, settings
     manifest.json               sha256 of each of the above
+    images                      link to the pictures, where the system has links
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import platform
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -44,6 +50,18 @@ CHUNK = 4
 """Galaxies handed to a worker process at a time."""
 
 LARGEST_HALF = 65504.0
+
+MADE_WITH = {
+    "morphology": (
+        ("morphology", "deblending", "preprocessing"),
+        ("statmorph", "photutils", "scikit-image", "scipy", "numpy"),
+    ),
+    "embedding": (
+        ("embedding", "preprocessing"),
+        ("torch", "efficientnet-lite-pytorch", "scipy", "numpy"),
+    ),
+}
+"""Modules of this package and libraries whose change makes a measurement stale."""
 
 NO_IMAGE = "no image"
 
@@ -154,8 +172,8 @@ def measure_morphology(
     """Measure the five parameters of every galaxy, in parallel and resumable.
 
     Each finished galaxy is one line of a journal; after a kill at any moment
-    the next call takes up what is there, unless the image or the settings
-    have changed.
+    the next call takes up what is there, unless the image, the settings, the
+    code or a library (`MADE_WITH`) have changed.
 
     Parameters
     ----------
@@ -174,7 +192,8 @@ def measure_morphology(
         Columns objid and `MORPHOLOGY_COLUMNS`, in catalogue order.
     """
     settings = settings or SegmentationSettings()
-    journal = folder / JOURNAL / f"morphology-{_digest(asdict(settings))}.jsonl"
+    key = _digest([asdict(settings), _made_with("morphology")])
+    journal = folder / JOURNAL / f"morphology-{key}.jsonl"
     journal.parent.mkdir(parents=True, exist_ok=True)
     images = image_fingerprints(sample)
     done = _read_journal(journal, images)
@@ -194,6 +213,14 @@ def measure_morphology(
 
 def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _made_with(what: str) -> list[str]:
+    """Checksums of the modules, and versions of the libraries, that measure it."""
+    modules, packages = MADE_WITH[what]
+    here = Path(__file__).parent
+    sources = [sha256_of_file(here / f"{name}.py") for name in modules]
+    return sources + [metadata.version(name) for name in packages]
 
 
 def image_fingerprints(sample: Sample) -> dict[str, str]:
@@ -244,7 +271,7 @@ def _measure_all(
     while jobs:
         finished = 0
         try:
-            with ProcessPoolExecutor(n_processes, initializer=_one_thread) as pool:
+            with ProcessPoolExecutor(n_processes, initializer=_start_worker) as pool:
                 for objid, row in pool.map(_measure_one, jobs, chunksize=CHUNK):
                     finished += 1
                     yield objid, row
@@ -264,10 +291,18 @@ def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
         return None
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
+    """Take one thread, and end when the parent does, also where that was killed."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
@@ -285,7 +320,7 @@ def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
 
 def _measure_isolated(job: Job) -> dict[str, Any]:
     try:
-        with ProcessPoolExecutor(1, initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(1, initializer=_start_worker) as pool:
             return pool.submit(_measure_one, job).result()[1]
     except BrokenProcessPool:
         return asdict(Morphology(reason="the measuring process died on this image"))
@@ -319,9 +354,11 @@ def measure_embedding(
     journal.mkdir(parents=True, exist_ok=True)
     images = image_fingerprints(sample)
     objids = list(sample.catalogue["objid"])
+    made_with = _made_with("embedding")
     pieces = [objids[start : start + SHARD] for start in range(0, len(objids), SHARD)]
     paths = [
-        journal / f"{configuration.name}-{_digest([[o, images[o]] for o in piece])}.npy"
+        journal
+        / f"{configuration.name}-{_digest([made_with, [[o, images[o]] for o in piece]])}.npy"
         for piece in pieces
     ]
     encoder = None
@@ -387,35 +424,73 @@ def measure_sample(
     -------
     MeasuredTable
         What was written.
+
+    Raises
+    ------
+    UserError
+        If another process is measuring into the same folder.
     """
-    n_processes = n_processes or os.cpu_count() or 1
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JOURNAL).mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / JOURNAL / "lock", timeout=0):
+            _measure_into(
+                folder, sample, configurations, n_processes or os.cpu_count() or 1, weights
+            )
+    except Timeout:
+        raise UserError(f"{folder}: another process is measuring into it; wait for it") from None
+    return read_measured(folder)
+
+
+def _measure_into(
+    folder: Path,
+    sample: Sample,
+    configurations: Sequence[str],
+    n_processes: int,
+    weights: Path | None,
+) -> None:
     table = measure_morphology(sample, folder, n_processes)
     digests = _embeddings_still_valid(folder, sample)
     _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
     _write_csv(folder / "morphology.csv", table, "%.6g")
     for name in configurations:
         _write_shard(folder / f"{name}.npy", measure_embedding(sample, name, folder, weights))
-        digests[name] = _digest(image_fingerprints(sample))
+        digests[name] = _embedding_digest(sample)
+    _link_images(folder, sample)
     _write_provenance(folder, sample, digests)
     files = sorted([*folder.glob("*.csv"), *folder.glob("*.npy"), folder / "provenance.json"])
     manifest = {path.name: sha256_of_file(path) for path in files}
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
-    return read_measured(folder)
+
+
+def _link_images(folder: Path, sample: Sample) -> None:
+    """Let the measured table find its pictures, where the system has links."""
+    link = folder / "images"
+    if sample.folder is None or (link.exists() and not link.is_symlink()):
+        return
+    pictures = sample.folder.resolve()
+    if link.resolve() == pictures:
+        return
+    with contextlib.suppress(OSError):  # Windows wants a privilege for links
+        link.unlink(missing_ok=True)
+        link.symlink_to(pictures, target_is_directory=True)
 
 
 def _embeddings_still_valid(folder: Path, sample: Sample) -> dict[str, str]:
-    """Drop embeddings made of other galaxies or other pixels; their shards are kept."""
+    """Drop embeddings made of other pixels or by other code; their shards are kept."""
     path = folder / "provenance.json"
     made = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     recorded = made.get("embeddings")
     recorded = recorded if isinstance(recorded, dict) else {}  # older tables held a list
-    now = _digest(image_fingerprints(sample))
+    now = _embedding_digest(sample)
     for file in folder.glob("*.npy"):
         if recorded.get(file.stem) != now:
             recorded.pop(file.stem, None)
             file.unlink()
     return {name: digest for name, digest in recorded.items() if (folder / f"{name}.npy").exists()}
+
+
+def _embedding_digest(sample: Sample) -> str:
+    return _digest([_made_with("embedding"), image_fingerprints(sample)])
 
 
 def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:

@@ -14,12 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from galaxy_utils.errors import UserError
 
-BACKBONE_NAMES = (
-    "efficientnet_lite0",
-    "efficientnet_lite2",
-    "efficientnet_b0",
-    "convnext_base",
-)
+OFFLINE_BACKBONES = ("efficientnet_lite0", "efficientnet_lite2")
+"""Networks whose weights are installed; the others are downloaded at first use."""
+
+BACKBONE_NAMES = (*OFFLINE_BACKBONES, "efficientnet_b0", "convnext_base")
+"""Keys of `embedding.BACKBONES`, here without the import of torch."""
 
 OPEN = "not stated"
 
@@ -47,7 +46,7 @@ class Parameters(BaseModel):
         False, "measure the images again, also where a measured table is there", True
     )
     backbones: str = _field(
-        "efficientnet_lite0,efficientnet_lite2",
+        ",".join(OFFLINE_BACKBONES),
         f"frozen networks, joined by commas, of: {', '.join(BACKBONE_NAMES)}",
         "efficientnet_b0,convnext_base",
     )
@@ -263,7 +262,7 @@ def parse_assignments(text: str) -> dict[str, Any]:
     Raises
     ------
     UserError
-        If a part is no pair or a name is unknown.
+        If a part is no pair, a name is unknown, or one is given twice.
     """
     values: dict[str, Any] = {}
     for part in text.split():
@@ -271,6 +270,8 @@ def parse_assignments(text: str) -> dict[str, Any]:
         if not equals:
             raise UserError(f"cannot read {part!r}: expected name=value")
         check_names([name])
+        if name in values:
+            raise UserError(f"parameter {name} is given twice; say it once")
         values[name] = parse_value(name, value)
     return values
 

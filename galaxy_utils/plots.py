@@ -74,7 +74,7 @@ def image_grid(
     Parameters
     ----------
     images : sequence of ndarray of uint8 or None
-        None leaves the place empty with its title.
+        None draws a grey tile that says so, with the title.
     titles : sequence of str
         One an image.
     columns : int
@@ -93,9 +93,16 @@ def image_grid(
         axis.set_axis_off()
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
         axis.set_title(title, fontsize=7, pad=2)
-        if image is not None:
+        if image is None:
+            _no_picture(axis)
+        else:
             axis.imshow(np.clip(image * stretch, 0, 255).astype(np.uint8), interpolation="nearest")
     return figure
+
+
+def _no_picture(axis: Axes) -> None:
+    axis.imshow([[0.93]], cmap="gray", vmin=0, vmax=1)
+    axis.text(0, 0, "no image\nhere", ha="center", va="center", fontsize=6, color="0.35")
 
 
 def segmentation_grid(segmentations: Sequence[Segmentation], titles: Sequence[str]) -> Figure:
@@ -253,7 +260,17 @@ def planes(table: pd.DataFrame, lines: Mapping[str, Mapping[str, Any]]) -> Figur
               ylabel=LABELS["asymmetry"])  # fmt: skip
     for axis in (left, right):
         axis.legend(fontsize=7, frameon=False, loc="upper left")
+    _say_outside(left, table["m20"], table["gini"])
+    _say_outside(right, table["concentration"], table["asymmetry"])
     return figure
+
+
+def _say_outside(axis: Axes, x: pd.Series, y: pd.Series) -> None:
+    """Write into the corner how many points lie beyond the axes."""
+    (left, right), (low, high) = sorted(axis.get_xlim()), sorted(axis.get_ylim())
+    seen = x.between(left, right) & y.between(low, high)
+    text = f"{(~seen).sum()} of {len(x)} outside"
+    axis.text(0.98, 0.02, text, transform=axis.transAxes, ha="right", fontsize=7, color="0.35")
 
 
 def pipeline(stages: Sequence[tuple[str, str]]) -> Figure:
@@ -504,7 +521,7 @@ def dimensional_complexity(
     for index, name in enumerate(class_names):
         mine = classes == name
         left.scatter(catalogue["concentration"][mine], catalogue["asymmetry"][mine], s=4,
-                     color=PALETTE[index + 4 if index < 4 else index], alpha=0.5, linewidths=0,
+                     color=PALETTE[(index + 4) % len(PALETTE)], alpha=0.5, linewidths=0,
                      label=name, rasterized=True)  # fmt: skip
     for number in sorted(catalogue["cluster"].unique()):
         mine = (catalogue["cluster"] == number).to_numpy()
@@ -512,6 +529,7 @@ def dimensional_complexity(
                        linewidths=0, label=f"cluster {number}", rasterized=True)  # fmt: skip
     left.set(xlim=(1, 5), ylim=(-0.4, 1.0), xlabel=LABELS["concentration"],
              ylabel=LABELS["asymmetry"], title="classes by rule")  # fmt: skip
+    _say_outside(left, catalogue["concentration"], catalogue["asymmetry"])
     middle.set(xlabel="principal component 1", ylabel="principal component 2",
                title="clusters, latent space")  # fmt: skip
     bars = right.barh(list(agreement.index), agreement.to_numpy(), color=PALETTE[0])

@@ -43,7 +43,13 @@ from galaxy_utils.measurement import (
     measure_morphology,
     read_measured,
 )
-from galaxy_utils.parameters import Parameters, check_names, make_parameters, split_names
+from galaxy_utils.parameters import (
+    OFFLINE_BACKBONES,
+    Parameters,
+    check_names,
+    make_parameters,
+    split_names,
+)
 from galaxy_utils.preprocessing import SIGMA, Image
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample
@@ -57,6 +63,9 @@ MEASURED = {"sdss5000": DATA / "sdss5000"}
 
 HEADER = ("profile", "sample", "backbones", "framing", "seed")
 """What the header of every page shows of the run."""
+
+MEASUREMENTS = "measured"
+"""Folder in `runs/` that holds measured tables, and so names no run."""
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -83,6 +92,8 @@ class Section:
         Whether it takes all cores: nothing waits beside it, or it measures time.
     shows : tuple of str
         Parameters that the page shows without using them, beside `HEADER`.
+    field : bool
+        Whether its pictures are of the built-in field where the run has no images.
     """
 
     number: str
@@ -93,6 +104,7 @@ class Section:
     sample: bool = False
     alone: bool = False
     shows: tuple[str, ...] = ()
+    field: bool = False
 
     @property
     def name(self) -> str:
@@ -120,8 +132,11 @@ _LATENT, _CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
 
 SECTIONS = (
     Section("01", "dataset", writes=(_GALAXIES,), sample=True),
-    Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True),
-    Section("03", "morphological-parameters", (_GALAXIES,), (_SHAPES,), sample=True, alone=True),
+    Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True, field=True),
+    Section(
+        "03", "morphological-parameters", (_GALAXIES,), (_SHAPES,),
+        sample=True, alone=True, field=True,
+    ),
     Section("04", "data-purging", (_GALAXIES, _SHAPES), (_KEPT,), sample=True),
     Section(
         "05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True, alone=True,
@@ -138,12 +153,11 @@ SECTIONS = (
     Section("08", "ablation", (_CATALOGUE, _DEEP, _LATENT), ("tables/table_1.csv",)),
     Section(
         "09", "taxonomy", (_CATALOGUE, _LATENT),
-        ("tables/table_2.csv", "artefacts/taxonomy.json",
-         *_figure("figure_2", "figure_3", "figure_4")),
+        ("tables/table_2.csv", *_figure("figure_2", "figure_3", "figure_4")),
         sample=True,
     ),
     Section(
-        "10", "proxy-validation", (_CATALOGUE, _LATENT, "artefacts/taxonomy.json"),
+        "10", "proxy-validation", (_CATALOGUE, _LATENT),
         _figure("figure_5", "figure_6"),
     ),
     Section("11", "probabilistic-stability", (_CATALOGUE, _LATENT, "artefacts/mixture.npz")),
@@ -211,8 +225,12 @@ class RunFolder:
         Raises
         ------
         UserError
-            If the name could lead out of `runs/`.
+            If the name could lead out of `runs/`, or is kept for measured tables.
         """
+        if name == MEASUREMENTS:
+            raise UserError(
+                f"run name {name!r}: kept for the tables of `make measure`; take another"
+            )
         if not RUN_NAME.fullmatch(name):
             raise UserError(
                 f"run name {name!r}: use letters, digits, '.', '_' and '-', at most 64, "
@@ -363,6 +381,25 @@ class RunFolder:
         return merged
 
 
+def measured_folder(images: Path) -> Path:
+    """Where the measured table of a folder of images lies, unless somebody says where.
+
+    Parameters
+    ----------
+    images : Path
+        Folder of images.
+
+    Returns
+    -------
+    Path
+        Named after the folder and a digest of its whole path, so that two
+        folders called `images` do not meet.
+    """
+    source = images.expanduser().resolve()
+    digest = hashlib.sha256(str(source).encode()).hexdigest()[:8]
+    return ROOT / "runs" / MEASUREMENTS / f"{source.name}-{digest}"
+
+
 def declared_parameters(notebook: Path) -> dict[str, Any]:
     """Parameters that a notebook declares in its cell tagged `parameters`.
 
@@ -474,22 +511,6 @@ class Page:
         self._check_declared(relative)
         return self.folder.read_arrays(relative)
 
-    def json(self, relative: str) -> Any:
-        """Read a JSON artefact of an earlier section.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        object
-            Its content.
-        """
-        self._check_declared(relative)
-        return self.folder.read_json(relative)
-
     def data(self, name: str) -> Path:
         """Path of a file of `data/`, refusing what was not declared.
 
@@ -581,6 +602,27 @@ class Page:
             "section": self.section.name,
         }
 
+    def state(
+        self,
+        key: str,
+        holds: bool | None,
+        yes: str,
+        no: str,
+        unknown: str = "This run could not measure it.",
+    ) -> None:
+        """Record the sentence that fits what was found.
+
+        Parameters
+        ----------
+        key : str
+            As in `record`.
+        holds : bool or None
+            What was found; None where it could not be measured.
+        yes, no, unknown : str
+            The three sentences.
+        """
+        self.record(key, unknown if holds is None else yes if holds else no)
+
     def header(self) -> Any:
         """Say with what this page was made.
 
@@ -599,6 +641,8 @@ class Page:
             f"profile `{run['profile']}`",
             f"code `{git_commit(ROOT)}`",
         ]
+        if self.section.field and not self.folder.read_json("sample.json")["images"]:
+            parts.append("**pictures of another sample:** `hdf`, the Hubble Deep Field")
         if self.changed:
             changed = ", ".join(f"`{name} = {value}`" for name, value in self.changed.items())
             parts.append(f"**changed on this page alone:** {changed}; it writes into `trial/`")
@@ -671,11 +715,15 @@ class Page:
 
         if galaxies.sample.has_images:
             return None
+        name = galaxies.sample.name
+        folder = f"data/{name}/images/" if name in MEASURED else f"{name}/images/"
+        source = (
+            " (SkyServer's ImgCutout, 256 x 256 px at 0.40 arcsec/px)" if name in MEASURED else ""
+        )
         return Markdown(
             ":::{admonition} Pictures are missing here\n:class: note\n"
-            f"This run has the measurements of `{galaxies.sample.name}`, not its images. Put the "
-            f"cutouts as `<objid>.jpg` into `data/{galaxies.sample.name}/images/` (SkyServer's "
-            "ImgCutout, 256 x 256 px at 0.40 arcsec/px) and run `make book` again.\n:::"
+            f"This run has the measurements of `{name}`, not its images. Put the cutouts as "
+            f"`<objid>.jpg` into `{folder}`{source} and run the same `make book` again.\n:::"
         )
 
     def show_table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -727,7 +775,7 @@ class Page:
         Returns
         -------
         DataFrame
-            Columns key, value, unit: the numbers of this page.
+            Columns key, value, unit: what this page recorded, sentences left out.
 
         Raises
         ------
@@ -738,7 +786,8 @@ class Page:
         if missing:
             raise UserError(f"section {self.section.name} did not make {', '.join(missing)}")
         self.out.write_json(f"results/{self.section.number}.json", self.recorded)
-        rows = [(key, entry["text"], entry["unit"]) for key, entry in self.recorded.items()]
+        numbers = {k: entry for k, entry in self.recorded.items() if not k.endswith("_text")}
+        rows = [(key, entry["text"], entry["unit"]) for key, entry in numbers.items()]
         return pd.DataFrame(rows, columns=["key", "value", "unit"])
 
 
@@ -813,14 +862,13 @@ class Galaxies:
         Raises
         ------
         UserError
-            If it was not measured and there are no pixels, or no weights.
+            If it was not measured and there are no pixels; or if the weights
+            cannot be had, with which section 12 times the network in any case.
         """
-        name = f"{backbone}-{framing}"
-        if self.measured is not None:
-            if name in self.measured.embeddings:
-                return
-            if not self.sample.has_images:
-                self.measured.embedding(name)  # raises, naming what there is
+        if self.measured is not None and not self.sample.has_images:
+            self.measured.embedding(f"{backbone}-{framing}")  # raises, naming what there is
+        if backbone in OFFLINE_BACKBONES:
+            return
         from galaxy_utils.embedding import ensure_weights  # imports torch: only where needed
 
         ensure_weights(backbone)
@@ -868,7 +916,8 @@ class Galaxies:
         rows = np.linspace(0, len(objids) - 1, min(number, len(objids))).round().astype(int)
         readable = Galaxies(shown, None, self.folder).pictures(objids[row] for row in rows)
         pairs = [(i, objids[r]) for i, r in zip(readable, rows, strict=True) if i is not None]
-        source = f"these are from the sample {shown.name}"
+        source = f"These are examples from the sample `{shown.name}`"
+        source += "." if shown is self.sample else ", since the run has no images of its own."
         return [image for image, _ in pairs], [objid for _, objid in pairs], source
 
     def _rows(self) -> NDArray[np.int64]:
@@ -908,13 +957,14 @@ def open_galaxies(
         measured = None
     if measured is None and not opened.has_images:
         raise UserError(
-            f"sample {sample}: no images in {opened.folder}; from_pixels needs them. "
-            "Put the cutouts there as <objid>.jpg, or leave from_pixels out"
+            f"sample {sample}: no images in {MEASURED.get(sample, Path(sample)) / 'images'}; "
+            "from_pixels (profile full) needs them. Put the cutouts there as <objid>.jpg, or "
+            "leave from_pixels out"
         )
     if n_galaxies and n_galaxies < len(opened.catalogue):
         rows = np.linspace(0, len(opened.catalogue) - 1, n_galaxies).round().astype(int)
         opened = replace(opened, catalogue=opened.catalogue.iloc[rows].reset_index(drop=True))
-    return Galaxies(opened, measured, folder or ROOT / "runs" / "measured")
+    return Galaxies(opened, measured, folder or ROOT / "runs" / MEASUREMENTS)
 
 
 def _open(sample: str) -> tuple[Sample, MeasuredTable | None]:

@@ -159,7 +159,12 @@ def _bits(opened: PillowImage.Image) -> int:
 
 
 def _image_files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    """Images of a folder; names that begin with a dot (macOS writes `._*`) are none."""
+    return (
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
 
 
 def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:

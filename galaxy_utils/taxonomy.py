@@ -40,6 +40,16 @@ PAPER_PROFILES: dict[str, dict[str, tuple[str, ...]]] = {
 """Rows of table 2 as levels; the merged column Gini/M20 is read as one word for
 each, and "Elevated" as High for both."""
 
+SEEN_AS = {
+    "interacting": ("merger",),
+    "late type": ("spiral_cw", "spiral_acw", "spiral_combined", "edge_on"),
+    "early type": ("elliptical",),
+}
+"""Galaxy Zoo 1 classes that a name of table 2 promises; it has none for the fourth."""
+
+ODDS_LIMIT = 2.0
+"""How many times higher the odds of those classes must be inside the cluster."""
+
 
 @dataclass(frozen=True)
 class MixtureFit:
@@ -255,6 +265,74 @@ def _name_of(row: dict[str, object]) -> tuple[str, int]:
     if shared[best] < 4:
         return "unnamed", shared[best]
     return best, shared[best]
+
+
+def check_names_by_eye(described: pd.DataFrame, catalogue: pd.DataFrame) -> pd.DataFrame:
+    """Ask whether the clusters with the paper's names hold what the names promise.
+
+    A name holds if a cluster has it and, for the names of `SEEN_AS`, the odds
+    of the Galaxy Zoo classes meant are at least `ODDS_LIMIT` times as high in
+    that cluster as outside it.
+
+    Parameters
+    ----------
+    described : DataFrame
+        As made by `describe_clusters`.
+    catalogue : DataFrame
+        Columns cluster and gz1_class (missing where nobody looked).
+
+    Returns
+    -------
+    DataFrame
+        One row a name of `PAPER_PROFILES`: name, holds (True, False, or None
+        where there are no classes), text (a sentence).
+    """
+    looked_at = catalogue.dropna(subset="gz1_class")
+    rows = []
+    for name in PAPER_PROFILES:
+        mine = described.loc[described["name"] == name, "cluster"]
+        rows.append((name, *_check_name(name, mine, looked_at)))
+    return pd.DataFrame(rows, columns=["name", "holds", "text"]).astype({"holds": object})
+
+
+def _check_name(name: str, clusters: pd.Series, looked_at: pd.DataFrame) -> tuple[bool | None, str]:
+    if clusters.empty:
+        return False, f"No cluster is named *{name}*."
+    if name not in SEEN_AS:
+        return (
+            True,
+            f"*{name.capitalize()}* is a name by levels only: no class of Galaxy Zoo is it.",
+        )
+    if looked_at.empty:
+        return None, f"Whether *{name}* holds what it says cannot be seen without classes."
+    inside = looked_at["cluster"].isin(clusters)
+    meant = looked_at["gz1_class"].isin(SEEN_AS[name])
+    ratio = odds_ratio(meant[inside], meant[~inside])
+    shares = (
+        f"{100 * meant[inside].mean():.0f} % against {100 * meant[~inside].mean():.0f} % elsewhere"
+    )
+    return ratio >= ODDS_LIMIT, f"In *{name}*, {shares} look it (odds {ratio:.1f} times as high)."
+
+
+def odds_ratio(inside: pd.Series, outside: pd.Series) -> float:
+    """Odds of a property in one group over those in another.
+
+    Parameters
+    ----------
+    inside, outside : Series of bool
+        Who has the property.
+
+    Returns
+    -------
+    float
+        Half a count is added to each of the four cells, so that it is finite.
+
+    References
+    ----------
+    Haldane (1956); Anscombe (1956).
+    """
+    odds = [(group.sum() + 0.5) / ((~group).sum() + 0.5) for group in (inside, outside)]
+    return float(odds[0] / odds[1])
 
 
 def umap_layout(

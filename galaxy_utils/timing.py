@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
 
 from galaxy_utils.autoencoder import Fused, Trained, Training, train
 from galaxy_utils.embedding import Configuration, embed, load_encoder
@@ -22,6 +23,9 @@ from galaxy_utils.taxonomy import fit_mixture
 
 REPEATS = 3
 MORPHOLOGY_STAMPS = 12
+FRAME = 256
+"""Side of the paper's cutouts, in pixels."""
+
 TIMED_EPOCHS = 6
 """Epochs that are timed; every epoch costs the same, so the whole is scaled from them."""
 
@@ -44,12 +48,14 @@ def hardware() -> str:
     return f"{processor}, {os.cpu_count()} cores, {gpu}"
 
 
-def mixture_job(n_components: int, covariance_type: str, reg_covar: float, seed: int) -> MixtureJob:
-    """Bind the parameters of one start of the mixture.
+def mixture_job(
+    n_components: int, covariance_type: str, n_init: int, reg_covar: float, seed: int
+) -> MixtureJob:
+    """Bind the parameters of the mixture.
 
     Parameters
     ----------
-    n_components, covariance_type, reg_covar, seed : int, str, float, int
+    n_components, covariance_type, n_init, reg_covar, seed : int, str, int, float, int
         As in `taxonomy.fit_mixture`.
 
     Returns
@@ -57,7 +63,28 @@ def mixture_job(n_components: int, covariance_type: str, reg_covar: float, seed:
     callable
         Takes the latent space, shape (n, dimension).
     """
-    return lambda latent: fit_mixture(latent, n_components, covariance_type, 1, reg_covar, seed)
+    return lambda latent: fit_mixture(
+        latent, n_components, covariance_type, n_init, reg_covar, seed
+    )
+
+
+def enlarged(stamp: Image, side: int = FRAME) -> Image:
+    """Enlarge a stamp to the size of a cutout.
+
+    Parameters
+    ----------
+    stamp : ndarray of uint8, shape (height, width, 3)
+        A small image.
+    side : int
+        Side of the result, in pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (side, side, 3)
+        Resized by bicubic interpolation.
+    """
+    resized = PillowImage.fromarray(stamp).resize((side, side), PillowImage.Resampling.BICUBIC)
+    return np.asarray(resized)
 
 
 def seconds(job: Callable[[], object], repeats: int = REPEATS) -> NDArray[np.float64]:
@@ -129,7 +156,7 @@ def time_stages(
     Returns
     -------
     DataFrame
-        Columns key, stage, median_ms, lowest_ms, highest_ms (per galaxy).
+        Columns key, stage, device, median_ms, lowest_ms, highest_ms (per galaxy).
     """
     encoders = [load_encoder(Configuration(*name.split("-", 1))) for name in configurations]
     few = [band_mean(stamp) for stamp in stamps[:MORPHOLOGY_STAMPS]]
@@ -143,15 +170,17 @@ def time_stages(
         "autoencoder": (
             "autoencoder, training", lambda: train_briefly(fused, training), len(fused.values)
         ),
-        "mixture": ("Gaussian mixture, one start", lambda: mixture(latent), len(latent)),
+        "mixture": ("Gaussian mixture, all starts", lambda: mixture(latent), len(latent)),
     }  # fmt: skip
     rows = []
     for key, (stage, job, galaxies) in jobs.items():
         ms = 1000 * seconds(job) / galaxies
         if key == "autoencoder":
             ms *= training.epochs / min(TIMED_EPOCHS, training.epochs)
-        rows.append((key, stage, float(np.median(ms)), float(ms.min()), float(ms.max())))
-    return pd.DataFrame(rows, columns=["key", "stage", "median_ms", "lowest_ms", "highest_ms"])
+        device = encoders[0].device if key == "features" else "cpu"
+        rows.append((key, stage, device, float(np.median(ms)), float(ms.min()), float(ms.max())))
+    columns = ["key", "stage", "device", "median_ms", "lowest_ms", "highest_ms"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def time_against_n(
@@ -189,19 +218,40 @@ def time_against_n(
     return pd.DataFrame(rows, columns=["stage", "galaxies", "seconds"])
 
 
+def growing_sizes(n_galaxies: int, smallest: int, number: int = 4) -> NDArray[np.int64]:
+    """Numbers of galaxies to time at, evenly in logarithms, never above the sample.
+
+    Parameters
+    ----------
+    n_galaxies : int
+        Size of the sample.
+    smallest : int
+        Below this a stage cannot run.
+    number : int
+        How many sizes.
+
+    Returns
+    -------
+    ndarray of int64, shape (<= number,)
+        Rising, each once; the sample alone where it is not larger than `smallest`.
+    """
+    first = min(max(smallest, n_galaxies // 8), n_galaxies)
+    return np.unique(np.geomspace(first, n_galaxies, number).round().astype(np.int64))
+
+
 def power_of_n(rows: pd.DataFrame) -> float:
     """Slope of the cost in logarithms.
 
     Parameters
     ----------
     rows : DataFrame
-        Columns galaxies, seconds; two sizes or more.
+        Columns galaxies, seconds.
 
     Returns
     -------
     float
-        1 is linear; NaN for fewer than two sizes.
+        1 is linear; NaN for fewer than three sizes.
     """
-    if rows["galaxies"].nunique() < 2:
+    if rows["galaxies"].nunique() < 3:
         return float("nan")
     return float(np.polyfit(np.log(rows["galaxies"]), np.log(rows["seconds"]), 1)[0])

@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from galaxy_utils.errors import UserError
+from galaxy_utils.parameters import read_mapping
 from galaxy_utils.provenance import sha256_of_file
 from galaxy_utils.run import (
     DATA,
@@ -108,8 +107,8 @@ def run_inputs(section: Section) -> list[str]:
     return [*section.reads, *results, *(["sample.json"] if section.sample else [])]
 
 
-def used_parameters(section: Section, folder: RunFolder) -> dict[str, Any]:
-    """Parameters that a section declares, with the values of a run.
+def parameters_of(section: Section, folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """Parameters of a run that a section's page depends on.
 
     Parameters
     ----------
@@ -121,30 +120,14 @@ def used_parameters(section: Section, folder: RunFolder) -> dict[str, Any]:
     Returns
     -------
     dict
-        Name to value, `run` included.
+        `used`: those that the notebook declares, `run` included; `shown`:
+        those that it shows, whether it uses them or not. Name to value each.
     """
-    values = yaml.safe_load(folder.existing("parameters.yml").read_text("utf-8"))
+    values = read_mapping(folder.existing("parameters.yml"))
     declared = declared_parameters(section.notebook)
-    return {name: values[name] for name in declared if name != "run"} | {"run": folder.path.name}
-
-
-def shown_parameters(section: Section, folder: RunFolder) -> dict[str, Any]:
-    """Parameters of a run that a page shows, whether it uses them or not.
-
-    Parameters
-    ----------
-    section : Section
-        The section.
-    folder : RunFolder
-        The run.
-
-    Returns
-    -------
-    dict
-        Name to value.
-    """
-    values = yaml.safe_load(folder.existing("parameters.yml").read_text("utf-8"))
-    return {name: values[name] for name in (*HEADER, *section.shows)}
+    used = {name: values[name] for name in declared if name != "run"}
+    shown = {name: values[name] for name in (*HEADER, *section.shows)}
+    return {"used": used | {"run": folder.path.name}, "shown": shown}
 
 
 def dependencies(section: Section, folder: RunFolder) -> dict[str, Any]:
@@ -160,15 +143,11 @@ def dependencies(section: Section, folder: RunFolder) -> dict[str, Any]:
     Returns
     -------
     dict
-        `parameters`, `shown`, and `files`: path to sha256.
+        `parameters`, as of `parameters_of`, and `files`: path to sha256.
     """
     files = {str(path.relative_to(ROOT)): sha256_of_file(path) for path in external_inputs(section)}
     files |= {name: sha256_of_file(folder.existing(name)) for name in run_inputs(section)}
-    return {
-        "parameters": used_parameters(section, folder),
-        "shown": shown_parameters(section, folder),
-        "files": files,
-    }
+    return {"parameters": parameters_of(section, folder), "files": files}
 
 
 def execute(section: Section, folder: RunFolder) -> bool:
@@ -201,7 +180,7 @@ def execute(section: Section, folder: RunFolder) -> bool:
         return False
     state_path.unlink(missing_ok=True)
     started = time.time()
-    _papermill(section, folder, now["parameters"])
+    _papermill(section, folder, now["parameters"]["used"])
     seconds = round(time.time() - started, 1)
     folder.write_json(f"state/{section.number}.json", {"dependencies": now, "seconds": seconds})
     return True

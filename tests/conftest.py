@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,17 @@ GALAXY_BOOK = str(Path(sys.executable).with_name("galaxy-book"))
 RUN = "test-smoke"
 
 
-def galaxy_book(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_galaxy_book(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the console command and return what it printed."""
     return subprocess.run(
         [GALAXY_BOOK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture
+def galaxy_book() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The console command as a function."""
+    return run_galaxy_book
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +34,7 @@ def smoke() -> RunFolder:
     """Build the smoke profile from nothing."""
     folder = RunFolder.named(RUN)
     shutil.rmtree(folder.path, ignore_errors=True)
-    done = galaxy_book("build", "--profile", "smoke", "--run", RUN)
+    done = run_galaxy_book("build", "--profile", "smoke", "--run", RUN)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert done.stdout.splitlines()[-1] == str(folder.path / "html" / "index.html")
     return folder

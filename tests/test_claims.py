@@ -16,6 +16,8 @@ from galaxy_utils.claims import (
     INCONSISTENT,
     MATCH,
     NOT_REPRODUCIBLE,
+    NUMERIC,
+    SETTING,
     VERDICTS,
     Claim,
     as_html,
@@ -60,7 +62,9 @@ def test_the_committed_ledger_loads() -> None:
     assert len(claims) >= 60
     assert len({claim.id for claim in claims}) == len(claims)
     checks = Counter(claim.check for claim in claims)
-    assert set(checks) == {"number", "statement", "inconsistent", "not_reproducible"}
+    assert set(checks) == {
+        "number", "upper_limit", "setting", "statement", "inconsistent", "not_reproducible"
+    }  # fmt: skip
     assert all(claim.place and claim.statement and claim.text for claim in claims)
 
 
@@ -68,8 +72,9 @@ def test_every_statement_of_the_committed_ledger_can_be_true_or_false() -> None:
     for claim in read_claims(LEDGER):
         if claim.check == "statement":
             assert verdict(claim, {claim.ours: result(claim.value)})[0] == MATCH, claim.id
-        if claim.check == "number":
-            assert verdict(claim, {claim.ours: result(claim.value)})[0] == MATCH, claim.id
+        if claim.check in NUMERIC:
+            expected = SETTING if claim.check == "setting" else MATCH
+            assert verdict(claim, {claim.ours: result(claim.value)})[0] == expected, claim.id
             far = float(claim.value) * 3 + 1000
             assert verdict(claim, {claim.ours: result(far)})[0] == DIFFERS, claim.id
 
@@ -97,7 +102,26 @@ def test_a_number_matches_within_its_tolerance(
 ) -> None:
     judged, reason = verdict(Claim(**NUMBER | {"tolerance": tolerance}), {"n_kept": result(ours)})
     assert judged == expected
-    assert reason.startswith("match within")
+    assert reason.startswith("match")
+
+
+def test_an_upper_limit_is_one_sided() -> None:
+    claim = Claim(**NUMBER | {"check": "upper_limit", "value": 0.1, "tolerance": {}})
+    assert verdict(claim, {"n_kept": result(0.02)})[0] == MATCH
+    assert verdict(claim, {"n_kept": result(0.1)})[0] == MATCH
+    assert verdict(claim, {"n_kept": result(0.107)})[0] == DIFFERS
+
+
+def test_a_setting_is_no_match() -> None:
+    claim = Claim(**NUMBER | {"check": "setting", "tolerance": {"absolute": 0}})
+    assert verdict(claim, {"n_kept": result(200)})[0] == SETTING
+    assert verdict(claim, {"n_kept": result(199)})[0] == DIFFERS
+
+
+def test_what_stands_beside_is_shown_with_its_name() -> None:
+    claim = Claim(**NUMBER | {"beside": {"by chance": "chance"}})
+    card = scorecard([claim], {"n_kept": result(199), "chance": result(50) | {"unit": "%"}})
+    assert card.loc[0, "ours"] == "199; by chance: 50 %"
 
 
 def test_a_relative_tolerance_of_a_negative_number() -> None:
@@ -219,7 +243,8 @@ def test_the_html_escapes_and_has_one_row_a_claim() -> None:
 
 def test_every_claim_of_the_committed_ledger_has_its_row() -> None:
     claims = read_claims(LEDGER)
-    results = {claim.ours: result(claim.value) for claim in claims if claim.ours}
+    keys = [key for claim in claims for key in (claim.ours, *claim.beside.values()) if key]
+    results = {key: result(1) for key in keys}
     html = as_html(scorecard(claims, results))
     assert html.count("<tr id=") == len(claims)
     assert html.count("<td>") == 7 * len(claims)

@@ -22,7 +22,7 @@ BLOBS = CENTRES[TRUTH] + np.random.default_rng(0).normal(size=(180, 2))
 
 
 def test_every_algorithm_finds_clear_blobs() -> None:
-    partitions = all_algorithms(BLOBS, 3, 20, "full", 1e-4, seed=0)
+    partitions = all_algorithms(BLOBS, TRUTH, 3, 20, seed=0)
     assert len(partitions) == 5
     for name, partition in partitions.items():
         assert partition.shape == (180,)
@@ -34,7 +34,7 @@ def test_every_algorithm_finds_clear_blobs() -> None:
 
 
 def test_every_algorithm_follows_its_seed() -> None:
-    first, again = (all_algorithms(BLOBS, 4, 20, "full", 1e-4, seed=5) for _ in range(2))
+    first, again = (all_algorithms(BLOBS, TRUTH, 4, 20, seed=5) for _ in range(2))
     for name, partition in first.items():
         np.testing.assert_array_equal(partition, again[name])
 

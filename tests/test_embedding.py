@@ -28,7 +28,7 @@ from galaxy_utils.embedding import (
     load_encoder,
 )
 from galaxy_utils.errors import UserError
-from galaxy_utils.parameters import BACKBONE_NAMES
+from galaxy_utils.parameters import BACKBONE_NAMES, OFFLINE_BACKBONES
 from galaxy_utils.preprocessing import standardise
 from galaxy_utils.sample import hubble_deep_field
 
@@ -173,6 +173,8 @@ def test_unknown_names_are_refused_with_the_known_ones(
 
 def test_the_parameters_know_the_same_backbones() -> None:
     assert tuple(BACKBONES) == BACKBONE_NAMES
+    installed = [name for name, backbone in BACKBONES.items() if not backbone.downloaded]
+    assert tuple(installed) == OFFLINE_BACKBONES
     assert all(name == backbone.name for name, backbone in BACKBONES.items())
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
@@ -34,8 +35,9 @@ from galaxy_utils.measurement import (
 )
 from galaxy_utils.morphology import FIVE, Morphology
 from galaxy_utils.preprocessing import band_mean
-from galaxy_utils.run import ROOT
+from galaxy_utils.run import ROOT, open_galaxies
 from galaxy_utils.sample import Sample, folder_sample, hdf_sample, read_image
+from galaxy_utils.workflow import modules_of
 
 LITE = "efficientnet_lite0-eq1"
 SDSS = ROOT / "data" / "sdss5000"
@@ -251,6 +253,45 @@ def test_other_settings_are_measured_again(
     assert len(measured) == 8
 
 
+@pytest.mark.parametrize("what", ["morphology", "embedding"])
+def test_what_other_code_measured_is_measured_again(
+    folder: Path,
+    tmp_path: Path,
+    measured: list[float],
+    encoded: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    sample = folder_sample(folder)
+    measure_sample(sample, tmp_path / "out", [LITE], 1)
+    calls = {"morphology": measured, "embedding": encoded}
+    for made in calls.values():
+        made.clear()
+    version = measurement.metadata.version
+    package = {"morphology": "statmorph", "embedding": "torch"}[what]
+    monkeypatch.setattr(
+        measurement.metadata, "version", lambda name: "0" if name == package else version(name)
+    )
+    measure_sample(sample, tmp_path / "out", [LITE], 1)
+    assert [name for name, made in calls.items() if made] == [what]
+
+
+def test_modules_that_measure_are_all_watched() -> None:
+    for what, entry in {"morphology": "morphology", "embedding": "embedding"}.items():
+        imported = {p.stem for p in modules_of(ROOT / "galaxy_utils" / f"{entry}.py")}
+        helpers = {"errors", "_torchvision"}  # they pass no numbers on
+        assert imported - helpers <= set(measurement.MADE_WITH[what][0])
+
+
+def test_two_measurements_into_one_folder_do_not_meet(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).mkdir()
+    with (
+        FileLock(tmp_path / JOURNAL / "lock"),
+        pytest.raises(UserError, match="another process is measuring"),
+    ):
+        measure_sample(folder_sample(folder), tmp_path, [], 1)
+
+
 def test_an_embedding_goes_on_at_the_piece_where_it_was_stopped(
     folder: Path, tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,6 +355,27 @@ def test_a_table_resumed_after_sigkill_is_the_undisturbed_one(
     assert len(read_measured(tmp_path / "killed").catalogue) == number
 
 
+def test_workers_end_with_a_parent_that_was_killed(stamps: Sample, tmp_path: Path) -> None:
+    images = _save(stamps, tmp_path / "images", 24)
+    parent = subprocess.Popen(
+        [str(Path(sys.executable).with_name("galaxy-book")), "measure", "--images", str(images),
+         "--backbones", "efficientnet_lite0", "--cores", "2", "--out", str(tmp_path / "out")],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    _wait_for(lambda: _lines(tmp_path / "out") >= 4)
+    parent.kill()
+    parent.wait()
+
+    def gone() -> bool:
+        try:
+            os.killpg(parent.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    _wait_for(gone)
+
+
 def _lines(folder: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in folder.glob(f"{JOURNAL}/*.jsonl"))
 
@@ -333,6 +395,13 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 def table(folder: Path, tmp_path: Path, measured: list[float], encoded: list[int]) -> Path:
     measure_sample(folder_sample(folder), tmp_path / "table", [LITE], 1)
     return tmp_path / "table"
+
+
+def test_a_table_finds_its_pictures(table: Path, folder: Path) -> None:
+    assert (table / "images").resolve() == folder.resolve()
+    assert open_galaxies(str(table)).sample.has_images
+    measure_sample(folder_sample(table / "images"), table, [], 1)  # the link itself as the source
+    assert (table / "images").resolve() == folder.resolve()
 
 
 def test_a_table_is_read_as_it_was_written(table: Path, folder: Path) -> None:

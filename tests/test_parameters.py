@@ -198,6 +198,11 @@ def test_what_is_no_pair_is_refused(text: str) -> None:
         parse_assignments(text)
 
 
+def test_a_doubled_name_is_refused() -> None:
+    with pytest.raises(UserError, match="n_components is given twice"):
+        parse_assignments("n_components=5 seed=1 n_components=6")
+
+
 @pytest.mark.parametrize("text", ["epochs=many", "epochs=", "epochs=1e3", "learning_rate=fast"])
 def test_a_value_of_the_wrong_type_is_refused_when_made(text: str) -> None:
     with pytest.raises(UserError, match=f"parameter {text.partition('=')[0]}="):

@@ -11,17 +11,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from galaxy_utils import embedding
 from galaxy_utils.errors import UserError
 from galaxy_utils.run import (
     ROOT,
     SECTIONS,
+    Galaxies,
     Page,
     RunFolder,
     Section,
     begin,
     declared_parameters,
+    measured_folder,
     open_galaxies,
+    section_of,
 )
+from galaxy_utils.sample import hdf_sample
 
 
 @pytest.fixture
@@ -154,6 +159,38 @@ def test_a_sample_is_thinned_evenly() -> None:
     assert galaxies.embedding("efficientnet_lite0-eq1").shape == (10, 1280)
 
 
+def test_the_folder_of_measured_tables_is_no_run() -> None:
+    with pytest.raises(UserError, match="make measure"):
+        RunFolder.named("measured")
+
+
+def test_two_folders_of_one_name_have_two_measured_tables(tmp_path: Path) -> None:
+    first, second = (measured_folder(tmp_path / name / "images") for name in ("a", "b"))
+    assert first != second
+    assert first == measured_folder(tmp_path / "a" / ".." / "a" / "images")
+    assert first.name.startswith("images-") and first.parent == ROOT / "runs" / "measured"
+
+
+def test_a_sentence_follows_what_was_found(tmp_path: Path) -> None:
+    page = Page(section_of("01"), RunFolder(tmp_path), {})
+    for key, holds in {"a.yes": True, "a.no": False, "a.unknown": None}.items():
+        page.state(key, holds, "It holds.", "It does not.")
+    texts = [entry["text"] for entry in page.recorded.values()]
+    assert texts == ["It holds.", "It does not.", "This run could not measure it."]
+
+
+def test_a_network_to_be_downloaded_is_looked_for_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Section 12 times the network itself, so a measured table is not enough.
+    asked: list[str] = []
+    monkeypatch.setattr(embedding, "ensure_weights", asked.append)
+    galaxies = Galaxies(hdf_sample(), None, Path())
+    for backbone in ("efficientnet_lite0", "efficientnet_b0"):
+        galaxies.check_embedding(backbone, "eq1")
+    assert asked == ["efficientnet_b0"]
+
+
 def test_pixels_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     measured = open_galaxies("sdss5000").measured
     assert measured is not None
@@ -162,7 +199,7 @@ def test_pixels_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
     for path in (ROOT / "data" / "sdss5000").iterdir():
         if path.is_file():
             (bare / path.name).symlink_to(path)
-    with pytest.raises(UserError, match="from_pixels needs them"):
+    with pytest.raises(UserError, match=r"bare/images; from_pixels"):
         open_galaxies(str(bare), from_pixels=True)
     galaxies = open_galaxies(str(bare), 5)
     assert galaxies.pictures(galaxies.sample.catalogue["objid"]) == [None] * 5

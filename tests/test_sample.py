@@ -217,3 +217,9 @@ def test_the_built_in_sample_is_the_same_every_time(field: Sample) -> None:
     pd.testing.assert_frame_equal(again.catalogue, field.catalogue)
     for objid, stamp in field.cutouts.items():
         np.testing.assert_array_equal(again.image(objid), stamp)
+
+
+def test_what_macos_leaves_beside_a_file_is_no_image(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    (tmp_path / "._a.png").write_bytes(b"\x00\x05\x16\x07")
+    assert folder_sample(tmp_path).catalogue["objid"].tolist() == ["a"]

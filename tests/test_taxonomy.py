@@ -14,11 +14,13 @@ from sklearn.mixture import GaussianMixture
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.taxonomy import (
     PAPER_PROFILES,
+    check_names_by_eye,
     describe_clusters,
     fit_mixture,
     internal_scores,
     lowest,
     n_free_parameters,
+    odds_ratio,
     refit_agreement,
     representatives,
     single_gaussian,
@@ -230,3 +232,25 @@ def test_the_layout_follows_its_seed_and_takes_few_galaxies() -> None:
     assert first.shape == (25, 2)
     assert np.isfinite(first).all()
     np.testing.assert_array_equal(first, umap_layout(BLOBS[::12], 200, 0.1, seed=1))
+
+
+# Names judged by eye
+
+
+def test_the_odds_ratio_of_a_table_worked_by_hand() -> None:
+    inside, outside = pd.Series([True] * 3 + [False]), pd.Series([True] + [False] * 3)
+    assert odds_ratio(inside, outside) == pytest.approx((3.5 / 1.5) / (1.5 / 3.5))
+    assert np.isfinite(odds_ratio(inside | True, outside & False))
+
+
+@pytest.mark.parametrize(("mergers", "holds"), [(30, True), (5, False)])
+def test_a_name_holds_where_people_saw_what_it_promises(mergers: int, holds: bool) -> None:
+    described = pd.DataFrame({"cluster": [0, 1], "name": ["interacting", "unnamed"]})
+    classes = ["merger"] * mergers + ["elliptical"] * (40 - mergers)
+    classes += ["merger"] * 10 + ["elliptical"] * 30
+    catalogue = pd.DataFrame({"cluster": [0] * 40 + [1] * 40, "gz1_class": classes})
+    found = check_names_by_eye(described, catalogue).set_index("name")["holds"]
+    assert found["interacting"] is holds
+    assert found["late type"] is False  # no cluster has the name
+    unseen = check_names_by_eye(described, catalogue.assign(gz1_class=None)).set_index("name")
+    assert unseen.loc["interacting", "holds"] is None

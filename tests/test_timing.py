@@ -18,6 +18,7 @@ from galaxy_utils.embedding import Configuration, Encoder
 from galaxy_utils.sample import hubble_deep_field
 from galaxy_utils.timing import (
     TIMED_EPOCHS,
+    growing_sizes,
     hardware,
     mixture_job,
     power_of_n,
@@ -30,7 +31,7 @@ RNG = np.random.default_rng(0)
 FUSED = fuse({"a": RNG.normal(size=(80, 6)).astype(np.float32)}, RNG.normal(size=(80, 5)))
 LATENT = RNG.normal(size=(80, 3))
 TRAINING = Training(hidden_dims=(8,), latent_dim=2, epochs=3, batch_size=40)
-MIXTURE = mixture_job(2, "full", 1e-4, 0)
+MIXTURE = mixture_job(2, "full", 1, 1e-4, 0)
 
 
 def rows_of(sizes: list[int], power: float, factor: float = 1.0) -> pd.DataFrame:
@@ -91,6 +92,17 @@ def test_every_stage_is_timed_per_galaxy(backbone: None, monkeypatch: pytest.Mon
     assert rows.loc["mixture", "highest_ms"] == pytest.approx(3000 / 80)
     # Half of the epochs are timed, the whole is told.
     assert rows.loc["autoencoder", "median_ms"] == pytest.approx(2 * 2000 / 80)
+
+
+def test_sizes_grow_and_stay_within_the_sample() -> None:
+    assert list(growing_sizes(4950, 66)) == [618, 1237, 2475, 4950]
+    assert list(growing_sizes(160, 66)) == [66, 89, 119, 160]
+    assert list(growing_sizes(40, 66)) == [40]
+
+
+def test_two_sizes_make_no_slope() -> None:
+    rows = pd.DataFrame({"galaxies": [10, 20], "seconds": [1.0, 2.0]})
+    assert np.isnan(power_of_n(rows))
 
 
 def test_times_against_the_number_of_galaxies() -> None:

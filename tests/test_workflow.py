@@ -189,3 +189,30 @@ def test_only_what_depends_on_a_change_is_executed(fresh_clone: Path) -> None:
         "One more sentence"
         in (fresh_clone / "runs/test-smoke/html/notebooks/10-proxy-validation.html").read_text()
     )
+
+
+def test_a_dry_run_tells_and_writes_nothing(
+    smoke: RunFolder, galaxy_book: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    def written() -> dict[Path, float]:
+        files = (path for path in smoke.path.rglob("*") if path.is_file())
+        return {path: path.stat().st_mtime for path in files if ".snakemake" not in path.parts}
+
+    text = (smoke.path / "parameters.yml").read_text()
+    before = written().keys()
+    options = ["--profile", "smoke", "--run", smoke.path.name, "--set", "n_components=3"]
+    done = galaxy_book("build", *options, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "gaussian_mixture" in done.stdout + done.stderr
+    assert "index.html" not in done.stdout.splitlines()[-1]
+    assert written().keys() == before
+    assert (smoke.path / "parameters.yml").read_text() == text
+
+
+@pytest.mark.parametrize("cores", ["0", "-1", "two"])
+def test_no_cores_are_refused(
+    galaxy_book: Callable[..., subprocess.CompletedProcess[str]], cores: str
+) -> None:
+    done = galaxy_book("build", "--cores", cores)
+    assert done.returncode == 2
+    assert "whole number from 1" in done.stderr

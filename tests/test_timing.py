@@ -95,7 +95,7 @@ def test_every_stage_is_timed_per_galaxy(backbone: None, monkeypatch: pytest.Mon
 
 
 def test_sizes_grow_and_stay_within_the_sample() -> None:
-    assert list(growing_sizes(4950, 66)) == [618, 1237, 2475, 4950]
+    assert list(growing_sizes(4950, 66)) == [618, 1236, 2475, 4950]
     assert list(growing_sizes(160, 66)) == [66, 89, 119, 160]
     assert list(growing_sizes(40, 66)) == [40]
 

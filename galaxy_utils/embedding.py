@@ -1,10 +1,12 @@
-"""Deep features: frozen, ImageNet-trained backbones behind one interface (eq. 2)."""
+"""Deep features: frozen, ImageNet-trained backbones and the preprocessing of their input (eq. 2).
+
+How fast they run, and on what, is the matter of `galaxy_utils.inference`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +42,8 @@ class Backbone:
     downloaded : bool
         Whether they are fetched at first use; else an installed package has them.
     build : callable
-        Takes the weights folder; returns (network, features), where features
-        maps a float32 batch of shape (n, 3, side, side) to (n, dimension).
+        Takes the weights folder; returns a network that maps a float32 batch
+        of shape (n, 3, side, side) to features of shape (n, dimension).
     """
 
     name: str
@@ -51,10 +53,36 @@ class Backbone:
     std: tuple[float, float, float]
     source: str
     downloaded: bool
-    build: Callable[[Path | None], tuple[nn.Module, Callable[[Tensor], Tensor]]]
+    build: Callable[[Path | None], nn.Module]
 
 
-def _build_lite(variant: int) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+class _LiteFeatures(nn.Module):
+    """EfficientNet-Lite without its classifier."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Average the last feature maps over the frame."""
+        maps: Tensor = self.network.extract_features(batch)  # type: ignore[operator]
+        return maps.mean(dim=(2, 3))
+
+
+class _TorchvisionFeatures(nn.Module):
+    """A torchvision network without its classifier, up to the norm that ConvNeXt ends with."""
+
+    def __init__(self, network: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.network, self.norm = network, norm
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Average the last feature maps over the frame, as the classifier would read them."""
+        maps: Tensor = self.network.avgpool(self.network.features(batch))  # type: ignore[operator]
+        return torch.flatten(self.norm(maps), 1)
+
+
+def _build_lite(variant: int) -> nn.Module:
     import importlib
 
     from efficientnet_lite_pytorch import EfficientNet
@@ -63,27 +91,33 @@ def _build_lite(variant: int) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
     path = getattr(package, f"EfficientnetLite{variant}ModelFile").get_model_file_path()
     network = EfficientNet.from_name(f"efficientnet-lite{variant}")
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-
-    def features(batch: Tensor) -> Tensor:
-        maps: Tensor = network.extract_features(batch)
-        return maps.mean(dim=(2, 3))
-
-    return network, features
+    return _LiteFeatures(network)
 
 
-def _build_torchvision(
-    name: str, folder: Path | None
-) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+def _build_torchvision(name: str, folder: Path | None) -> nn.Module:
     path = _torchvision_weights(name, folder)
+    network = torchvision_features(name)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    network.network.load_state_dict(state)  # type: ignore[union-attr]
+    return network
+
+
+def torchvision_features(name: str) -> nn.Module:
+    """Make a torchvision network with random weights, its classifier left out.
+
+    Parameters
+    ----------
+    name : str
+        torchvision's name, for example `convnext_base`.
+
+    Returns
+    -------
+    Module
+        Maps a batch of shape (n, 3, side, side) to (n, dimension).
+    """
     network = import_torchvision().models.get_model(name, weights=None)
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-
-    def features(batch: Tensor) -> Tensor:
-        maps: Tensor = network.avgpool(network.features(batch))
-        normalise = network.classifier[0] if name.startswith("convnext") else nn.Identity()
-        return torch.flatten(normalise(maps), 1)
-
-    return network, features
+    norm = network.classifier[0] if name.startswith("convnext") else nn.Identity()
+    return _TorchvisionFeatures(network, norm)
 
 
 def _torchvision_weights(name: str, folder: Path | None) -> Path:
@@ -188,8 +222,26 @@ BACKBONES: dict[str, Backbone] = {
 
 FRAMINGS = {
     "eq1": "the whole frame, smoothed and z-scored (eq. 1), resized",
+    "crop2": "the whole frame, smoothed and z-scored (eq. 1), its central half resized",
     "native": "the whole frame, resized, with the backbone's own normalisation",
 }
+
+
+def central_half(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut out the central half of a frame, a quarter of its area.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (height, width, 3)
+        The frame.
+
+    Returns
+    -------
+    ndarray of float32, shape (height - 2 * (height // 4), width - 2 * (width // 4), 3)
+        The same scale, twice as large beside the galaxy.
+    """
+    top, left = pixels.shape[0] // 4, pixels.shape[1] // 4
+    return pixels[top : pixels.shape[0] - top, left : pixels.shape[1] - left]
 
 
 @dataclass(frozen=True)
@@ -222,6 +274,22 @@ class Configuration:
         """File name stem of the embedding."""
         return f"{self.backbone}-{self.framing}"
 
+    @classmethod
+    def named(cls, name: str) -> Configuration:
+        """Configuration of a name.
+
+        Parameters
+        ----------
+        name : str
+            `<backbone>-<framing>`.
+
+        Returns
+        -------
+        Configuration
+            Checked.
+        """
+        return cls(*name.split("-", 1))
+
     def prepare(self, image: Image) -> Tensor:
         """Turn one image into the network's input.
 
@@ -241,133 +309,16 @@ class Configuration:
             If eq. 1 is undefined for the image.
         """
         backbone = BACKBONES[self.backbone]
-        if self.framing == "eq1":
-            pixels = standardise(image)
-        else:
+        if self.framing == "native":
             own = (np.asarray(image, dtype=np.float32) / 255 - backbone.mean) / backbone.std
             pixels = own.astype(np.float32)
+        else:
+            pixels = standardise(image)
+        if self.framing == "crop2":
+            pixels = central_half(pixels)
         bands = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
         side = (backbone.input_size, backbone.input_size)
         resized = nn.functional.interpolate(
             bands[None], size=side, mode="bilinear", antialias=True, align_corners=False
         )
         return resized[0]
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """A configuration with its weights loaded.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        Backbone and framing.
-    network : Module
-        The frozen network, in evaluation mode.
-    features : callable
-        Batch of shape (n, 3, side, side) to features of shape (n, dimension).
-    device : str
-        `cuda` or `cpu`.
-    """
-
-    configuration: Configuration
-    network: nn.Module
-    features: Callable[[Tensor], Tensor]
-    device: str
-
-    def encode(self, batch: Tensor) -> NDArray[np.float32]:
-        """Embed one batch of prepared images.
-
-        Parameters
-        ----------
-        batch : Tensor of float32, shape (n, 3, side, side)
-            Outputs of `Configuration.prepare`, stacked.
-
-        Returns
-        -------
-        ndarray of float32, shape (n, dimension)
-            Feature vectors.
-        """
-        with torch.inference_mode():
-            moved = batch.to(self.device, memory_format=torch.channels_last)
-            return self.features(moved).float().cpu().numpy()
-
-
-def load_encoder(configuration: Configuration, weights: Path | None = None) -> Encoder:
-    """Load a frozen backbone, onto the GPU where there is one.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        Backbone and framing.
-    weights : Path, optional
-        Folder of downloaded weights; torch's own cache if not given.
-
-    Returns
-    -------
-    Encoder
-        In evaluation mode, gradients off.
-
-    Raises
-    ------
-    UserError
-        If the weights cannot be had.
-    """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        network, features = BACKBONES[configuration.backbone].build(weights)
-    network.eval().requires_grad_(False)
-    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Encoder(configuration, network, features, device)
-
-
-def embed(encoder: Encoder, images: Iterable[Image], batch_size: int = 32) -> NDArray[np.float32]:
-    """Embed images one batch after the other.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        Loaded backbone.
-    images : iterable of ndarray of uint8, shape (height, width, 3)
-        Colour composites; an image for which eq. 1 is undefined gives NaN.
-    batch_size : int
-        Images in one forward pass.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, dimension)
-        Feature vectors in the order of the images.
-
-    References
-    ----------
-    The paper's eq. 2.
-    """
-    dimension = BACKBONES[encoder.configuration.backbone].dimension
-    blocks = [_embed_batch(encoder, batch, dimension) for batch in _batches(images, batch_size)]
-    return np.concatenate(blocks) if blocks else np.empty((0, dimension), np.float32)
-
-
-def _batches(images: Iterable[Image], size: int) -> Iterator[list[Image]]:
-    batch: list[Image] = []
-    for image in images:
-        batch.append(image)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _embed_batch(encoder: Encoder, batch: list[Image], dimension: int) -> NDArray[np.float32]:
-    vectors = np.full((len(batch), dimension), np.nan, np.float32)
-    prepared, rows = [], []
-    for row, image in enumerate(batch):
-        try:
-            prepared.append(encoder.configuration.prepare(image))
-        except ValueError:
-            continue
-        rows.append(row)
-    if rows:
-        vectors[rows] = encoder.encode(torch.stack(prepared))
-    return vectors

@@ -19,10 +19,11 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ MADE_WITH = {
         ("statmorph", "photutils", "scikit-image", "scipy", "numpy"),
     ),
     "embedding": (
-        ("embedding", "preprocessing"),
+        ("embedding", "inference", "preprocessing"),
         ("torch", "efficientnet-lite-pytorch", "scipy", "numpy"),
     ),
 }
@@ -347,14 +348,15 @@ def measure_embedding(
     ndarray of float16, shape (n_galaxies, dimension)
         Rows in catalogue order; NaN where there is no readable image.
     """
-    from galaxy_utils.embedding import Configuration, load_encoder
+    from galaxy_utils.embedding import Configuration
+    from galaxy_utils.inference import engine_name, load_encoder
 
-    configuration = Configuration(*configuration_name.split("-", 1))
+    configuration = Configuration.named(configuration_name)
     journal = folder / JOURNAL
     journal.mkdir(parents=True, exist_ok=True)
     images = image_fingerprints(sample)
     objids = list(sample.catalogue["objid"])
-    made_with = _made_with("embedding")
+    made_with = [*_made_with("embedding"), engine_name()]
     pieces = [objids[start : start + SHARD] for start in range(0, len(objids), SHARD)]
     paths = [
         journal
@@ -372,23 +374,10 @@ def measure_embedding(
 
 
 def _embed_piece(encoder: Any, sample: Sample, piece: Sequence[str]) -> NDArray[np.float16]:
-    from galaxy_utils.embedding import BACKBONES, embed
+    from galaxy_utils.inference import embed
 
-    readable = {objid: image for objid, image in _readable(sample, piece)}
-    dimension = BACKBONES[encoder.configuration.backbone].dimension
-    vectors = np.full((len(piece), dimension), np.nan, np.float32)
-    rows = [row for row, objid in enumerate(piece) if objid in readable]
-    if rows:
-        vectors[rows] = embed(encoder, [readable[piece[row]] for row in rows])
+    vectors = embed(encoder, [partial(sample.image, objid) for objid in piece])
     return np.clip(vectors, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
-
-
-def _readable(sample: Sample, piece: Iterable[str]) -> Iterator[tuple[str, Image]]:
-    for objid in piece:
-        try:
-            yield objid, sample.image(objid)
-        except ImageError:
-            continue
 
 
 def _write_shard(path: Path, vectors: NDArray[np.float16]) -> None:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from galaxy_utils.autoencoder import Fused, Trained, Training, train
-from galaxy_utils.embedding import Configuration, embed, load_encoder
+from galaxy_utils.embedding import Configuration
+from galaxy_utils.inference import embed, load_encoder
 from galaxy_utils.morphology import measure
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.taxonomy import fit_mixture
@@ -158,7 +159,7 @@ def time_stages(
     DataFrame
         Columns key, stage, device, median_ms, lowest_ms, highest_ms (per galaxy).
     """
-    encoders = [load_encoder(Configuration(*name.split("-", 1))) for name in configurations]
+    encoders = [load_encoder(Configuration.named(name)) for name in configurations]
     few = [band_mean(stamp) for stamp in stamps[:MORPHOLOGY_STAMPS]]
     for encoder in encoders:  # the first pass allocates
         embed(encoder, stamps[:8])
@@ -177,7 +178,7 @@ def time_stages(
         ms = 1000 * seconds(job) / galaxies
         if key == "autoencoder":
             ms *= training.epochs / min(TIMED_EPOCHS, training.epochs)
-        device = encoders[0].device if key == "features" else "cpu"
+        device = encoders[0].engine if key == "features" else "CPU"
         rows.append((key, stage, device, float(np.median(ms)), float(ms.min()), float(ms.max())))
     columns = ["key", "stage", "device", "median_ms", "lowest_ms", "highest_ms"]
     return pd.DataFrame(rows, columns=columns)

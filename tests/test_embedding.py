@@ -21,11 +21,9 @@ from galaxy_utils.embedding import (
     BACKBONES,
     FRAMINGS,
     Configuration,
-    Encoder,
+    central_half,
     download_weights,
-    embed,
     ensure_weights,
-    load_encoder,
 )
 from galaxy_utils.errors import UserError
 from galaxy_utils.parameters import BACKBONE_NAMES, OFFLINE_BACKBONES
@@ -38,11 +36,6 @@ ESPRESSO = 967
 OFFLINE_PAIR = "backbones=efficientnet_lite0,efficientnet_lite2"
 
 
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return load_encoder(Configuration("efficientnet_lite0", "eq1"))
-
-
 def stamps(number: int) -> list[np.ndarray]:
     field = hubble_deep_field()
     return [field[64 * i : 64 * i + 64, 64 * i : 64 * i + 64] for i in range(number)]
@@ -53,24 +46,24 @@ def stamps(number: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("backbone", LITE)
 def test_the_weights_are_real(backbone: str) -> None:
-    network = load_encoder(Configuration(backbone, "native"))
-    prepare = network.configuration.prepare
+    prepare = Configuration(backbone, "native").prepare
     batch = torch.stack([prepare(skimage.data.chelsea()), prepare(skimage.data.coffee())])
     with torch.inference_mode():
-        best = network.network(batch.to(network.device)).argmax(dim=1).tolist()
+        best = BACKBONES[backbone].build(None).eval().network(batch).argmax(dim=1).tolist()
     assert best[0] in CATS
     assert best[1] == ESPRESSO
 
 
 @pytest.mark.parametrize("backbone", LITE)
 def test_lite_features_are_what_the_classifier_reads(backbone: str) -> None:
-    network = load_encoder(Configuration(backbone, "eq1"))
-    batch = torch.stack([network.configuration.prepare(stamp) for stamp in stamps(2)])
+    extractor = BACKBONES[backbone].build(None).eval()
+    prepare = Configuration(backbone, "eq1").prepare
+    batch = torch.stack([prepare(stamp) for stamp in stamps(2)])
     read: list[torch.Tensor] = []
-    network.network._fc.register_forward_hook(lambda layer, inputs, out: read.append(inputs[0]))
+    extractor.network._fc.register_forward_hook(lambda layer, inputs, out: read.append(inputs[0]))
     with torch.inference_mode():
-        network.network(batch.to(network.device))
-    np.testing.assert_allclose(network.encode(batch), read[0].cpu(), atol=1e-5)
+        extractor.network(batch)
+        np.testing.assert_allclose(extractor(batch), read[0], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -93,42 +86,18 @@ def test_torchvision_features_are_what_the_classifier_reads(
         return weights
 
     monkeypatch.setattr(embedding, "download_weights", make_weights)
-    network = load_encoder(Configuration(backbone, "eq1"), tmp_path)
+    extractor = BACKBONES[backbone].build(tmp_path).eval()
     weights.unlink()  # 350 MB
     read: list[torch.Tensor] = []
-    network.network.classifier[-1].register_forward_hook(
+    extractor.network.classifier[-1].register_forward_hook(
         lambda layer, inputs, out: read.append(inputs[0])
     )
     batch = torch.randn(2, 3, 64, 64)
-    found = network.encode(batch)
     with torch.inference_mode():
-        network.network(batch.to(network.device))
+        found = extractor(batch)
+        extractor.network(batch)
     assert found.shape == (2, dimension) == (2, BACKBONES[backbone].dimension)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, read[0].cpu(), rtol=1e-4, atol=1e-5)
-    assert not network.network.training
-
-
-def test_features_do_not_depend_on_batch_or_repetition(encoder: Encoder) -> None:
-    images = stamps(3)
-    found = embed(encoder, images)
-    assert found.shape == (3, 1280)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(embed(encoder, images), found)
-    np.testing.assert_allclose(embed(encoder, images, 2), found, rtol=1e-3, atol=1e-4)
-    assert np.abs(found[0] - found[1]).max() > 0.1
-    assert not encoder.network.training
-
-
-def test_an_image_without_z_score_is_nan_and_moves_nobody(encoder: Encoder) -> None:
-    images = stamps(2)
-    found = embed(encoder, [images[0], np.full((64, 64, 3), 9, np.uint8), images[1]])
-    assert np.isnan(found[1]).all()
-    np.testing.assert_allclose(found[[0, 2]], embed(encoder, images), rtol=1e-3, atol=1e-4)
-
-
-def test_no_image_gives_no_row(encoder: Encoder) -> None:
-    assert embed(encoder, []).shape == (0, 1280)
+    np.testing.assert_allclose(found, read[0], rtol=1e-4, atol=1e-5)
 
 
 # Input
@@ -156,6 +125,30 @@ def test_eq1_framing_is_the_z_score_at_another_size() -> None:
     field = hubble_deep_field()[:224, :224]
     prepared = Configuration("efficientnet_lite0", "eq1").prepare(field)
     np.testing.assert_allclose(prepared.permute(1, 2, 0), standardise(field), atol=1e-5)
+
+
+def test_crop2_is_the_central_half_of_the_z_scored_frame() -> None:
+    # The z-score is that of the whole frame: the crop comes after it, as documented.
+    field = hubble_deep_field()[:448, :448]
+    prepared = Configuration("efficientnet_lite0", "crop2").prepare(field)
+    expected = standardise(field)[112:336, 112:336]
+    np.testing.assert_allclose(prepared.permute(1, 2, 0), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 11), (64, 100)])
+def test_the_central_half_is_central(height: int, width: int) -> None:
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    half = central_half(np.stack([rows, columns, rows], axis=-1))
+    assert abs(half.shape[0] - height / 2) < 2 and abs(half.shape[1] - width / 2) < 2
+    assert half[..., 0].mean() == pytest.approx((height - 1) / 2)
+    assert half[..., 1].mean() == pytest.approx((width - 1) / 2)
+
+
+def test_a_name_gives_back_its_configuration() -> None:
+    for backbone in BACKBONES:
+        for framing in FRAMINGS:
+            configuration = Configuration(backbone, framing)
+            assert Configuration.named(configuration.name) == configuration
 
 
 @pytest.mark.parametrize(

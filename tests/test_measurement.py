@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
-from galaxy_utils import embedding, measurement, morphology
+from galaxy_utils import inference, measurement, morphology
 from galaxy_utils.cli import main
-from galaxy_utils.embedding import Configuration, Encoder, embed, load_encoder
+from galaxy_utils.embedding import Configuration
 from galaxy_utils.errors import UserError
+from galaxy_utils.inference import Encoder, embed, load_encoder
 from galaxy_utils.measurement import (
     JOURNAL,
     measure_embedding,
@@ -83,14 +83,14 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Replace the backbone by band means; the list holds the size of each batch."""
     calls: list[int] = []
 
-    def features(batch: torch.Tensor) -> torch.Tensor:
+    def run(batch: np.ndarray) -> np.ndarray:
         calls.append(len(batch))
-        return batch.amax(dim=(2, 3)).repeat(1, 427)[:, :1280]
+        return np.tile(batch.max(axis=(2, 3)), 427)[:, :1280]
 
     def load(configuration: Configuration, weights: Path | None = None) -> Encoder:
-        return Encoder(configuration, torch.nn.Identity(), features, "cpu")
+        return Encoder(configuration, run, "cheap")
 
-    monkeypatch.setattr(embedding, "load_encoder", load)
+    monkeypatch.setattr(inference, "load_encoder", load)
     return calls
 
 
@@ -320,7 +320,7 @@ def test_features_beyond_half_precision_stay_finite(
     folder: Path, tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        embedding, "embed", lambda encoder, images: np.full((len(images), 1280), 1e6)
+        inference, "embed", lambda encoder, images: np.full((len(images), 1280), 1e6)
     )
     vectors = measure_embedding(folder_sample(folder), LITE, tmp_path)
     assert vectors.dtype == np.float16
@@ -520,7 +520,7 @@ def test_the_committed_embedding_comes_from_the_pictures() -> None:
     table = read_measured(SDSS)
     rows = [1250, 3750]
     names = [SDSS / "images" / f"{table.catalogue['objid'][row]}.jpg" for row in rows]
-    found = embed(load_encoder(Configuration(*LITE.split("-"))), map(read_image, names))
+    found = embed(load_encoder(Configuration.named(LITE)), map(read_image, names))
     stored = table.embedding(LITE)
     for vector, row in zip(found, rows, strict=True):
         cosines = stored @ vector / np.linalg.norm(stored, axis=1) / np.linalg.norm(vector)

@@ -1,0 +1,138 @@
+"""Compare the engine that embeds here with eager PyTorch, measured in the same process.
+
+    python benchmarks/embedding.py [--number 48] [--images data/sdss5000/images] [--threads 1]
+
+The peer is eager PyTorch in single precision, one image at a time. Engines take
+turns, and the best of several passes counts. Networks without weights on this
+machine get random ones, which cost the same. For each network the floating-point
+operations per second are set beside the fastest matrix product measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from galaxy_utils.embedding import BACKBONES, Configuration, torchvision_features
+from galaxy_utils.inference import Encoder, cosines, embed, engine_name, make_encoder
+from galaxy_utils.preprocessing import Image
+from galaxy_utils.sample import hdf_sample, read_image
+from galaxy_utils.timing import enlarged, hardware
+
+DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
+PASSES = 3
+
+
+def fastest(job: Callable[[], object], passes: int = PASSES) -> float:
+    """Run a job several times; return the shortest wall time in seconds."""
+    times = []
+    for _ in range(passes):
+        started = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def read_images(folder: Path, number: int) -> list[Image]:
+    """Read cutouts evenly over a folder, or enlarge stamps of the Hubble Deep Field."""
+    paths = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
+    if paths:
+        chosen = np.linspace(0, len(paths) - 1, number).round().astype(int)
+        return [read_image(paths[row]) for row in chosen]
+    print(f"no cutouts in {folder}: stamps of the Hubble Deep Field, enlarged")
+    return [enlarged(stamp) for stamp in list(hdf_sample().cutouts.values())[:number]]
+
+
+def network_of(name: str) -> nn.Module:
+    """Build a network with its weights where they are installed, else with random ones."""
+    backbone = BACKBONES[name]
+    torch.manual_seed(0)
+    network = torchvision_features(name) if backbone.downloaded else backbone.build(None)
+    return network.eval().requires_grad_(False)
+
+
+def one_by_one(network: nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Embed with eager PyTorch, batches of one."""
+    with torch.inference_mode():
+        rows = [network(torch.from_numpy(image[None])) for image in inputs]
+    return torch.cat(rows).numpy()
+
+
+def in_batches(encoder: Encoder, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Embed prepared images with an encoder."""
+    starts = range(0, len(inputs), encoder.batch_size)
+    return np.concatenate([encoder.run(inputs[s : s + encoder.batch_size]) for s in starts])
+
+
+def operations(network: nn.Module, side: int) -> int:
+    """Count the floating-point operations of one image."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, side, side))
+    return int(counter.get_total_flops())
+
+
+def matrix_product_limit() -> float:
+    """Fastest single-precision matrix product here, in operations per second."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rates = []
+    for size in (1024, 2048, 4096):
+        a = torch.randn(size, size, device=device)
+
+        def product(a: torch.Tensor = a) -> None:
+            _ = (a @ a)[0, 0].item()
+
+        product()
+        rates.append(2 * size**3 / fastest(product))
+    return max(rates)
+
+
+def compare(name: str, images: list[Image], limit: float) -> None:
+    """Print the ratio of one network to its peer."""
+    configuration = Configuration(name, "eq1")
+    inputs = np.stack([configuration.prepare(image).numpy() for image in images])
+    network = network_of(name)
+    expected = one_by_one(network, inputs)
+    peer = fastest(lambda: one_by_one(network, inputs)) / len(images)
+    flops = operations(network, BACKBONES[name].input_size)
+    encoder = make_encoder(configuration, network, engine_name())
+    cosine = cosines(in_batches(encoder, inputs), expected).min()
+    ours = fastest(lambda: in_batches(encoder, inputs)) / len(images)
+    whole = fastest(lambda: embed(encoder, images), 2) / len(images)
+    print(
+        f"{name}: eager, one by one {1e3 * peer:.1f} ms, {encoder.engine} {1e3 * ours:.1f} ms "
+        f"an image: {peer / ours:.1f} times as fast; smallest cosine {cosine:.6f}; "
+        f"{flops / ours / 1e9:.0f} GFLOP/s, {100 * flops / ours / limit:.0f} % of the matrix "
+        f"product; with eq. 1 and resizing {1e3 * whole:.1f} ms an image",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Read the command line and print one line a network."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--number", type=int, default=48)
+    parser.add_argument("--images", type=Path, default=DEFAULT_IMAGES)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--backbones", default=",".join(BACKBONES))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if hasattr(os, "sched_setaffinity"):  # OpenVINO takes as many threads as there are cores
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    limit = matrix_product_limit()
+    print(f"{hardware()}; {options.threads} threads; matrix product {limit / 1e9:.0f} GFLOP/s")
+    images = read_images(options.images, options.number)
+    for name in options.backbones.split(","):
+        compare(name, images if name != "convnext_base" else images[:8], limit)
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ help:
 	@echo 'make book      execute the notebooks and build the book (PROFILE, RUN, SAMPLE, SET, CORES)'
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
-	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, BACKBONES, FRAMING, CORES)'
+	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, FRAMING, CORES)'
 	@echo 'make lint      check style and types'
 	@echo 'make lock      pin the dependencies anew; LOCK_FLAGS=--upgrade takes newer versions'
 	@echo 'make clean     remove all runs and caches; environment and measurements stay'
@@ -44,7 +44,7 @@ measure: $(INSTALLED)
 	  exit 2; }
 	@$(BIN)/galaxy-book measure --images "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${BACKBONES:+--backbones "$$BACKBONES"} \
-	  $${FRAMING:+--framing "$$FRAMING"} $${CORES:+--cores "$$CORES"}
+	  $${ENGINE:+--engine "$$ENGINE"} $${FRAMING:+--framing "$$FRAMING"} $${CORES:+--cores "$$CORES"}
 
 lab: $(INSTALLED)
 	@$(BIN)/jupyter lab notebooks

@@ -59,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--images", type=Path, required=True, help="folder of images")
     measure.add_argument("--out", type=Path, help="folder of the measured table")
     measure.add_argument("--catalogue", type=Path, help="CSV table with a column objid")
+    measure.add_argument(
+        "--engine", choices=("fast", "statmorph", "both"), default="fast",
+        help="what measures the five parameters: fast (default), statmorph, or both side by side",
+    )  # fmt: skip
     measure.add_argument("--backbones", help="joined by commas; the offline pair if not given")
     measure.add_argument("--framing", help="input of the networks; eq1 if not given")
     measure.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
@@ -158,7 +162,7 @@ def _finish(folder: Path, started: float) -> None:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from galaxy_utils.measurement import measure_sample
+    from galaxy_utils.measurement import ENGINES, measure_sample
     from galaxy_utils.morphology import FIVE
     from galaxy_utils.parameters import make_parameters, split_names
     from galaxy_utils.run import measured_folder
@@ -169,7 +173,8 @@ def _measure(options: argparse.Namespace) -> int:
     sample = folder_sample(options.images, options.catalogue)
     folder = options.out or measured_folder(options.images)
     names = [f"{name}-{chosen.framing}" for name in split_names(chosen.backbones)]
-    table = measure_sample(sample, folder, names, options.cores)
+    engines = ENGINES if options.engine == "both" else (options.engine,)
+    table = measure_sample(sample, folder, names, options.cores, engines=engines)
     failed = table.morphology[table.morphology[list(FIVE)].isna().any(axis=1)]
     print(f"{len(table.catalogue)} galaxies measured, {len(failed)} without all five parameters:")
     for reason, count in failed["reason"].value_counts().items():

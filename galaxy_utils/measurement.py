@@ -19,7 +19,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -37,8 +37,16 @@ from tqdm import tqdm
 from galaxy_utils import morphology
 from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
+from galaxy_utils.parity import REFERENCE, REFERENCE_COLUMNS
 from galaxy_utils.preprocessing import Image, band_mean
-from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
+from galaxy_utils.provenance import (
+    PACKAGE,
+    git_commit,
+    modules_of,
+    sha256_of_file,
+    versions,
+    write_atomically,
+)
 from galaxy_utils.sample import ImageError, Sample, read_catalogue, read_image, read_rows
 
 SHARD = 250
@@ -53,16 +61,15 @@ CHUNK = 4
 LARGEST_HALF = 65504.0
 
 MADE_WITH = {
-    "morphology": (
-        ("morphology", "deblending", "preprocessing"),
-        ("statmorph", "photutils", "scikit-image", "scipy", "numpy"),
-    ),
-    "embedding": (
-        ("embedding", "inference", "preprocessing"),
-        ("torch", "efficientnet-lite-pytorch", "scipy", "numpy"),
-    ),
+    "fast": ("engine", ("numba", "photutils", "scikit-image", "scipy", "numpy")),
+    "statmorph": ("morphology", ("statmorph", "photutils", "scikit-image", "scipy", "numpy")),
+    "embedding": ("inference", ("torch", "efficientnet-lite-pytorch", "scipy", "numpy")),
 }
-"""Modules of this package and libraries whose change makes a measurement stale."""
+"""The module that measures, and the libraries whose change makes a measurement stale
+(as does a change of the module, or of what it imports from this package)."""
+
+ENGINES = ("fast", "statmorph")
+"""What can measure the five parameters; the first one fills a table's main columns."""
 
 NO_IMAGE = "no image"
 
@@ -87,6 +94,31 @@ class MeasuredTable:
     morphology: pd.DataFrame
     embeddings: dict[str, Path]
     provenance: dict[str, Any]
+
+    def measured_by(self, engine: str) -> pd.DataFrame | None:
+        """The five parameters as one engine measured them.
+
+        Parameters
+        ----------
+        engine : str
+            One of `ENGINES`.
+
+        Returns
+        -------
+        DataFrame or None
+            Columns objid and `MORPHOLOGY_COLUMNS`; None where this engine did
+            not measure. Where statmorph's values stand beside those of the
+            compiled engine, what it leaves out of `parity.REFERENCE_COLUMNS`
+            is missing.
+        """
+        columns = ["objid", *MORPHOLOGY_COLUMNS]
+        if self.provenance.get("engine", "statmorph") == engine:  # older tables do not say
+            return self.morphology[columns]
+        if engine != "statmorph" or REFERENCE + "flag" not in self.morphology:
+            return None
+        theirs = self.morphology[[REFERENCE + name for name in REFERENCE_COLUMNS]]
+        theirs = theirs.set_axis(list(REFERENCE_COLUMNS), axis=1)
+        return theirs.assign(objid=self.morphology["objid"]).reindex(columns=columns)
 
     def embedding(self, name: str) -> NDArray[np.float32]:
         """Read one embedding.
@@ -168,6 +200,7 @@ def measure_morphology(
     sample: Sample,
     folder: Path,
     n_processes: int,
+    engine: str = "fast",
     settings: SegmentationSettings | None = None,
 ) -> pd.DataFrame:
     """Measure the five parameters of every galaxy, in parallel and resumable.
@@ -184,6 +217,8 @@ def measure_morphology(
         Output folder; the journal lies in its `.journal`.
     n_processes : int
         Worker processes.
+    engine : str
+        One of `ENGINES`.
     settings : SegmentationSettings, optional
         How sources are found.
 
@@ -193,17 +228,19 @@ def measure_morphology(
         Columns objid and `MORPHOLOGY_COLUMNS`, in catalogue order.
     """
     settings = settings or SegmentationSettings()
-    key = _digest([asdict(settings), _made_with("morphology")])
-    journal = folder / JOURNAL / f"morphology-{key}.jsonl"
+    key = _digest([asdict(settings), _made_with(engine)])
+    journal = folder / JOURNAL / f"morphology-{engine}-{key}.jsonl"
     journal.parent.mkdir(parents=True, exist_ok=True)
     images = image_fingerprints(sample)
     done = _read_journal(journal, images)
     todo = [objid for objid in sample.catalogue["objid"] if objid not in done]
     with (
         journal.open("a", encoding="utf-8") as lines,
-        tqdm(total=len(images), initial=len(done), unit="galaxy", desc="morphology") as bar,
+        tqdm(
+            total=len(images), initial=len(done), unit="galaxy", desc=f"morphology, {engine}"
+        ) as bar,
     ):
-        for objid, row in _measure_all(sample, todo, settings, n_processes):
+        for objid, row in _measure_all(sample, todo, engine, settings, n_processes):
             done[objid] = row
             lines.write(json.dumps([objid, images[objid], row]) + "\n")
             lines.flush()
@@ -218,9 +255,9 @@ def _digest(content: Any) -> str:
 
 def _made_with(what: str) -> list[str]:
     """Checksums of the modules, and versions of the libraries, that measure it."""
-    modules, packages = MADE_WITH[what]
-    here = Path(__file__).parent
-    sources = [sha256_of_file(here / f"{name}.py") for name in modules]
+    module, packages = MADE_WITH[what]
+    source = PACKAGE / f"{module}.py"
+    sources = [sha256_of_file(path) for path in [source, *modules_of(source)]]
     return sources + [metadata.version(name) for name in packages]
 
 
@@ -259,13 +296,17 @@ def _read_journal(journal: Path, images: dict[str, str]) -> dict[str, dict[str, 
     return {objid: row for objid, image, row in entries if images.get(objid) == image}
 
 
-Job = tuple[str, "Path | Image | None", SegmentationSettings]
+Job = tuple[str, "Path | Image | None", str, SegmentationSettings]
 
 
 def _measure_all(
-    sample: Sample, todo: Sequence[str], settings: SegmentationSettings, n_processes: int
+    sample: Sample,
+    todo: Sequence[str],
+    engine: str,
+    settings: SegmentationSettings,
+    n_processes: int,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    jobs: list[Job] = [(objid, _pixels_or_path(sample, objid), settings) for objid in todo]
+    jobs: list[Job] = [(objid, _pixels_or_path(sample, objid), engine, settings) for objid in todo]
     if n_processes <= 1:
         yield from map(_measure_one, jobs)
         return
@@ -307,16 +348,24 @@ def _end_with(parent: int) -> None:
 
 
 def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
-    objid, source, settings = job
+    objid, source, engine, settings = job
     try:
         if source is None:
             raise ImageError("no image file")
         image = read_image(source) if isinstance(source, Path) else source
-        row = asdict(morphology.measure(band_mean(image), settings))
+        row = asdict(_measurer(engine)(band_mean(image), settings))
     except Exception as error:  # one bad file never stops the batch
         reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
         row = asdict(Morphology(reason=reason[:200]))
     return objid, row
+
+
+def _measurer(engine: str) -> Callable[[NDArray[np.float64], SegmentationSettings], Morphology]:
+    if engine == "statmorph":
+        return morphology.measure
+    from galaxy_utils.engine import measure_fast  # compiles, or loads what was compiled
+
+    return measure_fast
 
 
 def _measure_isolated(job: Job) -> dict[str, Any]:
@@ -393,6 +442,7 @@ def measure_sample(
     configurations: Sequence[str],
     n_processes: int | None = None,
     weights: Path | None = None,
+    engines: Sequence[str] = ("fast",),
 ) -> MeasuredTable:
     """Make a measured table of a sample.
 
@@ -408,6 +458,9 @@ def measure_sample(
         Worker processes; all cores if not given.
     weights : Path, optional
         Folder of downloaded weights.
+    engines : sequence of str
+        Some of `ENGINES`. The first fills the columns of morphology.csv; where
+        both are given, statmorph's values stand beside, with a prefix.
 
     Returns
     -------
@@ -422,22 +475,50 @@ def measure_sample(
     (folder / JOURNAL).mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / JOURNAL / "lock", timeout=0):
-            _measure_into(
-                folder, sample, configurations, n_processes or os.cpu_count() or 1, weights
-            )
+            table = measure_engines(sample, folder, n_processes or os.cpu_count() or 1, engines)
+            _write_table(folder, sample, table, engines[0], configurations, weights)
     except Timeout:
         raise UserError(f"{folder}: another process is measuring into it; wait for it") from None
     return read_measured(folder)
 
 
-def _measure_into(
+def measure_engines(
+    sample: Sample, folder: Path, n_processes: int, engines: Sequence[str]
+) -> pd.DataFrame:
+    """Measure the five parameters by one engine, or by both side by side.
+
+    Parameters
+    ----------
+    sample : Sample
+        Galaxies with images.
+    folder : Path
+        Output folder.
+    n_processes : int
+        Worker processes.
+    engines : sequence of str
+        Some of `ENGINES`.
+
+    Returns
+    -------
+    DataFrame
+        As of `measure_morphology` by the first engine; where statmorph is the
+        second, its `parity.REFERENCE_COLUMNS` beside, with `parity.REFERENCE`.
+    """
+    table = measure_morphology(sample, folder, n_processes, engines[0])
+    if "statmorph" not in engines[1:]:
+        return table
+    reference = measure_morphology(sample, folder, n_processes, "statmorph")
+    return table.join(reference[list(REFERENCE_COLUMNS)].add_prefix(REFERENCE))
+
+
+def _write_table(
     folder: Path,
     sample: Sample,
+    table: pd.DataFrame,
+    engine: str,
     configurations: Sequence[str],
-    n_processes: int,
     weights: Path | None,
 ) -> None:
-    table = measure_morphology(sample, folder, n_processes)
     digests = _embeddings_still_valid(folder, sample)
     _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
     _write_csv(folder / "morphology.csv", table, "%.6g")
@@ -445,7 +526,7 @@ def _measure_into(
         _write_shard(folder / f"{name}.npy", measure_embedding(sample, name, folder, weights))
         digests[name] = _embedding_digest(sample)
     _link_images(folder, sample)
-    _write_provenance(folder, sample, digests)
+    _write_provenance(folder, sample, engine, digests)
     files = sorted([*folder.glob("*.csv"), *folder.glob("*.npy"), folder / "provenance.json"])
     manifest = {path.name: sha256_of_file(path) for path in files}
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
@@ -486,10 +567,11 @@ def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
     write_atomically(path, table.to_csv(index=False, float_format=digits, lineterminator="\n"))
 
 
-def _write_provenance(folder: Path, sample: Sample, digests: dict[str, str]) -> None:
+def _write_provenance(folder: Path, sample: Sample, engine: str, digests: dict[str, str]) -> None:
     content = {
         "command": "make measure IMAGES=<folder>",
         "n_galaxies": len(sample.catalogue),
+        "engine": engine,
         "segmentation": asdict(SegmentationSettings()),
         "embeddings": dict(sorted(digests.items())),
         "code": git_commit(Path(__file__).parent),

@@ -45,6 +45,10 @@ class Parameters(BaseModel):
     from_pixels: bool = _field(
         False, "measure the images again, also where a measured table is there", True
     )
+    engine: Literal["fast", "statmorph"] = _field(
+        "fast",
+        "what measures the five parameters: fast (compiled, of this package) or statmorph",
+    )
     backbones: str = _field(
         ",".join(OFFLINE_BACKBONES),
         f"frozen networks, joined by commas, of: {', '.join(BACKBONE_NAMES)}",
@@ -129,7 +133,9 @@ class Parameters(BaseModel):
         le=10,
     )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
-    timing_images: int = _field(48, "images embedded to time a backbone", ge=8, le=10_000)
+    timing_images: int = _field(
+        5000, "images that measuring and embedding are timed on", ge=8, le=1_000_000
+    )
     seed: int = _field(0, "seed of every random choice", ge=0, le=2**31 - 1)
 
     @field_validator("backbones")
@@ -159,7 +165,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "epochs": 15,
         "n_init": 1,
         "min_cluster_size": 8,
-        "timing_images": 16,
+        "timing_images": 100,
         "holdout_fraction": 0.2,
     },
     "book": {},

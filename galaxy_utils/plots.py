@@ -265,6 +265,35 @@ def planes(table: pd.DataFrame, lines: Mapping[str, Mapping[str, Any]]) -> Figur
     return figure
 
 
+def parity(table: pd.DataFrame) -> Figure:
+    """One engine's five parameters against the other's.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The five parameters, the same with the prefix `statmorph_`, and `statmorph_flag`.
+
+    Returns
+    -------
+    Figure
+        Five panels.
+    """
+    figure, axes = _axes(1, 5, width=12.0, height=2.9)
+    good = table["statmorph_flag"] == 0
+    for axis, name in zip(axes[0], LABELS, strict=True):
+        theirs = table[f"statmorph_{name}"]
+        for chosen, colour, label in ((~good, PALETTE[1], "flagged"), (good, PALETTE[0], "flag 0")):
+            axis.scatter(theirs[chosen], table[name][chosen], s=4, color=colour, linewidths=0,
+                         label=label, rasterized=True)  # fmt: skip
+        low, high = theirs.quantile([0.005, 0.995])
+        axis.plot([low, high], [low, high], color="black", lw=0.6)
+        axis.set(xlim=(low, high), ylim=(low, high), title=LABELS[name], xlabel="statmorph")
+        _say_outside(axis, theirs.dropna(), table[name][theirs.notna()])
+    axes[0, 0].set_ylabel("compiled engine")
+    axes[0, 0].legend(fontsize=7, markerscale=2, frameon=False, loc="upper left")
+    return figure
+
+
 def _say_outside(axis: Axes, x: pd.Series, y: pd.Series) -> None:
     """Write into the corner how many points lie beyond the axes."""
     (left, right), (low, high) = sorted(axis.get_xlim()), sorted(axis.get_ylim())

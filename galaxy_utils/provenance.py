@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import json
 import os
 import subprocess
 from importlib import metadata
 from pathlib import Path
 
 from galaxy_utils import __version__
+
+PACKAGE = Path(__file__).parent
+"""This package's folder."""
 
 PACKAGES = (
     "numpy",
@@ -65,6 +70,51 @@ def versions() -> dict[str, str]:
         Package name to version; build suffixes such as +cpu are kept.
     """
     return {"galaxy_utils": __version__} | {name: metadata.version(name) for name in PACKAGES}
+
+
+def modules_of(source: Path, root: Path = PACKAGE.parent) -> list[Path]:
+    """Modules of the package that a notebook or module imports, directly or not.
+
+    Parameters
+    ----------
+    source : Path
+        A notebook (.ipynb) or a module (.py).
+    root : Path
+        Folder that holds the package.
+
+    Returns
+    -------
+    list of Path
+        Sorted, each once.
+    """
+    found: set[Path] = set()
+    queue = [source]
+    while queue:
+        for module in _imports(_code_of(queue.pop()), root):
+            if module not in found:
+                found.add(module)
+                queue.append(module)
+    return sorted(found)
+
+
+def _code_of(source: Path) -> str:
+    text = source.read_text(encoding="utf-8")
+    if source.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def _imports(code: str, root: Path) -> set[Path]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    inside = (name for name in names if name.split(".")[0] == PACKAGE.name)
+    paths = (root / (name.replace(".", "/") + ".py") for name in inside)
+    return {path for path in paths if path.exists()}
 
 
 def git_commit(folder: Path) -> str:

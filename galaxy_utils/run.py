@@ -40,6 +40,7 @@ from galaxy_utils.measurement import (
     MeasuredTable,
     image_fingerprints,
     measure_embedding,
+    measure_engines,
     measure_morphology,
     read_measured,
 )
@@ -50,6 +51,7 @@ from galaxy_utils.parameters import (
     make_parameters,
     split_names,
 )
+from galaxy_utils.parity import REFERENCE
 from galaxy_utils.preprocessing import SIGMA, Image
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample
@@ -61,7 +63,7 @@ DATA = ROOT / "data"
 MEASURED = {"sdss5000": DATA / "sdss5000"}
 """Samples that the project carries as measured tables."""
 
-HEADER = ("profile", "sample", "backbones", "framing", "seed")
+HEADER = ("profile", "sample", "engine", "backbones", "framing", "seed")
 """What the header of every page shows of the run."""
 
 MEASUREMENTS = "measured"
@@ -129,6 +131,7 @@ def _figure(*numbers: str) -> tuple[str, ...]:
 _GALAXIES, _SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet"
 _KEPT, _DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
 _LATENT, _CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
+_TIMES = "artefacts/pixel_times.parquet"
 
 SECTIONS = (
     Section("01", "dataset", writes=(_GALAXIES,), sample=True),
@@ -139,7 +142,8 @@ SECTIONS = (
     ),
     Section("04", "data-purging", (_GALAXIES, _SHAPES), (_KEPT,), sample=True),
     Section(
-        "05", "deep-features", (_KEPT,), (_DEEP, *_figure("figure_1")), sample=True, alone=True,
+        "05", "deep-features", (_KEPT,), (_DEEP, _TIMES, *_figure("figure_1")),
+        sample=True, alone=True,
         shows=("latent_dim", "n_components", "anomaly_percent"),
     ),
     Section(
@@ -162,7 +166,7 @@ SECTIONS = (
     ),
     Section("11", "probabilistic-stability", (_CATALOGUE, _LATENT, "artefacts/mixture.npz")),
     Section(
-        "12", "scalability", (_CATALOGUE, _DEEP, _LATENT), ("tables/table_3.csv",),
+        "12", "scalability", (_CATALOGUE, _DEEP, _LATENT, _TIMES), ("tables/table_3.csv",),
         data=("paper_values.yml",), alone=True,
     ),
     Section("13", "comparison-of-algorithms", (_CATALOGUE, _LATENT)),
@@ -636,6 +640,7 @@ class Page:
         run = self.run_parameters
         parts = [
             f"sample `{run['sample']}`",
+            f"parameters by engine `{run['engine']}`",
             f"backbones `{run['backbones'].replace(',', '` + `')}` (framing `{run['framing']}`)",
             f"seed `{run['seed']}`",
             f"profile `{run['profile']}`",
@@ -819,18 +824,74 @@ class Galaxies:
     measured: MeasuredTable | None
     folder: Path
 
-    def morphology(self) -> pd.DataFrame:
+    def morphology(self, engine: str = "fast") -> pd.DataFrame:
         """Morphology of every galaxy, from the measured table or from pixels.
+
+        Parameters
+        ----------
+        engine : str
+            One of `measurement.ENGINES`.
 
         Returns
         -------
         DataFrame
             Columns objid and `morphology.MORPHOLOGY_COLUMNS`, in catalogue order.
+
+        Raises
+        ------
+        UserError
+            If this engine did not measure the table and there are no pixels.
         """
-        if self.measured is None:
-            return measure_morphology(self.sample, self.folder, os.cpu_count() or 1)
-        table = self.measured.morphology
+        self.check_morphology(engine)
+        table = self.measured.measured_by(engine) if self.measured else None
+        if table is None:
+            return measure_morphology(self.sample, self.folder, os.cpu_count() or 1, engine)
         return table.iloc[self._rows()].reset_index(drop=True)
+
+    def check_morphology(self, engine: str) -> None:
+        """Make sure that an engine's values are there or can be measured.
+
+        Parameters
+        ----------
+        engine : str
+            One of `measurement.ENGINES`.
+
+        Raises
+        ------
+        UserError
+            If this engine did not measure the table and there are no pixels.
+        """
+        if self.measured is None or self.sample.has_images:
+            return
+        if self.measured.measured_by(engine) is None:
+            raise UserError(
+                f"sample {self.sample.name}: its table was not measured by engine {engine!r} and "
+                "there are no images; take the other engine, or measure with "
+                f"make measure IMAGES=<folder> ENGINE={engine}"
+            )
+
+    def both_engines(self, number: int) -> tuple[pd.DataFrame, str]:
+        """The compiled engine's values beside statmorph's.
+
+        Parameters
+        ----------
+        number : int
+            How many galaxies to measure where the measured table does not hold both.
+
+        Returns
+        -------
+        table : DataFrame
+            As `parity.differences` takes it.
+        source : str
+            Which galaxies they are, in words.
+        """
+        if self.measured is not None and REFERENCE + "flag" in self.measured.morphology:
+            table = self.measured.morphology.iloc[self._rows()].reset_index(drop=True)
+            return table, f"all {len(table):,} galaxies of the sample `{self.sample.name}`"
+        shown = self.sample if self.sample.has_images else hdf_sample()
+        few = replace(shown, catalogue=evenly(shown.catalogue, number))
+        table = measure_engines(few, self.folder, os.cpu_count() or 1, ("fast", "statmorph"))
+        return table, f"{len(table)} galaxies of the sample `{shown.name}`"
 
     def embedding(self, configuration: str) -> NDArray[np.float32]:
         """One embedding of every galaxy, from the measured table or from pixels.
@@ -961,10 +1022,30 @@ def open_galaxies(
             "from_pixels (profile full) needs them. Put the cutouts there as <objid>.jpg, or "
             "leave from_pixels out"
         )
-    if n_galaxies and n_galaxies < len(opened.catalogue):
-        rows = np.linspace(0, len(opened.catalogue) - 1, n_galaxies).round().astype(int)
-        opened = replace(opened, catalogue=opened.catalogue.iloc[rows].reset_index(drop=True))
+    if n_galaxies:
+        opened = replace(opened, catalogue=evenly(opened.catalogue, n_galaxies))
     return Galaxies(opened, measured, folder or ROOT / "runs" / MEASUREMENTS)
+
+
+def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Take rows evenly over a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any.
+    number : int
+        How many rows, at most.
+
+    Returns
+    -------
+    DataFrame
+        The first and the last row among them; the table itself where it is not longer.
+    """
+    if number >= len(table):
+        return table
+    rows = np.linspace(0, len(table) - 1, number).round().astype(int)
+    return table.iloc[rows].reset_index(drop=True)
 
 
 def _open(sample: str) -> tuple[Sample, MeasuredTable | None]:
@@ -1082,6 +1163,7 @@ def write_sample_fingerprint(folder: RunFolder, parameters: Parameters) -> None:
         If the sample cannot be opened, or lacks an embedding that cannot be made.
     """
     galaxies = open_galaxies(parameters.sample, parameters.n_galaxies, parameters.from_pixels)
+    galaxies.check_morphology(parameters.engine)
     for backbone in split_names(parameters.backbones):
         galaxies.check_embedding(backbone, parameters.framing)
     content = fingerprint_of(galaxies)

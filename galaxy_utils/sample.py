@@ -261,10 +261,10 @@ def read_rows(path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        objid and reason are text, never missing; elsewhere an empty field is.
+        objid and reasons are text, never missing; elsewhere an empty field is.
     """
     header = pd.read_csv(path, nrows=0).columns
-    words = {"objid", "reason"}
+    words = {"objid", "reason", "statmorph_reason"}
     missing = {name: ["", "NA", "NaN", "nan", "null"] for name in header if name not in words}
     text = dict.fromkeys([*words, "gz1_class"], str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=missing)

@@ -1,52 +1,231 @@
-"""Wall times of the stages on this machine."""
+"""Wall times and memory of the stages on this machine, and what they extrapolate to."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import platform
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import pandas as pd
+import psutil
 import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from galaxy_utils import morphology
 from galaxy_utils.autoencoder import Fused, Trained, Training, train
-from galaxy_utils.embedding import Configuration
+from galaxy_utils.embedding import BACKBONES, Configuration
+from galaxy_utils.engine import measure_fast
 from galaxy_utils.inference import embed, load_encoder
-from galaxy_utils.morphology import measure
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.taxonomy import fit_mixture
 
 REPEATS = 3
-MORPHOLOGY_STAMPS = 12
+PIECE = 50
+"""Images whose time is taken together, so that one long pass gives many times."""
+
+PEER_IMAGES = 12
+"""Images that the slow peers, statmorph and the plain loop, are timed on."""
+
 FRAME = 256
 """Side of the paper's cutouts, in pixels."""
 
 TIMED_EPOCHS = 6
 """Epochs that are timed; every epoch costs the same, so the whole is scaled from them."""
 
+SMALLEST_N = 500
+"""Smallest number of galaxies on the plot of cost against N, where the sample has as many."""
+
+SURVEYS = (10**6, 10**8, 2 * 10**10)
+"""Numbers of galaxies to extrapolate to; the last is what LSST expects."""
+
+CPU = "CPU"
+MEGABYTE = 2**20
+DAY = 86_400.0
+
 MixtureJob = Callable[[NDArray[np.floating]], object]
+PixelJob = Callable[[list[Image]], object]
 
 
 def hardware() -> str:
-    """Name the processor and the accelerator.
+    """Name the processor, the memory and the accelerator.
 
     Returns
     -------
     str
-        For example "Intel Xeon, 2 cores, no GPU".
+        For example "Intel Xeon, 2 cores, 24 GB, no GPU".
     """
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     processor = names[0] if names else platform.processor() or platform.machine()
+    memory = round(psutil.virtual_memory().total / 2**30)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return f"{processor}, {os.cpu_count()} cores, {gpu}"
+    return f"{processor}, {os.cpu_count()} cores, {memory} GB, {gpu}"
+
+
+class PeakMemory:
+    """Largest memory of this process while a block runs, looked at every 20 ms."""
+
+    def __init__(self) -> None:
+        self.megabytes = 0.0
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self) -> None:
+        process = psutil.Process()
+        while True:
+            self.megabytes = max(self.megabytes, process.memory_info().rss / MEGABYTE)
+            if self._done.wait(0.02):
+                return
+
+    def __enter__(self) -> PeakMemory:
+        """Begin to look."""
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Look a last time."""
+        self._done.set()
+        self._watcher.join()
+
+
+def enlarged(stamp: Image, side: int = FRAME) -> Image:
+    """Enlarge a stamp to the size of a cutout.
+
+    Parameters
+    ----------
+    stamp : ndarray of uint8, shape (height, width, 3)
+        A small image.
+    side : int
+        Side of the result, in pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (side, side, 3)
+        Resized by bicubic interpolation.
+    """
+    resized = PillowImage.fromarray(stamp).resize((side, side), PillowImage.Resampling.BICUBIC)
+    return np.asarray(resized)
+
+
+def time_in_pieces(
+    stage: str, engine: str, job: PixelJob, images: Iterable[Image], number: int, piece: int
+) -> pd.DataFrame:
+    """Time a stage over a stream of images, a piece at a time.
+
+    Parameters
+    ----------
+    stage, engine : str
+        What is timed, and what runs it.
+    job : callable
+        Takes a list of images.
+    images : iterable of ndarray of uint8, shape (height, width, 3)
+        At least `number` of them.
+    number : int
+        How many images.
+    piece : int
+        Images that are timed together.
+
+    Returns
+    -------
+    DataFrame
+        One row a piece: stage, engine, galaxies, seconds, memory_mb (largest
+        memory of the whole process meanwhile).
+    """
+    stream = iter(images)
+    job(list(itertools.islice(stream, min(piece, number, 4))))  # compiles, allocates
+    rows = []
+    for start in range(0, number, piece):
+        block = list(itertools.islice(stream, min(piece, number - start)))
+        with PeakMemory() as memory:
+            started = time.perf_counter()
+            job(block)
+            spent = time.perf_counter() - started
+        rows.append((stage, engine, len(block), spent, memory.megabytes))
+    return pd.DataFrame(rows, columns=["stage", "engine", "galaxies", "seconds", "memory_mb"])
+
+
+def time_pixels(
+    stamps: Sequence[Image], configurations: Sequence[str], number: int
+) -> pd.DataFrame:
+    """Time everything that begins with pixels, with the plain ways beside the fast ones.
+
+    Parameters
+    ----------
+    stamps : sequence of ndarray of uint8, shape (height, width, 3)
+        Images, taken round and round.
+    configurations : sequence of str
+        Embeddings, `<backbone>-<framing>`; one stage together.
+    number : int
+        Images for the two fast stages; the others take `PEER_IMAGES`.
+
+    Returns
+    -------
+    DataFrame
+        As of `time_in_pieces`, the stages `morphology`, `statmorph`,
+        `features`, `plain_features` (PyTorch, one image at a time, no thread
+        reading ahead), `rotation` (one of the steps that the search for the
+        asymmetry's centre repeats, by tensors).
+    """
+    encoders = [load_encoder(Configuration.named(name)) for name in configurations]
+    plain = [_eager(Configuration.named(name)) for name in configurations]
+    batch = f"{encoders[0].engine}, batches of {encoders[0].batch_size}"
+    jobs: list[tuple[str, str, PixelJob, int, int]] = [
+        ("morphology", "compiled engine, one core", _measure_all, number, PIECE),
+        ("statmorph", "statmorph, one core", _measure_by_statmorph, PEER_IMAGES, 1),
+        ("features", batch, lambda images: [embed(e, images) for e in encoders], number, PIECE),
+        ("plain_features", "PyTorch, one by one", lambda i: [run(i) for run in plain],
+         PEER_IMAGES, 1),
+        ("rotation", "PyTorch, batched tensors", _rotate, 4 * PIECE, PIECE),
+    ]  # fmt: skip
+    return pd.concat(
+        [
+            time_in_pieces(stage, engine, job, itertools.cycle(stamps), count, piece)
+            for stage, engine, job, count, piece in jobs
+        ],
+        ignore_index=True,
+    )
+
+
+def _measure_all(images: list[Image]) -> list[morphology.Morphology]:
+    return [measure_fast(band_mean(image)) for image in images]
+
+
+def _measure_by_statmorph(images: list[Image]) -> list[morphology.Morphology]:
+    return [morphology.measure(band_mean(image)) for image in images]
+
+
+def _rotate(images: list[Image]) -> float:
+    """Residuals of a batch turned by 180 degrees about a centre between pixels."""
+    batch = torch.from_numpy(np.stack([band_mean(image) for image in images])[:, None]).float()
+    turn = torch.tensor([[-1.0, 0.0, 0.001], [0.0, -1.0, 0.001]]).expand(len(batch), 2, 3)
+    grid = torch.nn.functional.affine_grid(turn, list(batch.shape), align_corners=False)
+    turned = torch.nn.functional.grid_sample(batch, grid, align_corners=False)
+    return float((batch - turned).abs().sum())
+
+
+def _eager(configuration: Configuration) -> PixelJob:
+    network = BACKBONES[configuration.backbone].build(None).eval()
+
+    def run(images: list[Image]) -> list[torch.Tensor]:
+        """Features as a plain loop gives them."""
+        with torch.inference_mode():
+            return [network(configuration.prepare(image)[None]) for image in images]
+
+    return run
 
 
 def mixture_job(
@@ -69,48 +248,6 @@ def mixture_job(
     )
 
 
-def enlarged(stamp: Image, side: int = FRAME) -> Image:
-    """Enlarge a stamp to the size of a cutout.
-
-    Parameters
-    ----------
-    stamp : ndarray of uint8, shape (height, width, 3)
-        A small image.
-    side : int
-        Side of the result, in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (side, side, 3)
-        Resized by bicubic interpolation.
-    """
-    resized = PillowImage.fromarray(stamp).resize((side, side), PillowImage.Resampling.BICUBIC)
-    return np.asarray(resized)
-
-
-def seconds(job: Callable[[], object], repeats: int = REPEATS) -> NDArray[np.float64]:
-    """Time a job several times.
-
-    Parameters
-    ----------
-    job : callable
-        What to time.
-    repeats : int
-        How often.
-
-    Returns
-    -------
-    ndarray of float64, shape (repeats,)
-        Wall times in seconds.
-    """
-    times = np.empty(repeats)
-    for repeat in range(repeats):
-        started = time.perf_counter()
-        job()
-        times[repeat] = time.perf_counter() - started
-    return times
-
-
 def train_briefly(fused: Fused, training: Training) -> Trained:
     """Train for `TIMED_EPOCHS` only.
 
@@ -129,96 +266,6 @@ def train_briefly(fused: Fused, training: Training) -> Trained:
     return train(fused, dataclasses.replace(training, epochs=min(TIMED_EPOCHS, training.epochs)))
 
 
-def time_stages(
-    stamps: Sequence[Image],
-    configurations: Sequence[str],
-    fused: Fused,
-    training: Training,
-    latent: NDArray[np.floating],
-    mixture: MixtureJob,
-) -> pd.DataFrame:
-    """Time every stage of the pipeline, per galaxy.
-
-    Parameters
-    ----------
-    stamps : sequence of ndarray of uint8, shape (height, width, 3)
-        Images to measure and embed.
-    configurations : sequence of str
-        Embeddings, `<backbone>-<framing>`; timed together as one stage.
-    fused : Fused
-        Input of the autoencoder.
-    training : Training
-        Its settings.
-    latent : ndarray of float, shape (n, dimension)
-        Input of the mixture.
-    mixture : callable
-        As made by `mixture_job`.
-
-    Returns
-    -------
-    DataFrame
-        Columns key, stage, device, median_ms, lowest_ms, highest_ms (per galaxy).
-    """
-    encoders = [load_encoder(Configuration.named(name)) for name in configurations]
-    few = [band_mean(stamp) for stamp in stamps[:MORPHOLOGY_STAMPS]]
-    for encoder in encoders:  # the first pass allocates
-        embed(encoder, stamps[:8])
-    jobs: dict[str, tuple[str, Callable[[], object], int]] = {
-        "morphology": ("five parameters, one core", lambda: [measure(i) for i in few], len(few)),
-        "features": (
-            "deep features", lambda: [embed(e, stamps) for e in encoders], len(stamps)
-        ),
-        "autoencoder": (
-            "autoencoder, training", lambda: train_briefly(fused, training), len(fused.values)
-        ),
-        "mixture": ("Gaussian mixture, all starts", lambda: mixture(latent), len(latent)),
-    }  # fmt: skip
-    rows = []
-    for key, (stage, job, galaxies) in jobs.items():
-        ms = 1000 * seconds(job) / galaxies
-        if key == "autoencoder":
-            ms *= training.epochs / min(TIMED_EPOCHS, training.epochs)
-        device = encoders[0].engine if key == "features" else "CPU"
-        rows.append((key, stage, device, float(np.median(ms)), float(ms.min()), float(ms.max())))
-    columns = ["key", "stage", "device", "median_ms", "lowest_ms", "highest_ms"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def time_against_n(
-    fused: Fused,
-    training: Training,
-    latent: NDArray[np.floating],
-    mixture: MixtureJob,
-    sizes: Sequence[int],
-    seed: int,
-) -> pd.DataFrame:
-    """Time the autoencoder and the mixture on random parts of the sample.
-
-    Parameters
-    ----------
-    fused, training, latent, mixture
-        As in `time_stages`.
-    sizes : sequence of int
-        Numbers of galaxies.
-    seed : int
-        Of the choice of galaxies.
-
-    Returns
-    -------
-    DataFrame
-        Columns stage, galaxies, seconds (one repetition; the autoencoder for
-        `TIMED_EPOCHS`).
-    """
-    order = np.random.default_rng(seed).permutation(len(latent))
-    rows = []
-    for size in sizes:
-        part = order[: int(size)]
-        smaller = dataclasses.replace(fused, values=fused.values[part])
-        rows.append(("autoencoder", size, seconds(lambda: train_briefly(smaller, training), 1)[0]))  # noqa: B023
-        rows.append(("mixture", size, seconds(lambda: mixture(latent[part]), 1)[0]))  # noqa: B023
-    return pd.DataFrame(rows, columns=["stage", "galaxies", "seconds"])
-
-
 def growing_sizes(n_galaxies: int, smallest: int, number: int = 4) -> NDArray[np.int64]:
     """Numbers of galaxies to time at, evenly in logarithms, never above the sample.
 
@@ -234,10 +281,133 @@ def growing_sizes(n_galaxies: int, smallest: int, number: int = 4) -> NDArray[np
     Returns
     -------
     ndarray of int64, shape (<= number,)
-        Rising, each once; the sample alone where it is not larger than `smallest`.
+        From `SMALLEST_N` (or `smallest`, where that is more) to the sample,
+        each once; the sample alone where it is not larger than `smallest`. A
+        sample below `SMALLEST_N` starts at an eighth of its size.
     """
-    first = min(max(smallest, n_galaxies // 8), n_galaxies)
+    wanted = SMALLEST_N if n_galaxies > SMALLEST_N else n_galaxies // 8
+    first = min(max(smallest, wanted), n_galaxies)
     return np.unique(np.geomspace(first, n_galaxies, number).round().astype(np.int64))
+
+
+def time_fits(
+    fused: Fused,
+    training: Training,
+    latent: NDArray[np.floating],
+    mixture: MixtureJob,
+    sizes: Sequence[int] | NDArray[np.int64],
+    seed: int,
+) -> pd.DataFrame:
+    """Time the training and the mixture on random parts of the sample.
+
+    Parameters
+    ----------
+    fused : Fused
+        Input of the autoencoder.
+    training : Training
+        Its settings; `TIMED_EPOCHS` are timed and scaled to all of them.
+    latent : ndarray of float, shape (n, dimension)
+        Input of the mixture.
+    mixture : callable
+        As made by `mixture_job`.
+    sizes : sequence of int
+        Numbers of galaxies; the last one is timed `REPEATS` times.
+    seed : int
+        Of the choice of galaxies.
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `time_in_pieces`, one row a fit.
+    """
+    order = np.random.default_rng(seed).permutation(len(latent))
+    scale = training.epochs / min(TIMED_EPOCHS, training.epochs)
+    rows = []
+    for size in [*sizes, *[sizes[-1]] * (REPEATS - 1)]:
+        part = order[: int(size)]
+        smaller = dataclasses.replace(fused, values=fused.values[part])
+        jobs: dict[str, tuple[float, Callable[[], object]]] = {
+            "autoencoder": (scale, lambda: train_briefly(smaller, training)),  # noqa: B023
+            "mixture": (1.0, lambda: mixture(latent[part])),  # noqa: B023
+        }
+        for stage, (factor, job) in jobs.items():
+            with PeakMemory() as memory:
+                started = time.perf_counter()
+                job()
+                spent = time.perf_counter() - started
+            rows.append((stage, CPU, int(size), factor * spent, memory.megabytes))
+    return pd.DataFrame(rows, columns=["stage", "engine", "galaxies", "seconds", "memory_mb"])
+
+
+def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:
+    """Cost of one galaxy in each stage.
+
+    Parameters
+    ----------
+    times : DataFrame
+        As of `time_in_pieces` or `time_fits`; of fits only the largest counts.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by stage: engine, galaxies (in all), median_ms, low_ms and
+        high_ms (quartiles), per_second, memory_mb.
+    """
+    rows = {}
+    for stage, group in times.groupby("stage", sort=False):
+        fits = stage in ("autoencoder", "mixture")
+        counted = group[group["galaxies"] == group["galaxies"].max()] if fits else group
+        low, middle, high = np.percentile(
+            1000 * counted["seconds"] / counted["galaxies"], [25, 50, 75]
+        )
+        rows[stage] = {
+            "engine": counted["engine"].iloc[0],
+            "galaxies": int(counted["galaxies"].max() if fits else counted["galaxies"].sum()),
+            "median_ms": middle,
+            "low_ms": low,
+            "high_ms": high,
+            "per_second": 1000 / middle,
+            "memory_mb": float(counted["memory_mb"].max()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def growth(times: pd.DataFrame) -> pd.DataFrame:
+    """Whole time of each stage against the number of galaxies.
+
+    Parameters
+    ----------
+    times : DataFrame
+        As of `time_in_pieces` (summed up from its first piece on) or `time_fits`.
+
+    Returns
+    -------
+    DataFrame
+        Columns stage, galaxies, seconds, memory_mb; stages with three sizes or more.
+    """
+    parts = []
+    for stage, group in times.groupby("stage", sort=False):
+        if stage in ("autoencoder", "mixture"):
+            curve = group.groupby("galaxies", as_index=False)[["seconds", "memory_mb"]].median()
+        elif stage in ("morphology", "features"):
+            curve = _summed(group)
+        else:
+            continue
+        parts.append(curve.assign(stage=stage)[["stage", "galaxies", "seconds", "memory_mb"]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _summed(group: pd.DataFrame) -> pd.DataFrame:
+    curve = pd.DataFrame(
+        {
+            "galaxies": group["galaxies"].cumsum(),
+            "seconds": group["seconds"].cumsum(),
+            "memory_mb": group["memory_mb"].cummax(),
+        }
+    )
+    sizes = growing_sizes(int(curve["galaxies"].max()), 1)
+    nearest = [int((curve["galaxies"] - size).abs().to_numpy().argmin()) for size in sizes]
+    return curve.iloc[sorted(set(nearest))]
 
 
 def power_of_n(rows: pd.DataFrame) -> float:
@@ -256,3 +426,47 @@ def power_of_n(rows: pd.DataFrame) -> float:
     if rows["galaxies"].nunique() < 3:
         return float("nan")
     return float(np.polyfit(np.log(rows["galaxies"]), np.log(rows["seconds"]), 1)[0])
+
+
+def extrapolate(curves: pd.DataFrame, numbers: Sequence[int] = SURVEYS) -> pd.DataFrame:
+    """Carry the fitted power laws on to the size of surveys, on this one machine.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        As of `growth`.
+    numbers : sequence of int
+        Numbers of galaxies.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by stage: power, then days for each number. The laws were
+        fitted over one decade; far beyond it they are no more than a scale.
+    """
+    rows = {}
+    for stage, curve in curves.groupby("stage", sort=False):
+        power = power_of_n(curve)
+        last = curve.iloc[-1]
+        days = {n: last["seconds"] * (n / last["galaxies"]) ** power / DAY for n in numbers}
+        rows[stage] = {"power": power} | days
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def duration(days: float) -> str:
+    """Write a time in the unit that fits it.
+
+    Parameters
+    ----------
+    days : float
+        The time.
+
+    Returns
+    -------
+    str
+        In minutes, hours, days or years, to two digits.
+    """
+    for unit, size in (("years", 365.25), ("days", 1.0), ("hours", 1 / 24)):
+        if days >= size:
+            return f"{float(f'{days / size:.2g}'):,g} {unit}"
+    return f"{days * 1440:.2g} minutes"

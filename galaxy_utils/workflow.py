@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import time
@@ -11,7 +10,7 @@ from typing import Any
 
 from galaxy_utils.errors import UserError
 from galaxy_utils.parameters import read_mapping
-from galaxy_utils.provenance import sha256_of_file
+from galaxy_utils.provenance import modules_of, sha256_of_file
 from galaxy_utils.run import (
     DATA,
     HEADER,
@@ -24,52 +23,6 @@ from galaxy_utils.run import (
 )
 
 LOCK = ROOT / "requirements.lock"
-PACKAGE = "galaxy_utils"
-
-
-def modules_of(source: Path, root: Path = ROOT) -> list[Path]:
-    """Modules of the package that a notebook or module imports, directly or not.
-
-    Parameters
-    ----------
-    source : Path
-        A notebook (.ipynb) or a module (.py).
-    root : Path
-        Folder that holds the package.
-
-    Returns
-    -------
-    list of Path
-        Sorted, each once.
-    """
-    found: set[Path] = set()
-    queue = [source]
-    while queue:
-        for module in _imports(_code_of(queue.pop()), root):
-            if module not in found:
-                found.add(module)
-                queue.append(module)
-    return sorted(found)
-
-
-def _code_of(source: Path) -> str:
-    text = source.read_text(encoding="utf-8")
-    if source.suffix != ".ipynb":
-        return text
-    cells = json.loads(text)["cells"]
-    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-
-
-def _imports(code: str, root: Path) -> set[Path]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    inside = (name for name in names if name.split(".")[0] == PACKAGE)
-    paths = (root / (name.replace(".", "/") + ".py") for name in inside)
-    return {path for path in paths if path.exists()}
 
 
 def external_inputs(section: Section) -> list[Path]:

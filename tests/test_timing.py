@@ -13,25 +13,27 @@ from hypothesis import strategies as st
 
 from galaxy_utils import timing
 from galaxy_utils.autoencoder import Training, fuse
-from galaxy_utils.embedding import Configuration
-from galaxy_utils.inference import Encoder
 from galaxy_utils.sample import hubble_deep_field
 from galaxy_utils.timing import (
     TIMED_EPOCHS,
+    PeakMemory,
+    duration,
+    enlarged,
+    extrapolate,
     growing_sizes,
+    growth,
     hardware,
-    mixture_job,
+    per_galaxy,
     power_of_n,
-    seconds,
-    time_against_n,
-    time_stages,
+    time_fits,
+    time_in_pieces,
+    time_pixels,
 )
 
 RNG = np.random.default_rng(0)
 FUSED = fuse({"a": RNG.normal(size=(80, 6)).astype(np.float32)}, RNG.normal(size=(80, 5)))
 LATENT = RNG.normal(size=(80, 3))
 TRAINING = Training(hidden_dims=(8,), latent_dim=2, epochs=3, batch_size=40)
-MIXTURE = mixture_job(2, "full", 1, 1e-4, 0)
 
 
 def rows_of(sizes: list[int], power: float, factor: float = 1.0) -> pd.DataFrame:
@@ -55,44 +57,103 @@ def test_one_size_has_no_power() -> None:
     assert np.isnan(power_of_n(rows_of([100, 100], 1)))
 
 
-def test_seconds_are_seconds() -> None:
-    times = seconds(lambda: time.sleep(0.02), repeats=2)
-    assert times.shape == (2,)
-    assert times.min() >= 0.02
-    assert times.min() < 0.5
-
-
 def test_the_hardware_is_named() -> None:
     assert " cores, " in hardware()
 
 
-@pytest.fixture
-def backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the backbone by band means."""
-
-    def load(configuration: Configuration) -> Encoder:
-        return Encoder(configuration, lambda b: np.tile(b.mean(axis=(2, 3)), 427)[:, :1280], "none")
-
-    monkeypatch.setattr(timing, "load_encoder", load)
+STAMPS = [hubble_deep_field()[64:128, 64 * i : 64 * i + 64] for i in range(3)]
 
 
-def test_every_stage_is_timed_per_galaxy(backbone: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Every job takes 2, 1 and 3 seconds: what is left is the bookkeeping.
-    monkeypatch.setattr(timing, "seconds", lambda job, repeats=3: (job(), np.array([2.0, 1, 3]))[1])
-    stamps = [hubble_deep_field()[64:128, 64 * i : 64 * i + 64] for i in range(3)]
+def test_a_stream_is_timed_in_pieces() -> None:
+    seen: list[int] = []
+    rows = time_in_pieces("a stage", "an engine", lambda i: seen.append(len(i)), STAMPS * 10, 25, 10)
+    assert seen == [4, 10, 10, 5]  # the first one allocates and is not timed
+    assert list(rows["galaxies"]) == [10, 10, 5]
+    assert (rows["seconds"] > 0).all()
+    assert rows["memory_mb"].between(50, 50_000).all()
+
+
+def test_memory_is_seen_while_it_is_held() -> None:
+    with PeakMemory() as before:
+        time.sleep(0.05)
+    with PeakMemory() as meanwhile:
+        held = np.ones(30_000_000)  # 240 MB
+        time.sleep(0.1)
+        del held
+    assert 200 < meanwhile.megabytes - before.megabytes < 300
+
+
+def test_everything_that_begins_with_pixels_is_timed() -> None:
+    stamps = [enlarged(stamp) for stamp in STAMPS]
+    rows = time_pixels(stamps, ["efficientnet_lite0-eq1"], 8)
+    galaxies = rows.groupby("stage")["galaxies"].sum()
+    assert galaxies["morphology"] == galaxies["features"] == 8
+    assert galaxies["statmorph"] == galaxies["plain_features"] == timing.PEER_IMAGES
+    cost = per_galaxy(rows)["median_ms"]
+    assert cost["statmorph"] > 10 * cost["morphology"]  # the benchmark says how much
+
+
+def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs() -> None:
+    seen: list[int] = []
     training = replace(TRAINING, epochs=2 * TIMED_EPOCHS)
-    rows = time_stages(stamps, ["efficientnet_lite0-eq1"], FUSED, training, LATENT, MIXTURE)
-    rows = rows.set_index("key")
-    assert list(rows.index) == ["morphology", "features", "autoencoder", "mixture"]
-    assert rows.loc["morphology", "median_ms"] == pytest.approx(2000 / 3)
-    assert rows.loc["features", "lowest_ms"] == pytest.approx(1000 / 3)
-    assert rows.loc["mixture", "highest_ms"] == pytest.approx(3000 / 80)
-    # Half of the epochs are timed, the whole is told.
-    assert rows.loc["autoencoder", "median_ms"] == pytest.approx(2 * 2000 / 80)
+    rows = time_fits(FUSED, training, LATENT, lambda part: seen.append(len(part)), [20, 80], 0)
+    assert seen == [20, 80, 80, 80]
+    assert list(rows["stage"]) == ["autoencoder", "mixture"] * 4
+    assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == seen
+
+
+PIECES = pd.DataFrame(
+    {
+        "stage": "features",
+        "engine": "none",
+        "galaxies": 50,
+        "seconds": np.tile([0.5, 1.0, 1.5, 2.0], 25),
+        "memory_mb": 300.0,
+    }
+)
+
+
+def test_the_cost_of_a_galaxy_worked_by_hand() -> None:
+    cost = per_galaxy(PIECES).loc["features"]
+    assert cost["galaxies"] == 5000
+    assert cost["median_ms"] == pytest.approx(25)
+    assert (cost["low_ms"], cost["high_ms"]) == pytest.approx((17.5, 32.5))
+    assert cost["per_second"] == pytest.approx(40)
+
+
+def test_of_fits_only_the_largest_tell_the_cost() -> None:
+    fits = pd.DataFrame(
+        {
+            "stage": "mixture",
+            "engine": "CPU",
+            "galaxies": [100, 1000, 1000, 1000],
+            "seconds": [9.0, 1.0, 2.0, 3.0],
+            "memory_mb": 1.0,
+        }
+    )
+    assert per_galaxy(fits).loc["mixture", "median_ms"] == pytest.approx(2)
+
+
+def test_pieces_are_summed_up_to_a_curve_that_extrapolates() -> None:
+    curve = growth(PIECES)
+    assert curve["galaxies"].iloc[0] == 500 and curve["galaxies"].iloc[-1] == 5000
+    assert curve["seconds"].iloc[-1] == pytest.approx(125)
+    assert power_of_n(curve) == pytest.approx(1, abs=0.05)
+    days = extrapolate(curve).loc["features", 10**6]
+    assert days == pytest.approx(125 * 200 ** power_of_n(curve) / 86_400)
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [(800.0, "2.2 years"), (3.04, "3 days"), (0.5, "12 hours"), (0.01, "14 minutes"),
+     (400_000.0, "1,100 years")],
+)  # fmt: skip
+def test_a_duration_has_the_unit_that_fits(days: float, text: str) -> None:
+    assert duration(days) == text
 
 
 def test_sizes_grow_and_stay_within_the_sample() -> None:
-    assert list(growing_sizes(4950, 66)) == [618, 1236, 2474, 4950]
+    assert list(growing_sizes(4950, 66)) == [500, 1074, 2305, 4950]
     assert list(growing_sizes(160, 66)) == [66, 89, 119, 160]
     assert list(growing_sizes(40, 66)) == [40]
 
@@ -100,14 +161,3 @@ def test_sizes_grow_and_stay_within_the_sample() -> None:
 def test_two_sizes_make_no_slope() -> None:
     rows = pd.DataFrame({"galaxies": [10, 20], "seconds": [1.0, 2.0]})
     assert np.isnan(power_of_n(rows))
-
-
-def test_times_against_the_number_of_galaxies() -> None:
-    seen: list[int] = []
-    rows = time_against_n(
-        FUSED, TRAINING, LATENT, lambda latent: seen.append(len(latent)), [20, 80], seed=0
-    )
-    assert list(rows["stage"]) == ["autoencoder", "mixture"] * 2
-    assert list(rows["galaxies"]) == [20, 20, 80, 80]
-    assert seen == [20, 80]
-    assert (rows["seconds"] > 0).all()

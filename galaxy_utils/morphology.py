@@ -13,17 +13,13 @@ from photutils.segmentation import SegmentationImage, deblend_sources
 from scipy.ndimage import find_objects
 
 from galaxy_utils.deblending import clipped_sky, deblend, detect, smooth
+from galaxy_utils.reasons import STATMORPH_INVALID, UNSMOOTHED
 
 FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")
 """The five morphological parameters, in the paper's order."""
 
 EXTRAS = ("rpetro_circ", "rpetro_ellip", "r20", "r80", "sn_per_pixel")
 """What is measured beside them: radii in pixels and the mean S/N per pixel."""
-
-STATMORPH_INVALID = -99.0
-"""statmorph's value for what it could not measure; it never leaves this module."""
-
-UNSMOOTHED = "smoothness is 0 by construction: r_petro below 8 px"
 
 QUANTISATION_NOISE = 1.0 / np.sqrt(12.0)
 """Standard deviation of the rounding to whole 8-bit counts: no image has less."""

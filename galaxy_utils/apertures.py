@@ -191,6 +191,15 @@ def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Floats
 
 
 @compiled_sums
+def whole_shares(span: Span, shares: Floats) -> None:
+    """Set the shares of the pixels on the edge back to 1."""
+    for column in range(span.start, span.inner_start):
+        shares[column] = 1.0
+    for column in range(span.inner_stop, span.stop):
+        shares[column] = 1.0
+
+
+@compiled_sums
 def row_limits(y: float, height: float, rows: int) -> tuple[int, int]:
     """First and end row of an image that an aperture around y touches."""
     return max(int(np.floor(y - height + 0.5)), 0), min(int(np.ceil(y + height + 0.5)), rows)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from galaxy_utils.apertures import ellipse, level, row_limits, row_shares
+from galaxy_utils.apertures import ellipse, level, row_limits, row_shares, whole_shares
 from galaxy_utils.compilation import Floats, Integers, Singles, compiled, compiled_sums
 from galaxy_utils.petrosian import EXTENT_CAS, FRACTION_CAS
 from galaxy_utils.stamps import Sky, Stamp, brightest
@@ -184,35 +184,26 @@ def asymmetry_about(
 
 @compiled
 def _circle_terms(stamp: Turned, x: float, y: float, radius: float) -> tuple[float, float, float]:
-    """Sums of the asymmetry over a circle."""
+    """Sums of the asymmetry over a circle: of partners within the stamp at once."""
     about, circle = _pointing(x, y, stamp.columns), ellipse(radius, radius, 0.0)
-    shares = np.empty(stamp.columns, np.float32)
+    shares = np.ones(stamp.columns, np.float32)
+    leftmost, rightmost = about.whole_x - stamp.columns + 2, about.whole_x + 1
     difference, light, area = 0.0, 0.0, 0.0
-    start, end = row_limits(y, radius, stamp.rows)
-    high = level(circle, start - 0.5 - y)
-    for row in range(start, end):
+    begin, end = row_limits(y, radius, stamp.rows)
+    high = level(circle, begin - 0.5 - y)
+    for row in range(begin, end):
         low, high = high, level(circle, row + 0.5 - y)
         span = row_shares(circle, low, high, x, shares)
-        shares[span.inner_start : span.inner_stop] = 1.0
-        d, s, c = _all_terms(stamp, about, row, span.start, span.stop, shares)
+        first, last = max(span.start, leftmost), min(span.stop, rightmost)
+        if first >= last or not 0 <= about.whole_y - row < stamp.rows - 1:
+            first = last = span.stop
+        d, s, c = _row_terms(stamp, row, first, last, about, shares)
         difference, light, area = difference + d, light + s, area + c
-    return difference, light, area
-
-
-@compiled
-def _all_terms(
-    stamp: Turned, about: Pointing, row: int, start: int, stop: int, shares: Singles
-) -> tuple[float, float, float]:
-    """Sums over a row: where the partners lie within the stamp at once, else one by one."""
-    first = max(start, about.whole_x - stamp.columns + 2)
-    last = min(stop, about.whole_x + 1)
-    if first >= last or not 0 <= about.whole_y - row < stamp.rows - 1:
-        return _pixels_terms(stamp, row, start, stop, about, shares)
-    difference, light, area = _row_terms(stamp, row, first, last, about, shares)
-    if start < first or last < stop:
-        for one, other in ((start, first), (last, stop)):
-            d, s, c = _pixels_terms(stamp, row, one, other, about, shares)
-            difference, light, area = difference + d, light + s, area + c
+        if span.start < first or last < span.stop:
+            for start, stop in ((span.start, first), (last, span.stop)):
+                d, s, c = _pixels_terms(stamp, row, start, stop, about, shares)
+                difference, light, area = difference + d, light + s, area + c
+        whole_shares(span, shares)
     return difference, light, area
 
 

@@ -24,30 +24,48 @@ def gaussian_kernel(sigma: float) -> Floats:
 
 
 @compiled_sums
-def _add_scaled(total: Singles, one: Singles, other: Singles, weight: float) -> None:
-    for i in range(total.size):
-        total[i] += weight * (one[i] + other[i])
+def _smooth_row(smooth: Singles, values: Singles, here: int, step: int, kernel: Singles) -> None:
+    """Fill in a row from its neighbours on both sides, a step apart, four pairs at once."""
+    columns = smooth.size
+    for k in range(columns):
+        smooth[k] = kernel[0] * values[here + k]
+    for tap in range(1, kernel.size, 4):
+        low, high = here - tap * step, here + tap * step
+        a, b, c, d = (
+            values[low:],
+            values[low - step :],
+            values[low - 2 * step :],
+            values[low - 3 * step :],
+        )
+        e, f, g, h = (
+            values[high:],
+            values[high + step :],
+            values[high + 2 * step :],
+            values[high + 3 * step :],
+        )
+        w, x, y, z = kernel[tap], kernel[tap + 1], kernel[tap + 2], kernel[tap + 3]
+        for k in range(columns):
+            smooth[k] += (
+                w * (a[k] + e[k]) + x * (b[k] + f[k]) + y * (c[k] + g[k]) + z * (d[k] + h[k])
+            )
 
 
 @compiled
 def gaussian_smooth(image: Floats, sigma: float) -> Floats:
     """Smooth by a Gaussian, in single precision; beyond the image there is 0."""
     rows, columns = image.shape
-    kernel = gaussian_kernel(sigma).astype(np.float32)
+    half = gaussian_kernel(sigma)
+    kernel = np.zeros((half.size + 2) // 4 * 4 + 1, np.float32)
+    kernel[: half.size] = half
     reach = kernel.size - 1
-    nothing, padded = np.zeros(columns, np.float32), np.zeros(columns + 2 * reach, np.float32)
-    singles, smooth = image.astype(np.float32), np.empty(image.shape, np.float32)
+    width = columns + 2 * reach
+    values = np.zeros((rows + 2 * reach) * columns, np.float32)
+    values[reach * columns : (reach + rows) * columns] = image.ravel()
+    down, smooth = np.zeros(rows * width, np.float32), np.empty(image.shape, np.float32)
     for row in range(rows):
-        along = padded[reach : reach + columns]
-        along[:] = kernel[0] * singles[row]
-        for k in range(1, min(reach, rows) + 1):
-            before = singles[row - k] if row - k >= 0 else nothing
-            after = singles[row + k] if row + k < rows else nothing
-            _add_scaled(along, before, after, kernel[k])
-        smooth[row] = kernel[0] * along
-        for k in range(1, min(reach, columns) + 1):
-            before, after = padded[reach - k :], padded[reach + k :]
-            _add_scaled(smooth[row], before[:columns], after[:columns], kernel[k])
+        along = down[row * width + reach : row * width + reach + columns]
+        _smooth_row(along, values, (reach + row) * columns, columns, kernel)
+        _smooth_row(smooth[row], down, row * width + reach, 1, kernel)
     return smooth.astype(np.float64)
 
 

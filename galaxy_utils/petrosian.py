@@ -41,6 +41,13 @@ class Aperture(NamedTuple):
     fraction: float
 
 
+class Sample(NamedTuple):
+    """A function at a radius."""
+
+    radius: float
+    excess: float
+
+
 @compiled
 def light_within(stamp: Stamp, aperture: Aperture, a: float) -> tuple[float, float]:
     """Flux and unmasked area within one of the concentric ellipses."""
@@ -86,13 +93,11 @@ def _excess(kind: int, stamp: Stamp, aperture: Aperture, a: float, flag: Integer
 
 @compiled
 def _root(
-    kind: int, stamp: Stamp, aperture: Aperture, low: float, high: float, flag: Integers
+    kind: int, stamp: Stamp, aperture: Aperture, low: Sample, high: Sample, flag: Integers
 ) -> float:
     """Find the root between two radii of opposite sign (Brent 1973, chapter 4)."""
-    b, c = high, low
-    fb = _excess(kind, stamp, aperture, b, flag)
-    fc = _excess(kind, stamp, aperture, c, flag)
-    a, fa = c, fc
+    b, fb = high
+    a, fa = c, fc = low
     step = before = b - a
     for _ in range(100):
         if (fb > 0.0) == (fc > 0.0):
@@ -152,17 +157,17 @@ def petrosian_radius(stamp: Stamp, aperture: Aperture, flag: Integers) -> float:
     """
     rows, columns = stamp.image.shape
     outermost = np.sqrt(float(rows * rows + columns * columns)) * aperture.elongation
-    previous = 0.0
+    previous = Sample(0.0, 0.0)
     for radius in np.linspace(1.0, outermost, GRID):
-        excess = _petrosian_excess(stamp, aperture, radius, flag)
-        if excess == 0.0:
-            return float(radius)
-        if excess < 0.0:
-            if previous == 0.0:
+        here = Sample(radius, _petrosian_excess(stamp, aperture, radius, flag))
+        if here.excess == 0.0:
+            return here.radius
+        if here.excess < 0.0:
+            if previous.radius == 0.0:
                 flag[0] = max(flag[0], 2)
                 return 1.0
-            return _root(PETROSIAN, stamp, aperture, previous, radius, flag)
-        previous = radius
+            return _root(PETROSIAN, stamp, aperture, previous, here, flag)
+        previous = here
     flag[0] = max(flag[0], 2)
     return float(outermost)
 
@@ -178,9 +183,10 @@ def radius_of_light(
     if total == 0.0:
         return largest
     aperture = Aperture(x, y, 1.0, 0.0, abs(total), fraction)
-    previous = 0.0
+    previous = Sample(0.0, -fraction)
     for radius in np.linspace(0.0, largest, GRID):
-        if _excess(LIGHT, stamp, aperture, radius, flag) > 0.0:
-            return _root(LIGHT, stamp, aperture, previous, radius, flag)
-        previous = radius
+        here = Sample(radius, _excess(LIGHT, stamp, aperture, radius, flag))
+        if here.excess > 0.0:
+            return _root(LIGHT, stamp, aperture, previous, here, flag)
+        previous = here
     return -1.0

@@ -262,9 +262,7 @@ class Sky(NamedTuple):
 
 
 @compiled
-def _first_empty_square(
-    counts: Positions, rows: int, columns: int, side: int
-) -> tuple[int, int]:
+def _first_empty_square(counts: Positions, rows: int, columns: int, side: int) -> tuple[int, int]:
     for row in range(rows - side):
         for column in range(columns - side):
             end_row, end_column = row + side, column + side

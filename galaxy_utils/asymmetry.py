@@ -93,14 +93,26 @@ def _good_at(stamp: Turned, x: float, y: float) -> float:
     return float(stamp.good[int(np.floor(y + 0.5)) * stamp.columns + int(np.floor(x + 0.5))])
 
 
+@compiled_sums
+def _lone_terms(
+    stamp: Turned, row: int, start: int, stop: int, shares: Singles
+) -> tuple[float, float, float]:
+    """Sums of the asymmetry over a piece of a row whose partners are all beyond the stamp."""
+    light = area = np.float32(0.0)
+    at, first = np.uint64(row * stamp.columns + start), np.uint64(start)
+    for k in range(max(stop - start, 0)):
+        i = np.uint64(k)
+        counted = stamp.good[at + i] * shares[first + i]
+        light += counted * abs(stamp.image[at + i])
+        area += counted
+    return float(light), float(light), float(area)
+
+
 @compiled
 def _pixels_terms(
     stamp: Turned, row: int, start: int, stop: int, about: Pointing, shares: Singles
 ) -> tuple[float, float, float]:
-    """Sums of the asymmetry over a piece of a row whose partners may lie beyond the stamp.
-
-    Of the difference, of the light and of the area, each pixel by its share.
-    """
+    """Sums of difference, light and area over a piece of a row, pixel by pixel."""
     difference, light, area = 0.0, 0.0, 0.0
     for column in range(start, stop):
         x, y = about.twice_x - column, about.twice_y - row
@@ -109,6 +121,23 @@ def _pixels_terms(
         difference += counted * abs(_value_at(stamp, x, y) - stamp.image[index])
         light += counted * abs(stamp.image[index])
         area += counted
+    return difference, light, area
+
+
+@compiled
+def _border_terms(
+    stamp: Turned, row: int, start: int, stop: int, about: Pointing, shares: Singles
+) -> tuple[float, float, float]:
+    """Sums over a piece of a row, some of whose partners may lie beyond the stamp."""
+    y, columns = about.twice_y - row, stamp.columns
+    if y <= -1.0 or y >= stamp.rows:
+        return _lone_terms(stamp, row, start, stop, shares)
+    first = min(max(int(np.floor(about.twice_x)) - columns + 1, start), stop)
+    last = min(max(int(np.ceil(about.twice_x)) + 1, first), stop)
+    difference, light, area = _pixels_terms(stamp, row, first, last, about, shares)
+    for one, other in ((start, first), (last, stop)):
+        d, s, c = _lone_terms(stamp, row, one, other, shares)
+        difference, light, area = difference + d, light + s, area + c
     return difference, light, area
 
 
@@ -201,7 +230,7 @@ def _circle_terms(stamp: Turned, x: float, y: float, radius: float) -> tuple[flo
         difference, light, area = difference + d, light + s, area + c
         if span.start < first or last < span.stop:
             for start, stop in ((span.start, first), (last, span.stop)):
-                d, s, c = _pixels_terms(stamp, row, start, stop, about, shares)
+                d, s, c = _border_terms(stamp, row, start, stop, about, shares)
                 difference, light, area = difference + d, light + s, area + c
         whole_shares(span, shares)
     return difference, light, area

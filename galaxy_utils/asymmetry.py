@@ -11,7 +11,7 @@ from galaxy_utils.compilation import Floats, Integers, Singles, compiled, compil
 from galaxy_utils.petrosian import EXTENT_CAS, FRACTION_CAS
 from galaxy_utils.stamps import Sky, Stamp, brightest
 
-CENTRE_TOLERANCE = 1e-3
+CENTRE_TOLERANCE = 2e-3
 """Where the simplex ends. statmorph goes on to 1e-6, with twice the evaluations,
 for a centre that lies where it lay."""
 

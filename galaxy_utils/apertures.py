@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from galaxy_utils.compilation import Floats, compiled_sums
+from galaxy_utils.compilation import Floats, Shares, compiled_sums
 
 
 class Ellipse(NamedTuple):
@@ -140,7 +140,7 @@ def _cut_by_line(shape: Ellipse, strip: Strip, across: float) -> tuple[Level, Le
 
 @compiled_sums
 def _take_off(
-    shares: Floats, shape: Ellipse, strip: Strip, x: float, first: int, end: int, way: int
+    shares: Shares, shape: Ellipse, strip: Strip, x: float, first: int, end: int, way: int
 ) -> None:
     """Take off the part of each pixel that lies beyond an edge, going its way (1 or -1)."""
     before = _area_beyond(shape, strip, way * (first - x) - 0.5)
@@ -151,7 +151,7 @@ def _take_off(
 
 
 @compiled_sums
-def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Floats) -> Span:
+def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares) -> Span:
     """Fill in the shares that the pixels on the edge of an ellipse have in it, for one row.
 
     Parameters
@@ -162,7 +162,7 @@ def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Floats
         The limits of the row.
     x : float
         Column of the centre.
-    shares : ndarray of float64, shape (width,)
+    shares : ndarray of float32 or float64, shape (width,)
         Filled in from start to inner_start and from inner_stop to stop;
         between them all shares are 1.
 
@@ -191,7 +191,7 @@ def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Floats
 
 
 @compiled_sums
-def whole_shares(span: Span, shares: Floats) -> None:
+def whole_shares(span: Span, shares: Shares) -> None:
     """Set the shares of the pixels on the edge back to 1."""
     for column in range(span.start, span.inner_start):
         shares[column] = 1.0
@@ -207,7 +207,7 @@ def row_limits(y: float, height: float, rows: int) -> tuple[int, int]:
 
 @compiled_sums
 def _add_shares(
-    shares: Floats, values: Floats, good: Floats, row: int, start: int, stop: int
+    shares: Shares, values: Floats, good: Floats, row: int, start: int, stop: int
 ) -> tuple[float, float]:
     """Sum a piece of a row of two images by the shares."""
     total, total_good = 0.0, 0.0

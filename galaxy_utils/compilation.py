@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+Shares = NDArray[np.float32] | NDArray[np.float64]
 Integers = NDArray[np.int32]
 Positions = NDArray[np.int64]
 Region = NDArray[np.bool_]

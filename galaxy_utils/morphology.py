@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from photutils.segmentation import SegmentationImage, deblend_sources
 from scipy.ndimage import find_objects
 
-from galaxy_utils.deblending import clipped_sky, deblend, detect, smooth
 from galaxy_utils import reasons
+from galaxy_utils.deblending import clipped_sky, deblend, detect, smooth
 from galaxy_utils.reasons import STATMORPH_INVALID
 
 FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")

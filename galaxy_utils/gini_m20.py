@@ -8,7 +8,7 @@ from galaxy_utils.apertures import ellipse_sums, running_sums
 from galaxy_utils.compilation import Floats, Integers, Region, Singles, compiled, compiled_sums
 from galaxy_utils.petrosian import Aperture
 from galaxy_utils.reasons import STATMORPH_INVALID
-from galaxy_utils.stamps import Stamp, brightest, centroid, fill
+from galaxy_utils.stamps import Stamp, bordered, brightest, centroid, fill
 
 FRACTION_GINI = 0.2
 """Smoothing of the Gini-M20 segmentation map in Petrosian radii (Lotz et al. 2004)."""
@@ -70,17 +70,13 @@ def gaussian_smooth(image: Floats, sigma: float) -> Floats:
 
 
 @compiled
-def _pieces(values: Floats, threshold: float) -> tuple[Integers, int]:
-    """Number the connected pieces (8 neighbours) above a threshold."""
-    rows, columns = values.shape
-    numbers = np.zeros(values.shape, np.int32)
-    queue = np.empty(values.size, np.int64)
-    pieces = 0
-    for row in range(rows):
-        for column in range(columns):
-            if numbers[row, column] == 0 and values[row, column] >= threshold:
-                pieces += 1
-                fill(values, threshold, row, column, pieces, numbers, queue)
+def _pieces(values: Floats, width: int, threshold: float) -> tuple[Integers, int]:
+    """Number the connected pieces (8 neighbours) above a threshold of a bordered image."""
+    numbers, queue, pieces = np.zeros(values.size, np.int32), np.empty(values.size, np.int32), 0
+    for at in range(values.size):
+        if numbers[at] == 0 and values[at] >= threshold:
+            pieces += 1
+            fill(values, width, threshold, at, pieces, numbers, queue)
     return numbers, pieces
 
 
@@ -103,7 +99,9 @@ def gini_region(stamp: Stamp, aperture: Aperture, petrosian: float, flag: Intege
             )[0]
         )
         area += sign * np.pi * a * b
-    numbers, pieces = _pieces(smooth, flux / area)
+    columns = smooth.shape[1]
+    numbers, pieces = _pieces(bordered(smooth), columns + 2, flux / area)
+    numbers = numbers.reshape(-1, columns + 2)[1:-1, 1:-1].copy()
     region = numbers > 0
     if pieces == 0 or region.all():
         flag[0] = max(flag[0], 2)

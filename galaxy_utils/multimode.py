@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from galaxy_utils.compilation import Floats, Integers, Positions, Region, compiled
+from galaxy_utils.compilation import Floats, Integers, Region, compiled
 from galaxy_utils.petrosian import ETA
-from galaxy_utils.stamps import PACKING, Stamp, brightest, fill, rising_values
+from galaxy_utils.stamps import Stamp, bordered, brightest, fill, rising_values
 
 SMALLEST_OVERLAP = 0.25
 """The Gini-M20 and the MID segmentation maps share less: the measurement is suspect."""
@@ -22,24 +22,45 @@ class Clumps(NamedTuple):
 
     Parameters
     ----------
-    values : ndarray of float64, shape (height, width)
-        Counts of the segment, nowhere negative.
+    values : ndarray of float64, shape ((height + 2) * (width + 2),)
+        Counts of the segment, nowhere negative, with a border (see `bordered`).
     ordered : ndarray of float64, shape (n_pixels,)
         The segment's values in rising order.
-    numbers : ndarray of int32, shape (height, width)
-        Room to work in, all 0.
-    queue : ndarray of int64, shape (height * width,)
-        Room for packed positions.
-    row, column : int
-        The brightest pixel.
+    numbers, queue : ndarray of int32, shape ((height + 2) * (width + 2),)
+        Room to work in, the numbers all 0.
+    width : int
+        Width with the border.
+    brightest : int
+        Position of the brightest pixel.
     """
 
     values: Floats
     ordered: Floats
     numbers: Integers
-    queue: Positions
-    row: int
-    column: int
+    queue: Integers
+    width: int
+    brightest: int
+
+
+@compiled
+def _clumps(values: Floats, ordered: Floats, row: int, column: int) -> Clumps:
+    """Prepare the search for clumps around a pixel."""
+    wide, width = bordered(values), values.shape[1] + 2
+    numbers, queue = np.zeros(wide.size, np.int32), np.empty(wide.size, np.int32)
+    return Clumps(wide, ordered, numbers, queue, width, (row + 1) * width + column + 1)
+
+
+@compiled
+def _without_border(clumps: Clumps) -> Integers:
+    """Numbers of the pixels of the image itself."""
+    return clumps.numbers.reshape(-1, clumps.width)[1:-1, 1:-1].copy()
+
+
+@compiled
+def _clump(clumps: Clumps, threshold: float, number: int) -> int:
+    """Number the main clump above a threshold; return its count of pixels."""
+    start, numbers = clumps.brightest, clumps.numbers
+    return fill(clumps.values, clumps.width, threshold, start, number, numbers, clumps.queue)
 
 
 @compiled
@@ -48,14 +69,10 @@ def _clump_excess(clumps: Clumps, quantile: float) -> float:
     threshold = clumps.ordered[int(quantile * (clumps.ordered.size - 1))]
     if threshold <= 0.0:
         return -ETA
-    number = clumps.numbers[clumps.row, clumps.column] + 1
-    count = fill(
-        clumps.values, threshold, clumps.row, clumps.column, number, clumps.numbers, clumps.queue
-    )
+    count = _clump(clumps, threshold, clumps.numbers[clumps.brightest] + 1)
     total = 0.0
     for k in range(count):
-        position = clumps.queue[k]
-        total += clumps.values[position >> PACKING, position & 0xFFFF]
+        total += clumps.values[clumps.queue[k]]
     return float(threshold * count / total - ETA)
 
 
@@ -101,21 +118,20 @@ def mid_region(stamp: Stamp, gini: Region, flag: Integers) -> Region:
     """
     values = np.where(stamp.source, np.maximum(stamp.image, 0.0), 0.0)
     row, column = brightest(stamp.image, stamp.source)
-    numbers, queue = np.zeros(values.shape, np.int32), np.empty(values.size, np.int64)
-    clumps = Clumps(values, rising_values(values, stamp.source), numbers, queue, row, column)
+    clumps = _clumps(values, rising_values(values, stamp.source), row, column)
     if _clump_excess(clumps, 0.0) > 0.0:
         return gini
     threshold = clumps.ordered[int(_clump_quantile(clumps) * (clumps.ordered.size - 1))]
-    numbers[:] = 1 if threshold <= 0.0 else 0
+    clumps.numbers[:] = 1 if threshold <= 0.0 else 0
     if threshold > 0.0:
-        fill(values, threshold, row, column, 1, numbers, queue)
-    most = _majority(numbers, 1)
+        _clump(clumps, threshold, 1)
+    most = _majority(_without_border(clumps), 1)
     if most[row, column] == 0.0:
         most[row, column] = 1.0
         flag[0] = max(flag[0], 2)
-    numbers[:] = 0
-    fill(most, 1.0, row, column, 1, numbers, queue)
-    region: Region = numbers == 1
+    smoothed = _clumps(most, clumps.ordered, row, column)
+    _clump(smoothed, 1.0, 1)
+    region: Region = _without_border(smoothed) == 1
     return region
 
 

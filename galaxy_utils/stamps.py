@@ -21,9 +21,6 @@ SKYBOX = 32
 OUTLIER = 10.0
 """A pixel this many standard deviations of its 8 neighbours off is bad (Lotz et al. 2004)."""
 
-PACKING = 16
-"""Bits of a column in a packed position: no image has a side above 65,535."""
-
 
 class Stamp(NamedTuple):
     """The cutout around one source, as the compiled functions take it.
@@ -227,28 +224,41 @@ def rising_values(image: Floats, region: Region) -> Floats:
 
 
 @compiled
+def bordered(values: Floats) -> Floats:
+    """One long row of an image with a border of one pixel that is above no threshold."""
+    rows, columns = values.shape
+    wide = np.full((rows + 2, columns + 2), -np.inf)
+    wide[1 : rows + 1, 1 : columns + 1] = values
+    return wide.ravel()
+
+
+@compiled
 def fill(
     values: Floats,
+    width: int,
     threshold: float,
-    row: int,
-    column: int,
+    start: int,
     number: int,
     numbers: Integers,
-    queue: Positions,
+    queue: Integers,
 ) -> int:
-    """Number the pixels above a threshold that hang together with one; return their count."""
-    rows, columns = values.shape
-    numbers[row, column] = number
-    queue[0] = (row << PACKING) + column
+    """Number the pixels above a threshold that hang together with one; return their count.
+
+    The image comes as one long row, with a border (see `bordered`): no pixel
+    needs to be asked whether it has neighbours.
+    """
+    numbers[start] = number
+    queue[0] = start
     done, found = 0, 1
     while done < found:
-        i, j = queue[done] >> PACKING, queue[done] & 0xFFFF
+        middle = queue[done]
         done += 1
-        for m in range(max(i - 1, 0), min(i + 2, rows)):
-            for n in range(max(j - 1, 0), min(j + 2, columns)):
-                if numbers[m, n] != number and values[m, n] >= threshold:
-                    numbers[m, n] = number
-                    queue[found] = (m << PACKING) + n
+        for line in range(middle - width, middle + width + 1, width):
+            for position in range(line - 1, line + 2):
+                at = np.uint64(position)
+                if numbers[at] != number and values[at] >= threshold:
+                    numbers[at] = number
+                    queue[found] = position
                     found += 1
     return found
 

@@ -110,28 +110,42 @@ def _majority(numbers: Integers, number: int) -> Floats:
 
 
 @compiled
-def mid_region(stamp: Stamp, gini: Region, flag: Integers) -> Region:
-    """Segmentation map of the multimode statistics (Freeman et al. 2013, section 4.3).
-
-    It serves the flag alone: a galaxy whose Gini-M20 map is another one is
-    suspect. The Gini-M20 map itself stands in where there is none.
-    """
-    values = np.where(stamp.source, np.maximum(stamp.image, 0.0), 0.0)
-    row, column = brightest(stamp.image, stamp.source)
-    clumps = _clumps(values, rising_values(values, stamp.source), row, column)
-    if _clump_excess(clumps, 0.0) > 0.0:
-        return gini
-    threshold = clumps.ordered[int(_clump_quantile(clumps) * (clumps.ordered.size - 1))]
-    clumps.numbers[:] = 1 if threshold <= 0.0 else 0
-    if threshold > 0.0:
-        _clump(clumps, threshold, 1)
-    most = _majority(_without_border(clumps), 1)
+def _smoothed_clump(clumps: Clumps, row: int, column: int, flag: Integers) -> Region:
+    """Main clump after each pixel has taken the side of most around it."""
+    numbers = _without_border(clumps)
+    most = _majority(numbers, 1)
     if most[row, column] == 0.0:
         most[row, column] = 1.0
         flag[0] = max(flag[0], 2)
     smoothed = _clumps(most, clumps.ordered, row, column)
     _clump(smoothed, 1.0, 1)
     region: Region = _without_border(smoothed) == 1
+    return region
+
+
+@compiled
+def mid_region(stamp: Stamp, gini: Region, flag: Integers) -> Region:
+    """Segmentation map of the multimode statistics (Freeman et al. 2013, section 4.3).
+
+    It serves the flag alone: a galaxy whose Gini-M20 map is another one is
+    suspect. The Gini-M20 map itself stands in where there is none.
+    """
+    top, end, left, stop = stamp.box  # with a pixel around it, for the majority
+    top, end = max(top - 1, 0), min(end + 1, gini.shape[0])
+    left, stop = max(left - 1, 0), min(stop + 1, gini.shape[1])
+    source = stamp.source[top:end, left:stop].copy()
+    image = np.where(source, stamp.image[top:end, left:stop], 0.0)
+    values = np.maximum(image, 0.0)
+    row, column = brightest(image, source)
+    clumps = _clumps(values, rising_values(values, source), row, column)
+    if _clump_excess(clumps, 0.0) > 0.0:
+        return gini
+    threshold = clumps.ordered[int(_clump_quantile(clumps) * (clumps.ordered.size - 1))]
+    if threshold <= 0.0:
+        return np.ones(gini.shape, np.bool_)
+    _clump(clumps, threshold, 1)
+    region = np.zeros(gini.shape, np.bool_)
+    region[top:end, left:stop] = _smoothed_clump(clumps, row, column, flag)
     return region
 
 

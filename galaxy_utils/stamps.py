@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from galaxy_utils.apertures import running_sums
 from galaxy_utils.compilation import Floats, Integers, Positions, Region, compiled
 
 CUTOUT_EXTENT = 2.5
@@ -37,6 +36,8 @@ class Stamp(NamedTuple):
         The same of `good`.
     source : ndarray of bool, shape (height, width)
         Where the source's own segment lies, without masked pixels.
+    box : tuple of int
+        First and end row, first and end column of the segment.
     """
 
     image: Floats
@@ -44,6 +45,7 @@ class Stamp(NamedTuple):
     flux: Floats
     area: Floats
     source: Region
+    box: tuple[int, int, int, int]
 
 
 @compiled
@@ -138,15 +140,21 @@ def cut_stamp(image: Floats, labels: Integers, label: int) -> Stamp:
     top, end_row, left, end_column = stamp_limits(labels, label)
     counts = image[top:end_row, left:end_column].copy()
     bad = bad_pixels(counts)
+    rows, columns = counts.shape
     good, source = np.ones(counts.shape), np.zeros(counts.shape, np.bool_)
-    for row in range(counts.shape[0]):
-        for column in range(counts.shape[1]):
+    flux, area = np.zeros((rows, columns + 1)), np.zeros((rows, columns + 1))
+    for row in range(rows):
+        for column in range(columns):
             number = labels[top + row, left + column]
             if bad[row, column] or (number != 0 and number != label):
                 good[row, column] = counts[row, column] = 0.0
             else:
                 source[row, column] = number == label
-    return Stamp(counts, good, running_sums(counts), running_sums(good), source)
+            flux[row, column + 1] = flux[row, column] + counts[row, column]
+            area[row, column + 1] = area[row, column] + good[row, column]
+    first, end, start, stop = _box(labels, label)
+    box = (first - top, end + 1 - top, start - left, stop + 1 - left)
+    return Stamp(counts, good, flux, area, source, box)
 
 
 @compiled

@@ -55,7 +55,6 @@ from galaxy_utils.stamps import (
     elongation_and_angle,
     find_sky,
     rising_values,
-    stamp_limits,
 )
 
 FAILURES = ("", NO_RADIUS)
@@ -157,7 +156,7 @@ def measure_source(
     if centroid(stamp.image, stamp.source)[0] <= 0.0:
         return 4, 0
     x, y = _start(stamp, flag)
-    top, end_row, left, end_column = stamp_limits(labels, label)
+    top, end_row, left, end_column = stamp.limits
     around = labels[top:end_row, left:end_column]
     cx, cy, whole = _cas(stamp, around, x, y, row, flag)
     if not whole:

@@ -21,6 +21,9 @@ OUTLIER = 10.0
 """A pixel this many standard deviations of its 8 neighbours off is bad (Lotz et al. 2004)."""
 
 
+Limits = tuple[int, int, int, int]
+
+
 class Stamp(NamedTuple):
     """The cutout around one source, as the compiled functions take it.
 
@@ -36,8 +39,10 @@ class Stamp(NamedTuple):
         The same of `good`.
     source : ndarray of bool, shape (height, width)
         Where the source's own segment lies, without masked pixels.
+    limits : tuple of int
+        First and end row, first and end column of the stamp in the image.
     box : tuple of int
-        First and end row, first and end column of the segment.
+        The same of the segment in the stamp.
     """
 
     image: Floats
@@ -45,12 +50,13 @@ class Stamp(NamedTuple):
     flux: Floats
     area: Floats
     source: Region
-    box: tuple[int, int, int, int]
+    limits: Limits
+    box: Limits
 
 
 @compiled
-def _box(labels: Integers, label: int) -> tuple[int, int, int, int]:
-    """First and last row, first and last column of a segment."""
+def _box(labels: Integers, label: int) -> Limits:
+    """First and end row, first and end column of a segment."""
     rows, columns = labels.shape
     top, bottom, left, right = rows, -1, columns, -1
     for row in range(rows):
@@ -58,18 +64,23 @@ def _box(labels: Integers, label: int) -> tuple[int, int, int, int]:
             if labels[row, column] == label:
                 top, bottom = min(top, row), row
                 left, right = min(left, column), max(right, column)
-    return top, bottom, left, right
+    return top, bottom + 1, left, right + 1
 
 
 @compiled
-def stamp_limits(labels: Integers, label: int) -> tuple[int, int, int, int]:
-    """Rows and columns of the stamp of a source: first row, end row, first column, end column."""
-    top, bottom, left, right = _box(labels, label)
-    height, width = bottom + 1 - top, right + 1 - left
+def _limits(box: Limits, rows: int, columns: int) -> Limits:
+    """Limits of the stamp around a segment's box, in an image of a size."""
+    top, end_row, left, end_column = box
+    height, width = end_row - top, end_column - left
     y, x = top + height // 2, left + width // 2
     reach = max(int(max(height, width) * CUTOUT_EXTENT / 2.0), MINIMUM_CUTOUT // 2)
-    rows, columns = labels.shape
     return max(0, y - reach), min(rows, y + reach), max(0, x - reach), min(columns, x + reach)
+
+
+@compiled
+def stamp_limits(labels: Integers, label: int) -> Limits:
+    """Rows and columns of the stamp of a source: first row, end row, first column, end column."""
+    return _limits(_box(labels, label), labels.shape[0], labels.shape[1])
 
 
 @compiled
@@ -137,7 +148,9 @@ def cut_stamp(image: Floats, labels: Integers, label: int) -> Stamp:
     Stamp
         Neighbours and bad pixels masked.
     """
-    top, end_row, left, end_column = stamp_limits(labels, label)
+    box = _box(labels, label)
+    limits = _limits(box, labels.shape[0], labels.shape[1])
+    top, end_row, left, end_column = limits
     counts = image[top:end_row, left:end_column].copy()
     bad = bad_pixels(counts)
     rows, columns = counts.shape
@@ -152,9 +165,8 @@ def cut_stamp(image: Floats, labels: Integers, label: int) -> Stamp:
                 source[row, column] = number == label
             flux[row, column + 1] = flux[row, column] + counts[row, column]
             area[row, column + 1] = area[row, column] + good[row, column]
-    first, end, start, stop = _box(labels, label)
-    box = (first - top, end + 1 - top, start - left, stop + 1 - left)
-    return Stamp(counts, good, flux, area, source, box)
+    inner = (box[0] - top, box[1] - top, box[2] - left, box[3] - left)
+    return Stamp(counts, good, flux, area, source, limits, inner)
 
 
 @compiled

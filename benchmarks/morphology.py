@@ -22,7 +22,7 @@ from astropy.modeling.models import Sersic2D
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from galaxy_utils.engine import measure_segmented
+from galaxy_utils.engine import measure_fast, measure_segmented
 from galaxy_utils.morphology import FIVE, Morphology, Segmentation, examine, measure_central
 from galaxy_utils.preprocessing import band_mean
 from galaxy_utils.sample import read_image
@@ -80,16 +80,16 @@ def main() -> None:
     largest: list[float] = []
 
     def both(segmentation: Segmentation, found: Morphology) -> None:
-        (ours, flag, _), fast = timed(lambda: next(measure_segmented([segmentation])))
+        ours, fast = timed(lambda: measure_segmented(segmentation, found))
         reference, slow = timed(lambda: measure_central(segmentation, found))
         spent["engine"].append(fast)
         spent["statmorph"].append(slow)
-        if flag == reference.flag == 0:
-            largest.append(max(abs(ours[name] - getattr(reference, name)) for name in FIVE))
+        if ours.flag == reference.flag == 0:
+            largest.append(
+                max(abs(getattr(ours, name) - getattr(reference, name)) for name in FIVE)
+            )
 
-    warm = examine(simulated(0), neighbours=False)[0]
-    assert warm is not None
-    next(measure_segmented([warm]))  # compiles, or reads the compiled code from disk
+    measure_fast(simulated(0))  # compiles, or reads the compiled code from disk
     for read in images(options.images, options.number):
         image, reading = timed(read)
         (segmentation, found), segmenting = timed(

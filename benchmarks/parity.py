@@ -16,24 +16,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galaxy_utils.engine import measure_batch
+from galaxy_utils.engine import measure_each
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.preprocessing import band_mean
 from galaxy_utils.sample import read_image
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "data" / "sdss5000" / "morphology.csv"
-BATCH = 50
 LARGE = 0.05
 
 
 def measured(images: Path, objids: list[str]) -> pd.DataFrame:
-    """Measure every galaxy, a batch at a time."""
-    rows = []
-    for start in range(0, len(objids), BATCH):
-        names = objids[start : start + BATCH]
-        found = measure_batch([band_mean(read_image(images / f"{name}.jpg")) for name in names])
-        rows += [{"objid": name, **asdict(row)} for name, row in zip(names, found, strict=True)]
+    """Measure every galaxy; one image at a time is in memory."""
+    means = (band_mean(read_image(images / f"{name}.jpg")) for name in objids)
+    rows = [
+        {"objid": name, **asdict(row)}
+        for name, row in zip(objids, measure_each(means), strict=True)
+    ]
     return pd.DataFrame(rows).fillna({"reason": ""})
 
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 from photutils.segmentation import make_2dgaussian_kernel
 from scipy.ndimage import label as number_pieces
 from scipy.ndimage import sum_labels
 from skimage.segmentation import watershed
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int32]
+from galaxy_utils.compilation import Floats, Integers, Region, compiled
 
 LEVELS = 32
 """Thresholds between the faintest and the brightest pixel of a source (photutils)."""
@@ -94,7 +91,7 @@ def smooth(image: Floats, fwhm: float) -> Floats:
     return np.asarray(_convolve(padded, _kernel(fwhm)))
 
 
-@njit(cache=True)
+@compiled
 def _convolve(padded: Floats, kernel: Floats) -> Floats:
     rows, columns = padded.shape[0] - 4, padded.shape[1] - 4
     total = np.zeros((rows, columns))
@@ -134,8 +131,8 @@ def detect(smoothed: Floats, threshold: float, minimum_pixels: int) -> Integers:
     return np.asarray(numbers[labels])
 
 
-@njit(cache=True)
-def _label(above: NDArray[np.bool_], minimum_pixels: int) -> tuple[Integers, int, int]:
+@compiled
+def _label(above: Region, minimum_pixels: int) -> tuple[Integers, int, int]:
     """Number the pieces (8 neighbours) in the order of their first pixels.
 
     Those below the minimum become 0 and leave their number unused. Returns
@@ -173,8 +170,8 @@ def _label(above: NDArray[np.bool_], minimum_pixels: int) -> tuple[Integers, int
     return labels, number, kept
 
 
-@njit(cache=True)
-def _split(lower: Integers, n_lower: int, upper: Integers) -> tuple[NDArray[np.bool_], bool]:
+@compiled
+def _split(lower: Integers, n_lower: int, upper: Integers) -> tuple[Region, bool]:
     """Replace each marker that falls apart at the next level by its pieces."""
     first, parts = np.zeros(n_lower + 1, np.int32), np.zeros(n_lower + 1, np.bool_)
     for row in range(lower.shape[0]):
@@ -194,9 +191,9 @@ def _split(lower: Integers, n_lower: int, upper: Integers) -> tuple[NDArray[np.b
     return markers, bool(parts.any())
 
 
-@njit(cache=True)
+@compiled
 def _markers(
-    data: Floats, inside: NDArray[np.bool_], thresholds: Floats, minimum_pixels: int
+    data: Floats, inside: Region, thresholds: Floats, minimum_pixels: int
 ) -> tuple[Integers, int]:
     """Peaks that are separate at some threshold; their number, 0 where there is but one."""
     markers, count = np.zeros(data.shape, np.int32), 0
@@ -220,9 +217,7 @@ def _thresholds(low: float, high: float, *, even: bool) -> Floats:
     return levels[1:-1]
 
 
-def deblend(
-    data: Floats, inside: NDArray[np.bool_], minimum_pixels: int, contrast: float
-) -> Integers:
+def deblend(data: Floats, inside: Region, minimum_pixels: int, contrast: float) -> Integers:
     """Take one source apart into its peaks, by levels and watershed.
 
     Parameters
@@ -259,9 +254,7 @@ def deblend(
     return _flood(data, inside, markers, contrast * float(values.sum())) if count else whole
 
 
-def _flood(
-    data: Floats, inside: NDArray[np.bool_], markers: Integers, least_flux: float
-) -> Integers:
+def _flood(data: Floats, inside: Region, markers: Integers, least_flux: float) -> Integers:
     """Grow the markers over the source; give up the faintest until each has flux enough."""
     while True:
         markers = watershed(-data, markers, mask=inside, connectivity=EIGHT)

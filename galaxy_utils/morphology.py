@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from photutils.segmentation import SegmentationImage, deblend_sources
 from scipy.ndimage import find_objects
 
+from galaxy_utils import reasons
 from galaxy_utils.deblending import clipped_sky, deblend, detect, smooth
+from galaxy_utils.reasons import STATMORPH_INVALID
 
 FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")
 """The five morphological parameters, in the paper's order."""
@@ -20,10 +22,8 @@ FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")
 EXTRAS = ("rpetro_circ", "rpetro_ellip", "r20", "r80", "sn_per_pixel")
 """What is measured beside them: radii in pixels and the mean S/N per pixel."""
 
-STATMORPH_INVALID = -99.0
-"""statmorph's value for what it could not measure; it never leaves this module."""
-
-UNSMOOTHED = "smoothness is 0 by construction: r_petro below 8 px"
+LARGEST_COUNT = 1e30
+"""What is larger would leave single precision, in which the compiled engine turns images."""
 
 QUANTISATION_NOISE = 1.0 / np.sqrt(12.0)
 """Standard deviation of the rounding to whole 8-bit counts: no image has less."""
@@ -274,18 +274,30 @@ def examine(
         None and the reason, or the segmentation and a row in which only the
         area and the number of sources stand yet.
     """
-    if not np.isfinite(image).all():
-        return None, Morphology(reason="the image has pixels that are not finite")
-    if np.ptp(image) == 0.0:
-        return None, Morphology(reason="the image is constant")
+    if reason := _unfit(image):
+        return None, Morphology(reason=reason)
     segmentation = segment(image, settings, neighbours=neighbours)
     n_sources = int(np.count_nonzero(np.bincount(segmentation.labels.ravel())[1:]))
     if n_sources == 0:
-        return None, Morphology(reason="no source detected")
+        return None, Morphology(reason=reasons.NOTHING_DETECTED)
     if segmentation.central == 0:
-        return None, Morphology(n_sources=n_sources, reason="no source at the centre")
-    area = int(np.count_nonzero(segmentation.labels == segmentation.central))
-    return segmentation, Morphology(area=area, n_sources=n_sources)
+        return None, Morphology(n_sources=n_sources, reason=reasons.NOTHING_CENTRAL)
+    light = segmentation.image[segmentation.labels == segmentation.central]
+    found = Morphology(area=light.size, n_sources=n_sources)
+    if 0.0 < light.sum() < 2.0 * light.max():
+        return None, replace(found, reason=reasons.HOT_PIXEL)
+    return segmentation, found
+
+
+def _unfit(image: NDArray[np.float64]) -> str:
+    """Why an image cannot even be segmented; empty where it can."""
+    if image.ndim != 2 or image.size == 0:
+        return reasons.NOT_AN_IMAGE
+    if not np.isfinite(image).all():
+        return reasons.NOT_FINITE
+    if np.abs(image).max() > LARGEST_COUNT:
+        return reasons.TOO_LARGE
+    return reasons.CONSTANT if np.ptp(image) == 0.0 else ""
 
 
 def measure_central(segmentation: Segmentation, found: Morphology) -> Morphology:
@@ -315,13 +327,9 @@ def measure_central(segmentation: Segmentation, found: Morphology) -> Morphology
                 weightmap=np.full_like(segmentation.image, segmentation.sky_noise),
             )
     except Exception as error:  # statmorph fails in many ways on a bad frame
-        return from_values({}, 4, f"statmorph failed: {type(error).__name__}: {error}", found)
-    return _from_statmorph(source, found.area, found.n_sources)
-
-
-def _from_statmorph(source: _FiveOnly, area: int, n_sources: int) -> Morphology:
+        return from_values({}, 4, reasons.failed(error), found)
     values = {name: float(getattr(source, name)) for name in (*FIVE, *EXTRAS)}
-    return from_values(values, int(source.flag), "", Morphology(area=area, n_sources=n_sources))
+    return from_values(values, int(source.flag), "", found)
 
 
 def from_values(
@@ -347,14 +355,14 @@ def from_values(
         The row.
     """
     if failure:
-        return replace(found, flag=4, reason=failure[:200])
+        return replace(found, flag=4, reason=failure)
     invalid = [
         name
         for name, value in values.items()
         if value == STATMORPH_INVALID or not np.isfinite(value)
     ]
-    reason = f"statmorph could not measure {', '.join(invalid)}" if invalid else ""
-    if values["smoothness"] == 0.0:  # boxcar of 0.25 r_petro, rounded down to one pixel
-        reason = "; ".join(filter(None, (reason, UNSMOOTHED)))
+    # A boxcar of 0.25 r_petro that rounds down to one pixel leaves nothing.
+    unsmoothed = reasons.UNSMOOTHED if values["smoothness"] == 0.0 else ""
+    reason = "; ".join(filter(None, (reasons.not_measured(invalid), unsmoothed)))
     valid = {name: np.nan if name in invalid else value for name, value in values.items()}
     return replace(found, **valid, flag=flag, reason=reason)  # type: ignore[arg-type]

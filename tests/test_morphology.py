@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 from scipy.ndimage import gaussian_filter
 
-from galaxy_utils import morphology
+from galaxy_utils import morphology, reasons
 from galaxy_utils.morphology import (
     EXTRAS,
     FIVE,
@@ -262,8 +261,8 @@ def test_random_8_bit_images_never_raise(seed: int, blur: float) -> None:
 
 @pytest.mark.parametrize("value", [-99.0, np.inf, np.nan])
 def test_statmorphs_invalid_becomes_nan_and_is_named(value: float) -> None:
-    says = {**dict.fromkeys((*FIVE, *EXTRAS), 1.5), "flag": 2, "m20": value, "r20": value}
-    found = morphology._from_statmorph(SimpleNamespace(**says), area=9, n_sources=2)  # type: ignore[arg-type]
+    says = {**dict.fromkeys((*FIVE, *EXTRAS), 1.5), "m20": value, "r20": value}
+    found = morphology.from_values(says, 2, "", Morphology(area=9, n_sources=2))
     assert np.isnan(found.m20)
     assert np.isnan(found.r20)
     assert (found.gini, found.flag, found.area, found.n_sources) == (1.5, 2, 9, 2)
@@ -277,13 +276,22 @@ def test_smoothness_of_a_small_galaxy_carries_a_warning() -> None:
     assert "smoothness is 0 by construction" in found.reason
 
 
-def test_a_failure_inside_statmorph_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("Root not found within range.", reasons.NO_RADIUS),
+        ("another", "statmorph failed: AssertionError: another"),
+    ],
+)
+def test_a_failure_inside_statmorph_is_a_reason(
+    monkeypatch: pytest.MonkeyPatch, message: str, reason: str
+) -> None:
     def fail(*arguments: object, **options: object) -> None:
-        raise AssertionError("Root not found within range.")
+        raise AssertionError(message)
 
     monkeypatch.setattr(morphology, "_FiveOnly", fail)
     found = measure(DISC)
-    assert found.reason == "statmorph failed: AssertionError: Root not found within range."
+    assert found.reason == reason
     assert np.isnan(five(found)).all()
     assert found.area > 0
 

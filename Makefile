@@ -89,6 +89,8 @@ $(INSTALLED): $(BIN)/python requirements.lock pyproject.toml
 	  $(BIN)/python -m compileall -q $(VENV)/lib >/dev/null 2>&1 || :; \
 	fi
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo 'Compiling the measuring engine, about a minute; it is kept.'
+	@$(BIN)/python -c 'from galaxy_utils.engine import warm_up; warm_up()'
 	@touch $@
 
 $(BIN)/python:

@@ -217,6 +217,17 @@ def measure_fast(
     return found if segmentation is None else measure_segmented(segmentation, found)
 
 
+def warm_up() -> None:
+    """Compile all that `measure_fast` calls, or load what was compiled before.
+
+    The first time after an installation or a change of the code it takes about
+    a minute; the result is kept on disk beside the modules.
+    """
+    y, x = np.mgrid[-64.0:64, -64.0:64]
+    noise = np.random.default_rng(0).normal(10, 1, x.shape)
+    measure_fast(noise + 200 * np.exp(-np.hypot(x, 1.3 * y) / 5))
+
+
 def measure_each(
     images: Iterable[NDArray[np.float64]], settings: SegmentationSettings | None = None
 ) -> Iterator[Morphology]:

@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import platform
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -234,11 +235,11 @@ def measure_morphology(
     images = image_fingerprints(sample)
     done = _read_journal(journal, images)
     todo = [objid for objid in sample.catalogue["objid"] if objid not in done]
+    if todo and engine == "fast":
+        _compile_once()
     with (
         journal.open("a", encoding="utf-8") as lines,
-        tqdm(
-            total=len(images), initial=len(done), unit="galaxy", desc=f"morphology, {engine}"
-        ) as bar,
+        _progress(f"morphology, {engine}", len(images), len(done)) as bar,
     ):
         for objid, row in _measure_all(sample, todo, engine, settings, n_processes):
             done[objid] = row
@@ -247,6 +248,12 @@ def measure_morphology(
             bar.update()
     rows = [{"objid": objid, **done[objid]} for objid in sample.catalogue["objid"]]
     return pd.DataFrame(rows, columns=["objid", *MORPHOLOGY_COLUMNS])
+
+
+def _progress(what: str, total: int, done: int = 0) -> tqdm[Any]:
+    """Bar with the time left; a line every ten seconds where nobody looks at a terminal."""
+    interval = 0.1 if sys.stderr.isatty() else 10.0
+    return tqdm(total=total, initial=done, unit="galaxy", desc=what, mininterval=interval)
 
 
 def _digest(content: Any) -> str:
@@ -360,6 +367,13 @@ def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
     return objid, row
 
 
+def _compile_once() -> None:
+    """Compile here, where the workers are forked from, and not in each of them."""
+    from galaxy_utils.engine import warm_up
+
+    warm_up()
+
+
 def _measurer(engine: str) -> Callable[[NDArray[np.float64], SegmentationSettings], Morphology]:
     if engine == "statmorph":
         return morphology.measure
@@ -413,7 +427,7 @@ def measure_embedding(
         for piece in pieces
     ]
     encoder = None
-    with tqdm(total=len(objids), unit="galaxy", desc=configuration.name) as bar:
+    with _progress(configuration.name, len(objids)) as bar:
         for piece, path in zip(pieces, paths, strict=True):
             if not path.exists():
                 encoder = encoder or load_encoder(configuration, weights)

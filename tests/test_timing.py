@@ -66,7 +66,8 @@ STAMPS = [hubble_deep_field()[64:128, 64 * i : 64 * i + 64] for i in range(3)]
 
 def test_a_stream_is_timed_in_pieces() -> None:
     seen: list[int] = []
-    rows = time_in_pieces("a stage", "an engine", lambda i: seen.append(len(i)), STAMPS * 10, 25, 10)
+    stamps = STAMPS * 10
+    rows = time_in_pieces("stage", "engine", lambda i: seen.append(len(i)), stamps, 25, 10)
     assert seen == [4, 10, 10, 5]  # the first one allocates and is not timed
     assert list(rows["galaxies"]) == [10, 10, 5]
     assert (rows["seconds"] > 0).all()

@@ -8,6 +8,10 @@ are summed from running sums along rows, so that only the pixels on their edge
 cost; a turn by 180 degrees is a shift with four constant weights; the centre
 is searched on the same simplex path, ended where the path no longer matters.
 
+The pieces: `stamps` cuts out and masks, `apertures` sums over ellipses,
+`petrosian` finds radii, `asymmetry`, `smoothness` and `gini_m20` measure,
+`multimode` checks; `compilation` says how they become machine code.
+
 All lengths are in pixels and all fluxes in counts. Positions (x, y) are
 (column, row) of the stamp, whole numbers at the centres of pixels.
 

@@ -165,7 +165,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "epochs": 15,
         "n_init": 1,
         "min_cluster_size": 8,
-        "timing_images": 100,
+        "timing_images": 24,
         "holdout_fraction": 0.2,
     },
     "book": {},

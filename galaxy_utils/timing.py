@@ -8,9 +8,10 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,17 +23,17 @@ from PIL import Image as PillowImage
 from galaxy_utils import morphology
 from galaxy_utils.autoencoder import Fused, Trained, Training, train
 from galaxy_utils.embedding import BACKBONES, Configuration
-from galaxy_utils.engine import measure_fast
+from galaxy_utils.engine import measure_fast, measure_segmented
 from galaxy_utils.inference import embed, load_encoder
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.taxonomy import fit_mixture
 
 REPEATS = 3
-PIECE = 50
-"""Images whose time is taken together, so that one long pass gives many times."""
+PIECES = 100
+"""Parts of one long pass whose times are taken, so that it gives many."""
 
 PEER_IMAGES = 12
-"""Images that the slow peers, statmorph and the plain loop, are timed on."""
+"""Images, at most, that the slow peers, statmorph and the plain loop, are timed on."""
 
 FRAME = 256
 """Side of the paper's cutouts, in pixels."""
@@ -51,7 +52,10 @@ MEGABYTE = 2**20
 DAY = 86_400.0
 
 MixtureJob = Callable[[NDArray[np.floating]], object]
-PixelJob = Callable[[list[Image]], object]
+Segmented = tuple[morphology.Segmentation, morphology.Morphology]
+"""A found source, and what was found out on the way."""
+
+PixelJob = Callable[[list[Any]], object]
 
 
 def hardware() -> str:
@@ -122,7 +126,13 @@ def enlarged(stamp: Image, side: int = FRAME) -> Image:
 
 
 def time_in_pieces(
-    stage: str, engine: str, job: PixelJob, images: Iterable[Image], number: int, piece: int
+    stage: str,
+    engine: str,
+    job: PixelJob,
+    images: Iterable[Image],
+    number: int,
+    piece: int,
+    prepare: Callable[[Image], object] | None = None,
 ) -> pd.DataFrame:
     """Time a stage over a stream of images, a piece at a time.
 
@@ -138,6 +148,8 @@ def time_in_pieces(
         How many images.
     piece : int
         Images that are timed together.
+    prepare : callable, optional
+        Turns an image into what the job takes, outside the time.
 
     Returns
     -------
@@ -145,7 +157,7 @@ def time_in_pieces(
         One row a piece: stage, engine, galaxies, seconds, memory_mb (largest
         memory of the whole process meanwhile).
     """
-    stream = iter(images)
+    stream: Iterator[object] = map(prepare, images) if prepare else iter(images)
     job(list(itertools.islice(stream, min(piece, number, 4))))  # compiles, allocates
     rows = []
     for start in range(0, number, piece):
@@ -170,12 +182,13 @@ def time_pixels(
     configurations : sequence of str
         Embeddings, `<backbone>-<framing>`; one stage together.
     number : int
-        Images for the two fast stages; the others take `PEER_IMAGES`.
+        Images for the two fast stages; the peers take an eighth, at most `PEER_IMAGES`.
 
     Returns
     -------
     DataFrame
         As of `time_in_pieces`, the stages `morphology`, `statmorph`,
+        `engine_alone` and `statmorph_alone` (the same from the found source on),
         `features`, `plain_features` (PyTorch, one image at a time, no thread
         reading ahead), `rotation` (one of the steps that the search for the
         asymmetry's centre repeats, by tensors).
@@ -183,21 +196,36 @@ def time_pixels(
     encoders = [load_encoder(Configuration.named(name)) for name in configurations]
     plain = [_eager(Configuration.named(name)) for name in configurations]
     batch = f"{encoders[0].engine}, batches of {encoders[0].batch_size}"
+    piece, peers = max(1, number // PIECES), min(PEER_IMAGES, -(-number // 8))
     jobs: list[tuple[str, str, PixelJob, int, int]] = [
-        ("morphology", "compiled engine, one core", _measure_all, number, PIECE),
-        ("statmorph", "statmorph, one core", _measure_by_statmorph, PEER_IMAGES, 1),
-        ("features", batch, lambda images: [embed(e, images) for e in encoders], number, PIECE),
+        ("morphology", "compiled engine, one core", _measure_all, number, piece),
+        ("statmorph", "statmorph, one core", _measure_by_statmorph, peers, 1),
+        ("features", batch, lambda images: [embed(e, images) for e in encoders], number, piece),
         ("plain_features", "PyTorch, one by one", lambda i: [run(i) for run in plain],
-         PEER_IMAGES, 1),
-        ("rotation", "PyTorch, batched tensors", _rotate, 4 * PIECE, PIECE),
+         peers, 1),
+        ("rotation", "PyTorch, batched tensors", _rotate, 4 * peers, peers),
     ]  # fmt: skip
-    return pd.concat(
-        [
-            time_in_pieces(stage, engine, job, itertools.cycle(stamps), count, piece)
-            for stage, engine, job, count, piece in jobs
-        ],
-        ignore_index=True,
-    )
+    tables = [
+        time_in_pieces(stage, engine, job, itertools.cycle(stamps), count, size)
+        for stage, engine, job, count, size in jobs
+    ]
+    alone: dict[str, Callable[[Segmented], object]] = {
+        "engine_alone": lambda found: measure_segmented(*found),
+        "statmorph_alone": lambda found: morphology.measure_central(*found),
+    }
+    tables += [
+        time_in_pieces(stage, CPU, lambda i, run=run: [run(one) for one in i],  # type: ignore[misc]
+                       itertools.cycle(stamps), peers, 1, _segmented)
+        for stage, run in alone.items()
+    ]  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+def _segmented(image: Image) -> Segmented:
+    segmentation, found = morphology.examine(band_mean(image))
+    if segmentation is None:
+        raise ValueError(f"a stamp to time with holds no source: {found.reason}")
+    return segmentation, found
 
 
 def _measure_all(images: list[Image]) -> list[morphology.Morphology]:

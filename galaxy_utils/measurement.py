@@ -3,8 +3,9 @@
 The measured table is a folder:
 
     catalogue.csv               objid, class, position, redshift
-    morphology.csv              the five parameters, radii, S/N, flag, reason
-    <backbone>-<framing>.npy    float16, one row a galaxy, in catalogue order
+    morphology.csv              the five parameters, radii, S/N, flag, reason; statmorph's
+                                own beside, where both engines measured
+    <backbone>-<framing>.npz    one byte a feature, one row a galaxy, in catalogue order
     provenance.json             command, versions, settings
     manifest.json               sha256 of each of the above
     images                      link to the pictures, where the system has links
@@ -35,7 +36,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from galaxy_utils import morphology
+from galaxy_utils import morphology, quantisation
 from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
 from galaxy_utils.parity import REFERENCE, REFERENCE_COLUMNS
@@ -145,8 +146,7 @@ class MeasuredTable:
                 f"embedding {name!r} was not measured; there are: {have}. "
                 "Measure it with: make measure IMAGES=<folder> BACKBONES=<name>"
             )
-        stored = np.load(self.embeddings[name], allow_pickle=False)
-        return np.asarray(stored, dtype=np.float32)
+        return quantisation.read(self.embeddings[name]).values()
 
 
 def read_measured(folder: Path) -> MeasuredTable:
@@ -182,7 +182,7 @@ def read_measured(folder: Path) -> MeasuredTable:
     return MeasuredTable(
         catalogue=read_catalogue(folder / "catalogue.csv"),
         morphology=read_rows(folder / "morphology.csv"),
-        embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npy")},
+        embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npz")},
         provenance=json.loads((folder / "provenance.json").read_text()),
     )
 
@@ -320,7 +320,9 @@ def _measure_all(
     while jobs:
         finished = 0
         try:
-            with ProcessPoolExecutor(n_processes, initializer=_start_worker) as pool:
+            with ProcessPoolExecutor(
+                n_processes, initializer=_start_worker, initargs=(os.getpid(),)
+            ) as pool:
                 for objid, row in pool.map(_measure_one, jobs, chunksize=CHUNK):
                     finished += 1
                     yield objid, row
@@ -340,12 +342,12 @@ def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
         return None
 
 
-def _start_worker() -> None:
+def _start_worker(parent: int) -> None:
     """Take one thread, and end when the parent does, also where that was killed."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:
@@ -384,7 +386,7 @@ def _measurer(engine: str) -> Callable[[NDArray[np.float64], SegmentationSetting
 
 def _measure_isolated(job: Job) -> dict[str, Any]:
     try:
-        with ProcessPoolExecutor(1, initializer=_start_worker) as pool:
+        with ProcessPoolExecutor(1, initializer=_start_worker, initargs=(os.getpid(),)) as pool:
             return pool.submit(_measure_one, job).result()[1]
     except BrokenProcessPool:
         return asdict(Morphology(reason="the measuring process died on this image"))
@@ -533,15 +535,14 @@ def _write_table(
     configurations: Sequence[str],
     weights: Path | None,
 ) -> None:
-    digests = _embeddings_still_valid(folder, sample)
+    made = _embeddings_still_valid(folder, sample)
     _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
     _write_csv(folder / "morphology.csv", table, "%.6g")
     for name in configurations:
-        _write_shard(folder / f"{name}.npy", measure_embedding(sample, name, folder, weights))
-        digests[name] = _embedding_digest(sample)
+        made[name] = _write_embedding(folder, sample, name, weights)
     _link_images(folder, sample)
-    _write_provenance(folder, sample, engine, digests)
-    files = sorted([*folder.glob("*.csv"), *folder.glob("*.npy"), folder / "provenance.json"])
+    _write_provenance(folder, sample, engine, made)
+    files = sorted([*folder.glob("*.csv"), *folder.glob("*.npz"), folder / "provenance.json"])
     manifest = {path.name: sha256_of_file(path) for path in files}
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
 
@@ -559,18 +560,34 @@ def _link_images(folder: Path, sample: Sample) -> None:
         link.symlink_to(pictures, target_is_directory=True)
 
 
-def _embeddings_still_valid(folder: Path, sample: Sample) -> dict[str, str]:
+def _write_embedding(
+    folder: Path, sample: Sample, name: str, weights: Path | None
+) -> dict[str, Any]:
+    """Measure and store one embedding; return what the provenance keeps of it."""
+    from galaxy_utils.inference import engine_name
+
+    vectors = measure_embedding(sample, name, folder, weights)
+    quantised = quantisation.quantise(vectors)
+    quantisation.write(folder / f"{name}.npz", quantised)
+    lost = {key: float(f"{v:.4g}") for key, v in quantisation.loss(vectors, quantised).items()}
+    return {"digest": _embedding_digest(sample), "engine": engine_name(), **lost}
+
+
+def _embeddings_still_valid(folder: Path, sample: Sample) -> dict[str, dict[str, Any]]:
     """Drop embeddings made of other pixels or by other code; their shards are kept."""
     path = folder / "provenance.json"
-    made = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    recorded = made.get("embeddings")
-    recorded = recorded if isinstance(recorded, dict) else {}  # older tables held a list
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    made: dict[str, Any] = recorded.get("embeddings") or {}
     now = _embedding_digest(sample)
-    for file in folder.glob("*.npy"):
-        if recorded.get(file.stem) != now:
-            recorded.pop(file.stem, None)
+    valid = {
+        name: entry
+        for name, entry in (made.items() if isinstance(made, dict) else ())
+        if isinstance(entry, dict) and entry.get("digest") == now  # older tables: other forms
+    }
+    for file in [*folder.glob("*.npz"), *folder.glob("*.npy")]:
+        if file.stem not in valid or file.suffix == ".npy":
             file.unlink()
-    return {name: digest for name, digest in recorded.items() if (folder / f"{name}.npy").exists()}
+    return {name: entry for name, entry in valid.items() if (folder / f"{name}.npz").exists()}
 
 
 def _embedding_digest(sample: Sample) -> str:
@@ -581,13 +598,15 @@ def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
     write_atomically(path, table.to_csv(index=False, float_format=digits, lineterminator="\n"))
 
 
-def _write_provenance(folder: Path, sample: Sample, engine: str, digests: dict[str, str]) -> None:
+def _write_provenance(
+    folder: Path, sample: Sample, engine: str, made: dict[str, dict[str, Any]]
+) -> None:
     content = {
         "command": "make measure IMAGES=<folder>",
         "n_galaxies": len(sample.catalogue),
         "engine": engine,
         "segmentation": asdict(SegmentationSettings()),
-        "embeddings": dict(sorted(digests.items())),
+        "embeddings": dict(sorted(made.items())),
         "code": git_commit(Path(__file__).parent),
         "versions": versions(),
         "machine": platform.machine(),

@@ -159,7 +159,8 @@ def _compare(claim: Claim, ours: float) -> tuple[str, str]:
     rule = f"match within {allowed:.3g}" if allowed else "match if equal"
     agrees = abs(ours - paper) <= allowed
     if claim.check == "setting":
-        return (SETTING, "set to the paper's value") if agrees else (DIFFERS, "set otherwise")
+        said = "set to the paper's value" if agrees else "not the paper's value in this run"
+        return SETTING if agrees else DIFFERS, said
     return (MATCH if agrees else DIFFERS), rule
 
 
@@ -202,10 +203,14 @@ def _ours(claim: Claim, results: Mapping[str, Any]) -> str:
         return ""
     keys = {"": claim.ours} | claim.beside
     shown = [
-        f"{label}{': ' if label else ''}{results[key]['text']} {results[key]['unit']}".strip()
-        for label, key in keys.items()
+        f"{label}{': ' if label else ''}{_with_unit(results[key])}" for label, key in keys.items()
     ]
     return "; ".join(shown)
+
+
+def _with_unit(result: Mapping[str, Any]) -> str:
+    unit = "" if result["value"] is None else result["unit"]
+    return f"{result['text']} {unit}".strip()
 
 
 def as_html(card: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -99,6 +100,7 @@ def _build(options: argparse.Namespace) -> int:
         changed["sample"] = options.sample
     parameters = absolute_sample(make_parameters(options.profile, changed))
     folder = RunFolder.named(options.run or options.profile)
+    new = not folder.path.exists()
     started = time.time()
     try:
         with FileLock(folder.file(".lock"), timeout=0), _restored(folder.path, options.dry_run):
@@ -108,6 +110,8 @@ def _build(options: argparse.Namespace) -> int:
             _snakemake(folder.path, options.cores, [*dry_run, *options.rest])
             if not options.dry_run:
                 _finish(folder.path, started)
+            elif new:
+                shutil.rmtree(folder.path)
     except Timeout:
         raise UserError(f"run {folder.path.name}: another build of it is under way") from None
     return 0

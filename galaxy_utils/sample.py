@@ -202,6 +202,7 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
         raise UserError(f"sample folder {folder}: several images named {twice[0]!r}; rename one")
     known = _folder_catalogue(folder, catalogue)
     listed = pd.DataFrame({"objid": names}).merge(known, how="left", on="objid")
+    listed["gz1_class"] = listed["gz1_class"].astype(object)
     return Sample(str(folder), listed[list(CATALOGUE_COLUMNS)], folder)
 
 
@@ -317,7 +318,9 @@ def hdf_sample() -> Sample:
         for row, column in centres
     }
     catalogue = pd.DataFrame({"objid": sorted(cutouts)}).reindex(columns=list(CATALOGUE_COLUMNS))
-    catalogue = catalogue.astype(dict.fromkeys(CATALOGUE_COLUMNS[2:], float))
+    catalogue = catalogue.astype(
+        {"gz1_class": object} | dict.fromkeys(CATALOGUE_COLUMNS[2:], float)
+    )
     return Sample("hdf", catalogue, None, cutouts)
 
 

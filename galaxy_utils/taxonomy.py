@@ -16,8 +16,11 @@ from galaxy_utils.morphology import FIVE
 
 HIGH, MODERATE, LOW = "High", "Moderate", "Low"
 LEVEL_WIDTH = 0.3
-"""Robust standard deviations that a cluster's mean must lie off the sample's
-median to be called High or Low."""
+"""Robust standard deviations that a cluster's mean must lie off the mean of all
+to be called High or Low."""
+
+NO_LEVEL = "no level"
+"""Where more than half of the galaxies have the same value, nothing is high or low."""
 
 PAPER_PROFILES: dict[str, dict[str, tuple[str, ...]]] = {
     "interacting": {
@@ -212,14 +215,14 @@ def describe_clusters(catalogue: pd.DataFrame, column: str = "cluster") -> pd.Da
 
     A mean is High (Low) if it lies more than `LEVEL_WIDTH` robust standard
     deviations (1.4826 times the median absolute deviation) above (below) the
-    median of all galaxies, else Moderate. A cluster is named after the row of
-    the paper's table 2 that shares most of its five levels, if it shares at
-    least four; else it stays unnamed.
+    mean of all galaxies, else Moderate; `NO_LEVEL` where that deviation is 0.
+    A cluster is named after the row of the paper's table 2 that shares most of
+    its five levels, if it shares at least four; else it stays unnamed.
 
     Parameters
     ----------
     catalogue : DataFrame
-        The kept galaxies: the five parameters and the cluster.
+        Galaxies: the five parameters and the cluster.
     column : str
         Name of the cluster column.
 
@@ -246,11 +249,14 @@ def _level_edges(catalogue: pd.DataFrame) -> dict[str, tuple[float, float]]:
     for name in FIVE:
         median = float(catalogue[name].median())
         spread = 1.4826 * float((catalogue[name] - median).abs().median())
-        edges[name] = (median - LEVEL_WIDTH * spread, median + LEVEL_WIDTH * spread)
+        mean = float(catalogue[name].mean())
+        edges[name] = (mean - LEVEL_WIDTH * spread, mean + LEVEL_WIDTH * spread)
     return edges
 
 
 def _level(value: float, low: float, high: float) -> str:
+    if low == high:
+        return NO_LEVEL
     if value > high:
         return HIGH
     return LOW if value < low else MODERATE

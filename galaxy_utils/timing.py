@@ -47,6 +47,9 @@ SMALLEST_N = 500
 SURVEYS = (10**6, 10**8, 2 * 10**10)
 """Numbers of galaxies to extrapolate to; the last is what LSST expects."""
 
+LINEAR = (0.8, 1.2)
+"""Powers of N that are called near linear."""
+
 CPU = "CPU"
 MEGABYTE = 2**20
 DAY = 86_400.0
@@ -339,7 +342,7 @@ def time_fits(
     mixture : callable
         As made by `mixture_job`.
     sizes : sequence of int
-        Numbers of galaxies; the last one is timed `REPEATS` times.
+        Numbers of galaxies; each is timed `REPEATS` times.
     seed : int
         Of the choice of galaxies.
 
@@ -351,7 +354,7 @@ def time_fits(
     order = np.random.default_rng(seed).permutation(len(latent))
     scale = training.epochs / min(TIMED_EPOCHS, training.epochs)
     rows = []
-    for size in [*sizes, *[sizes[-1]] * (REPEATS - 1)]:
+    for size in np.repeat(sizes, REPEATS):
         part = order[: int(size)]
         smaller = dataclasses.replace(fused, values=fused.values[part])
         jobs: dict[str, tuple[float, Callable[[], object]]] = {

@@ -123,15 +123,18 @@ def git_commit(folder: Path) -> str:
     Parameters
     ----------
     folder : Path
-        A folder inside the checkout.
+        A folder inside the checkout; changes elsewhere do not count.
 
     Returns
     -------
     str
-        Abbreviated hash, `+changes` appended where tracked files differ;
+        Abbreviated hash, `+changes` appended where tracked files of the folder differ;
         `unknown` outside a git checkout.
     """
-    commands = (["git", "rev-parse", "--short", "HEAD"], ["git", "status", "--porcelain", "-uno"])
+    commands = (
+        ["git", "rev-parse", "--short", "HEAD"],
+        ["git", "status", "--porcelain", "-uno", "."],
+    )
     try:
         commit, changes = (
             subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout

@@ -134,7 +134,10 @@ _LATENT, _CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
 _TIMES = "artefacts/pixel_times.parquet"
 
 SECTIONS = (
-    Section("01", "dataset", writes=(_GALAXIES,), sample=True),
+    Section(
+        "01", "dataset", (), (_GALAXIES, *_figure("figure_1")),
+        sample=True, shows=("latent_dim", "n_components", "anomaly_percent"),
+    ),
     Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True, field=True),
     Section(
         "03", "morphological-parameters", (_GALAXIES,), (_SHAPES,),
@@ -142,9 +145,7 @@ SECTIONS = (
     ),
     Section("04", "data-purging", (_GALAXIES, _SHAPES), (_KEPT,), sample=True),
     Section(
-        "05", "deep-features", (_KEPT,), (_DEEP, _TIMES, *_figure("figure_1")),
-        sample=True, alone=True,
-        shows=("latent_dim", "n_components", "anomaly_percent"),
+        "05", "deep-features", (_KEPT,), (_DEEP, _TIMES), sample=True, alone=True,
     ),
     Section(
         "06", "autoencoder", (_KEPT, _SHAPES, _DEEP),

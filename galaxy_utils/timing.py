@@ -472,14 +472,16 @@ def extrapolate(curves: pd.DataFrame, numbers: Sequence[int] = SURVEYS) -> pd.Da
     Returns
     -------
     DataFrame
-        Indexed by stage: power, then days for each number. The laws were
-        fitted over one decade; far beyond it they are no more than a scale.
+        Indexed by stage: power as fitted, then days for each number, by a
+        power of at least one. The laws were fitted over one decade; far beyond
+        it they are no more than a scale.
     """
     rows = {}
     for stage, curve in curves.groupby("stage", sort=False):
         power = power_of_n(curve)
         last = curve.iloc[-1]
-        days = {n: last["seconds"] * (n / last["galaxies"]) ** power / DAY for n in numbers}
+        law = max(power, 1.0)  # fixed costs flatten the fit; no stage reads fewer galaxies
+        days = {n: last["seconds"] * (n / last["galaxies"]) ** law / DAY for n in numbers}
         rows[stage] = {"power": power} | days
     return pd.DataFrame.from_dict(rows, orient="index")
 

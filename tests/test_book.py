@@ -211,6 +211,13 @@ def test_every_figure_and_table_of_the_paper_is_there(
     assert all((smoke.path / name).stat().st_size > 100 for name in kept)
 
 
+def test_no_page_shows_a_warning(smoke: RunFolder) -> None:
+    for path in executed(smoke, *(section.number for section in SECTIONS)):
+        for cell in nbformat.read(path, as_version=4).cells:
+            said = [o.text for o in cell.get("outputs", []) if o.get("name") == "stderr"]
+            assert not [text for text in said if "Warning" in text], (path.name, said)
+
+
 def test_every_picture_has_alternative_text(pages: dict[Path, Page]) -> None:
     for path, page in pages.items():
         for image in page.images:

@@ -254,3 +254,13 @@ def test_a_name_holds_where_people_saw_what_it_promises(mergers: int, holds: boo
     assert found["late type"] is False  # no cluster has the name
     unseen = check_names_by_eye(described, catalogue.assign(gz1_class=None)).set_index("name")
     assert unseen.loc["interacting", "holds"] is None
+
+
+def test_a_parameter_that_is_nearly_constant_has_no_level() -> None:
+    rng = np.random.default_rng(0)
+    catalogue = pd.DataFrame({name: rng.normal(size=90) for name in FIVE})
+    catalogue["smoothness"] = np.where(np.arange(90) < 60, 0.0, 1.0)
+    catalogue["cluster"] = np.repeat([0, 1, 2], 30)
+    described = describe_clusters(catalogue)
+    assert set(described["smoothness_level"]) == {"no level"}
+    assert set(described["gini_level"]) <= {"High", "Moderate", "Low"}

@@ -13,6 +13,8 @@ rule book:
         [f"results/{section.number}.json" for section in SECTIONS],
         [str(path) for path in book_inputs()],
     output:
+        # where rendering fails the old book stays ("update"), but is not taken for the new one
+        "state/book.json",
         update("html/index.html"),
     params:
         run=FOLDER.path.name,

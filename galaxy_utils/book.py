@@ -89,8 +89,13 @@ def render(folder: RunFolder) -> Path:
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config["sphinx"]["config"]["myst_substitutions"] = substitutions(results)
     _write_if_changed(build / "_config.yml", yaml.safe_dump(config, sort_keys=False))
-    _jupyter_book(build)
-    return _publish(build / "_build" / "html", folder)
+    try:
+        _jupyter_book(build)
+    except UserError:  # what Sphinx kept of an older state can warn too: once more, from nothing
+        _jupyter_book(build)
+    index = _publish(build / "_build" / "html", folder)
+    folder.write_json("state/book.json", {"index": str(index.relative_to(folder.path))})
+    return index
 
 
 def _stage(folder: RunFolder, source: Path) -> None:
@@ -146,6 +151,9 @@ def _jupyter_book(build: Path) -> None:
     with log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
+        shutil.rmtree(
+            build / "_build", ignore_errors=True
+        )  # Sphinx would not read, nor warn of, these pages again
         lines = log.read_text(encoding="utf-8").splitlines()
         said = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
         raise UserError(

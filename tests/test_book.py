@@ -15,8 +15,10 @@ import nbformat
 import pytest
 import yaml
 
+from galaxy_utils import book
 from galaxy_utils.book import CLAIMS, substitutions
 from galaxy_utils.claims import read_claims
+from galaxy_utils.errors import UserError
 from galaxy_utils.run import ROOT, SECTIONS, RunFolder
 
 BASELINE = Path(__file__).parent / "baseline" / "smoke.json"
@@ -190,7 +192,7 @@ def test_no_asset_comes_from_the_web(pages: dict[Path, Page]) -> None:
 
 @pytest.mark.parametrize(
     ("page", "label"),
-    [("05-deep-features", "fig-1"), ("09-taxonomy", "fig-2"), ("09-taxonomy", "fig-3"),
+    [("01-dataset", "fig-1"), ("09-taxonomy", "fig-2"), ("09-taxonomy", "fig-3"),
      ("09-taxonomy", "fig-4"), ("10-proxy-validation", "fig-5"), ("10-proxy-validation", "fig-6"),
      ("08-ablation", "table-1"), ("09-taxonomy", "table-2"), ("12-scalability", "table-3")],
 )  # fmt: skip
@@ -250,3 +252,23 @@ def test_substitutions_are_nested_by_dots() -> None:
     tree = substitutions({"a.b": {"text": "1"}, "a.c.d": {"text": "2"}})
     assert tree["r"] == {"a": {"b": "1", "c": {"d": "2"}}}
     assert tree["paper"]["purging"]["n_kept"] == "4,950"
+
+
+def test_a_page_that_warns_is_refused_each_time_and_the_old_book_stays(
+    smoke: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "copy")
+    shutil.copytree(smoke.path, folder.path)
+    prose = tmp_path / "book"
+    shutil.copytree(book.BOOK, prose)
+    monkeypatch.setattr(book, "BOOK", prose)
+    index = prose / "index.md"
+    sound = index.read_text()
+    index.write_text(f"{sound}\n[nowhere](nowhere.md)\n")
+    before = (folder.path / "html" / "index.html").read_bytes()
+    for _ in range(2):
+        with pytest.raises(UserError, match="nowhere"):
+            book.render(folder)
+    assert (folder.path / "html" / "index.html").read_bytes() == before
+    index.write_text(sound)
+    assert book.render(folder).exists()

@@ -132,6 +132,9 @@ class Parameters(BaseModel):
         ge=0,
         le=10,
     )
+    null_draws: int = _field(
+        10, "draws of structureless data that a score is held beside", ge=2, le=1000
+    )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
         5000, "images that measuring and embedding are timed on", ge=8, le=1_000_000
@@ -165,6 +168,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "epochs": 15,
         "n_init": 1,
         "min_cluster_size": 8,
+        "null_draws": 3,
         "timing_images": 24,
         "holdout_fraction": 0.2,
     },

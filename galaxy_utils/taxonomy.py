@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -436,24 +436,35 @@ def representatives(catalogue: pd.DataFrame, number: int) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def single_gaussian(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Draw points without clusters: one Gaussian with the data's mean and covariance.
+def confidence_score(
+    threshold: float,
+    n_components: int,
+    covariance_type: str,
+    n_init: int,
+    reg_covar: float,
+    seed: int,
+) -> Callable[[NDArray[np.float64]], float]:
+    """Make a score of points: how many a mixture fitted to them is confident of.
 
     Parameters
     ----------
-    values : ndarray of float64, shape (n, dimension)
-        The data.
-    seed : int
-        Of the draw.
+    threshold : float
+        Of the largest responsibility.
+    n_components, covariance_type, n_init, reg_covar, seed
+        As in `fit_mixture`.
 
     Returns
     -------
-    ndarray of float64, shape (n, dimension)
-        As many points.
+    callable
+        From points, shape (n, dimension), to a percentage.
     """
-    rng = np.random.default_rng(seed)
-    covariance = np.cov(values, rowvar=False).reshape(values.shape[1], values.shape[1])
-    return rng.multivariate_normal(values.mean(axis=0), covariance, len(values), method="eigh")
+
+    def score(values: NDArray[np.float64]) -> float:
+        """Fit and count."""
+        fit = fit_mixture(values, n_components, covariance_type, n_init, reg_covar, seed)
+        return float(100 * (fit.responsibilities.max(axis=1) > threshold).mean())
+
+    return score
 
 
 def refit_agreement(

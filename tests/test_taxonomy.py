@@ -23,7 +23,6 @@ from galaxy_utils.taxonomy import (
     odds_ratio,
     refit_agreement,
     representatives,
-    single_gaussian,
     umap_layout,
     variance_between,
 )
@@ -105,15 +104,6 @@ def test_free_parameters_of_three_components_in_the_plane(
 def test_refits_of_clear_blobs_agree() -> None:
     agreement = refit_agreement(BLOBS, fit_mixture(BLOBS, 3).cluster, 3, "full", 1e-4, range(1, 4))
     np.testing.assert_array_equal(agreement, [1, 1, 1])
-
-
-def test_a_single_gaussian_has_the_datas_moments() -> None:
-    drawn = single_gaussian(np.tile(BLOBS, (20, 1)), seed=0)
-    assert drawn.shape == (6000, 3)
-    np.testing.assert_allclose(drawn.mean(axis=0), BLOBS.mean(axis=0), atol=0.2)
-    np.testing.assert_allclose(np.cov(drawn.T), np.cov(BLOBS.T), rtol=0.1, atol=0.5)
-    np.testing.assert_array_equal(drawn, single_gaussian(np.tile(BLOBS, (20, 1)), seed=0))
-    assert single_gaussian(BLOBS[:, :1], seed=0).shape == (300, 1)
 
 
 # Anomalies and scores

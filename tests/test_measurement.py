@@ -511,7 +511,7 @@ def test_the_committed_embeddings(backbone: str, framing: str) -> None:
     stored = table.embedding(f"{backbone}-{framing}")
     assert stored.shape == (5000, 1280)
     assert np.isfinite(stored).all()
-    assert len(np.unique(stored[:, :8], axis=0)) > 4990
+    assert len(np.unique(stored[:, :64], axis=0)) > 4990
     lost = table.provenance["embeddings"][f"{backbone}-{framing}"]
     assert lost["variance_lost"] < 1e-3
     assert lost["smallest_cosine"] > 0.999

@@ -133,7 +133,7 @@ class Parameters(BaseModel):
         le=10,
     )
     null_draws: int = _field(
-        10, "draws of structureless data that a score is held beside", ge=2, le=1000
+        3, "draws of structureless data that a score is held beside", ge=2, le=1000
     )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
@@ -168,7 +168,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "epochs": 15,
         "n_init": 1,
         "min_cluster_size": 8,
-        "null_draws": 3,
+        "null_draws": 2,
         "timing_images": 24,
         "holdout_fraction": 0.2,
     },

@@ -86,11 +86,11 @@ def test_what_a_page_shows_of_the_run_counts(
     copy = RunFolder(shutil.copytree(folder.path, tmp_path / folder.path.name))
     path = copy.path / "parameters.yml"
     path.write_text(path.read_text().replace("n_components: 4", "n_components: 5"))
-    assert execute(section_of("05"), copy)  # figure 1 names the number of components
+    assert execute(section_of("01"), copy)  # figure 1 names the number of components
     assert not execute(section_of("06"), copy)
     path.write_text(path.read_text().replace("profile: smoke", "profile: book"))
     assert execute(section_of("06"), copy)  # every header names the profile
-    assert executed == ["05-deep-features", "06-autoencoder"]
+    assert executed == ["01-dataset", "06-autoencoder"]
 
 
 def test_an_unused_parameter_does_not_count(

@@ -349,7 +349,8 @@ def test_a_table_resumed_after_sigkill_is_the_undisturbed_one(
 ) -> None:
     number = 24
     images = _save(stamps, tmp_path / "images", number)
-    options = ["--images", str(images), "--backbones", "efficientnet_lite0", "--cores", "2"]
+    slow = ["--engine", "statmorph"]  # the compiled engine may be through before the kill
+    options = ["--images", str(images), "--backbones", "efficientnet_lite0", "--cores", "2", *slow]
 
     def command(out: str) -> list[str]:
         return ["measure", *options, "--out", str(tmp_path / out)]
@@ -376,7 +377,8 @@ def test_workers_end_with_a_parent_that_was_killed(stamps: Sample, tmp_path: Pat
     images = _save(stamps, tmp_path / "images", 24)
     parent = subprocess.Popen(
         [str(Path(sys.executable).with_name("galaxy-book")), "measure", "--images", str(images),
-         "--backbones", "efficientnet_lite0", "--cores", "2", "--out", str(tmp_path / "out")],
+         "--engine", "statmorph", "--backbones", "efficientnet_lite0", "--cores", "2",
+         "--out", str(tmp_path / "out")],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     _wait_for(lambda: _lines(tmp_path / "out") >= 4)

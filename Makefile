@@ -14,7 +14,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 # The first target: plain `make` builds the book.
-.PHONY: book help test measure lab lint lock clean
+.PHONY: book help test measure studies lab lint lock clean
 
 book: $(INSTALLED)
 	@$(BIN)/galaxy-book build \
@@ -27,6 +27,7 @@ help:
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
 	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, FRAMING, CORES)'
+	@echo 'make studies   measure the studies that the project carries again (STUDIES, RUN, DRAWS, CORES)'
 	@echo 'make lint      check style and types'
 	@echo 'make lock      pin the dependencies anew; LOCK_FLAGS=--upgrade takes newer versions'
 	@echo 'make clean     remove all runs and caches; environment and measurements stay'
@@ -45,6 +46,10 @@ measure: $(INSTALLED)
 	@$(BIN)/galaxy-book measure --images "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${BACKBONES:+--backbones "$$BACKBONES"} \
 	  $${ENGINE:+--engine "$$ENGINE"} $${FRAMING:+--framing "$$FRAMING"} $${CORES:+--cores "$$CORES"}
+
+studies: $(INSTALLED)
+	@$(BIN)/galaxy-book studies $$STUDIES $${RUN:+--run "$$RUN"} $${DRAWS:+--draws "$$DRAWS"} \
+	  $${CORES:+--cores "$$CORES"}
 
 lab: $(INSTALLED)
 	@$(BIN)/jupyter lab notebooks

@@ -46,7 +46,7 @@ def fuse(
     deep : dict of str to ndarray of float32, shape (n_galaxies, dimension)
         One block a backbone.
     morphology : ndarray of float64, shape (n_galaxies, 5)
-        The five parameters, no NaN.
+        The five parameters, no NaN; with no columns it is left out.
     standardise_deep : bool
         Whether each deep column is z-scored too; eq. 3 does not.
 
@@ -65,6 +65,8 @@ def fuse(
     The paper's eq. 3.
     """
     blocks: dict[str, NDArray[Any]] = {**deep, "morphology": morphology}
+    if not morphology.shape[1]:
+        del blocks["morphology"]
     modalities, start = {}, 0
     for name, block in blocks.items():
         if len(block) != len(morphology) or not np.isfinite(block).all():

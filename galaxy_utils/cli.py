@@ -69,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
     measure.set_defaults(run_command=_measure)
 
+    studies = commands.add_parser("studies", help="measure the studies that the project carries")
+    studies.add_argument("names", nargs="*", help="which ones; all if not given")
+    studies.add_argument("--run", default="book", help="a finished run (default: book)")
+    studies.add_argument("--draws", type=_cores, default=10, help="seeds and draws of each")
+    studies.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
+    studies.set_defaults(run_command=_studies)
+
     parameters = commands.add_parser("parameters", help="list all parameters")
     parameters.set_defaults(run_command=_list_parameters)
 
@@ -185,6 +192,17 @@ def _measure(options: argparse.Namespace) -> int:
         print(f"  {count:6d}  {reason}")
     print(f"The measured table lies here; use it with make book RUN=mine SAMPLE={folder}")
     print(folder)
+    return 0
+
+
+def _studies(options: argparse.Namespace) -> int:
+    from galaxy_utils.run import RunFolder
+    from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names, measure_study
+
+    check_study_names(options.names)
+    for name in options.names or STUDIES_BY_NAME:
+        path = measure_study(name, RunFolder.named(options.run), options.draws, options.cores)
+        print(path, flush=True)
     return 0
 
 

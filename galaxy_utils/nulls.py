@@ -55,9 +55,10 @@ def single_gaussian(values: NDArray[np.float64], seed: int) -> NDArray[np.float6
     ndarray of float64, shape (n, dimension)
         As many points.
     """
-    rng = np.random.default_rng(seed)
-    covariance = np.cov(values, rowvar=False).reshape(values.shape[1], values.shape[1])
-    return rng.multivariate_normal(values.mean(axis=0), covariance, len(values), method="eigh")
+    n, mean = len(values), values.mean(axis=0)
+    mixing = np.random.default_rng(seed).normal(scale=(n - 1) ** -0.5, size=(n, n))
+    drawn: NDArray[np.float64] = mean + mixing @ (values - mean)  # has the sample's covariance
+    return drawn
 
 
 def gaussian_copula(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
@@ -88,6 +89,28 @@ def gaussian_copula(values: NDArray[np.float64], seed: int) -> NDArray[np.float6
     )
     normal = ranks.fit_transform(values)
     return np.asarray(ranks.inverse_transform(single_gaussian(normal, seed)), dtype=np.float64)
+
+
+def permuted_block(values: NDArray[np.float64], seed: int, columns: slice) -> NDArray[np.float64]:
+    """Shuffle the galaxies of some columns: both blocks stay as they are, their relation goes.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, dimension)
+        The data.
+    seed : int
+        Of the permutation.
+    columns : slice
+        The block that is shuffled as a whole.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, dimension)
+        A copy.
+    """
+    shuffled = values.copy()
+    shuffled[:, columns] = np.random.default_rng(seed).permutation(values[:, columns])
+    return shuffled
 
 
 NULLS: dict[str, Null] = {

@@ -135,6 +135,20 @@ class Parameters(BaseModel):
     null_draws: int = _field(
         3, "draws of structureless data that a score is held beside", ge=2, le=1000
     )
+    judged_components: int = _field(
+        4,
+        "components of the mixtures that sections 14 to 18 judge; k is swept there",
+        4,
+        ge=2,
+        le=36,
+    )
+    study_draws: int = _field(
+        3,
+        "seeds and draws of a study that the project does not carry for this run's sample and "
+        "parameters",
+        ge=2,
+        le=1000,
+    )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
         5000, "images that measuring and embedding are timed on", ge=8, le=1_000_000
@@ -169,12 +183,30 @@ PROFILES: dict[str, dict[str, Any]] = {
         "n_init": 1,
         "min_cluster_size": 8,
         "null_draws": 2,
+        "study_draws": 2,
         "timing_images": 24,
         "holdout_fraction": 0.2,
     },
     "book": {},
     "full": {"from_pixels": True, "backbones": "efficientnet_b0,convnext_base"},
 }
+
+
+UPSTREAM = (
+    "sample", "n_galaxies", "from_pixels", "engine", "backbones", "framing",
+    "concentration_minimum", "concentration_maximum", "asymmetry_maximum",
+    "isolation_contamination", "seed",
+)  # fmt: skip
+"""What decides which galaxies are kept and which features they have."""
+
+TRAINING = (
+    "standardise_deep", "hidden_dims", "latent_dim", "activation", "loss_weighting", "epochs",
+    "batch_size", "learning_rate", "weight_decay", "holdout_fraction",
+)  # fmt: skip
+"""What decides the bottleneck, beside `UPSTREAM`."""
+
+MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confidence")
+"""What decides the judged mixtures, beside the space they are fitted in."""
 
 
 def split_names(value: str) -> list[str]:

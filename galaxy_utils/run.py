@@ -35,6 +35,7 @@ import yaml
 from numpy.typing import NDArray
 
 from galaxy_utils.errors import UserError
+from galaxy_utils.features import Features
 from galaxy_utils.measurement import (
     NO_IMAGE,
     MeasuredTable,
@@ -44,6 +45,7 @@ from galaxy_utils.measurement import (
     measure_morphology,
     read_measured,
 )
+from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import (
     OFFLINE_BACKBONES,
     Parameters,
@@ -55,6 +57,7 @@ from galaxy_utils.parity import REFERENCE
 from galaxy_utils.preprocessing import SIGMA, Image
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample
+from galaxy_utils.study import Study, differences, run_study
 
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout: notebooks, data and the lock lie beside the package."""
@@ -62,6 +65,9 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 MEASURED = {"sdss5000": DATA / "sdss5000"}
 """Samples that the project carries as measured tables."""
+
+STUDIES = DATA / "studies"
+"""Results of studies that the project carries."""
 
 HEADER = ("profile", "sample", "engine", "backbones", "framing", "seed")
 """What the header of every page shows of the run."""
@@ -96,6 +102,8 @@ class Section:
         Parameters that the page shows without using them, beside `HEADER`.
     field : bool
         Whether its pictures are of the built-in field where the run has no images.
+    studies : tuple of str
+        Studies whose carried results it shows, see `galaxy_utils.study`.
     """
 
     number: str
@@ -107,6 +115,7 @@ class Section:
     alone: bool = False
     shows: tuple[str, ...] = ()
     field: bool = False
+    studies: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -175,6 +184,10 @@ SECTIONS = (
 )  # fmt: skip
 
 SCORECARD = SECTIONS[-1]
+
+
+FEATURES = (_GALAXIES, _KEPT, _SHAPES, _DEEP)
+"""Artefacts that `Page.features` reads."""
 
 
 def section_of(number: str) -> Section:
@@ -457,6 +470,7 @@ class Page:
     folder: RunFolder
     parameters: Mapping[str, Any]
     recorded: dict[str, Any] = field(default_factory=dict)
+    studied: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @cached_property
@@ -704,6 +718,69 @@ class Page:
             run["sample"], run["n_galaxies"], run["from_pixels"], self.folder.file("measured")
         )
 
+    def features(self) -> Features:
+        """The kept galaxies, as the chain takes them.
+
+        Returns
+        -------
+        Features
+            From the artefacts of `FEATURES`.
+        """
+        for relative in FEATURES:
+            self._check_declared(relative)
+        return read_features(self.folder)
+
+    def study(self, study: Study, inputs: Any, draws: int) -> pd.DataFrame:
+        """Result of a study: the carried one, or measured now where that is of something else.
+
+        Parameters
+        ----------
+        study : Study
+            What to measure.
+        inputs : object
+            What it takes.
+        draws : int
+            Seeds and draws where it is measured now.
+
+        Returns
+        -------
+        DataFrame
+            Its rows.
+        """
+        if study.name not in self.section.studies:
+            raise UserError(f"section {self.section.name} does not declare study {study.name}")
+        run = self.run_parameters | dict(self.parameters)
+        settings = study_settings(self.folder, study, run)
+        path = STUDIES / f"{study.name}.json"
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        changed = differences(stored, settings) if stored else ["the carried result"]
+        if stored and not changed:
+            self.studied[study.name] = (
+                f"carried by the project, {stored['draws']} draws, code `{stored['code']}`, "
+                f"{stored['minutes']:.0f} minutes on {stored['cores']} cores; to make it again: "
+                f"`make studies STUDIES={study.name}`"
+            )
+            return read_study(study.name)
+        said = ", ".join(f"`{name}`" for name in changed)
+        self.studied[study.name] = (
+            f"measured on this page with {draws} draws, since the one that the project carries "
+            f"differs in {said}"
+        )
+        journal = study_journal(self.folder, settings)
+        return run_study(study, inputs, draws, run["seed"], journal)
+
+    def studies_note(self) -> Any:
+        """Say where the page's studies are from.
+
+        Returns
+        -------
+        IPython.display.Markdown
+            A line a study.
+        """
+        from IPython.display import Markdown
+
+        return Markdown("\n".join(f"- Study *{n}*: {text}." for n, text in self.studied.items()))
+
     def pictures_note(self, galaxies: Galaxies) -> Any:
         """A box that says which pictures are missing and how to get them.
 
@@ -805,6 +882,105 @@ def _as_text(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def read_features(folder: RunFolder) -> Features:
+    """The kept galaxies of a run, as the chain takes them.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run with sections 01 to 05 made.
+
+    Returns
+    -------
+    Features
+        In catalogue order; types from `validation.SEEN_TYPES`.
+    """
+    from galaxy_utils.validation import SEEN_TYPES
+
+    kept = folder.read_table(_KEPT).query("kept")["objid"]
+    five = folder.read_table(_SHAPES).set_index("objid").loc[kept, list(FIVE)]
+    classes = folder.read_table(_GALAXIES).set_index("objid").loc[kept, "gz1_class"]
+    types = classes.map(SEEN_TYPES).astype(object)
+    return Features(
+        five.to_numpy(float), folder.read_arrays(_DEEP), types.where(types.notna(), None).to_numpy()
+    )
+
+
+def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a study's result: parameters, and the sample by content.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    study : Study
+        The study.
+    run : mapping
+        Values of all parameters.
+
+    Returns
+    -------
+    dict
+        `parameters` and `sample`, as `study.differences` takes them.
+    """
+    parameters = {name: run[name] for name in study.parameters}
+    if run["sample"] not in MEASURED or run["from_pixels"]:
+        return {"parameters": parameters, "sample": folder.read_json("sample.json")["digest"]}
+    embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
+    wanted = ("catalogue.csv", "morphology.csv", *embeddings, *study.files)
+    manifest = json.loads((MEASURED[run["sample"]] / "manifest.json").read_text(encoding="utf-8"))
+    content = json.dumps([manifest.get(name) for name in wanted])
+    return {"parameters": parameters, "sample": hashlib.sha256(content.encode()).hexdigest()}
+
+
+def study_journal(folder: RunFolder, settings: Mapping[str, Any]) -> Path:
+    """Folder of a study's finished units: one for each state of code, sample and parameters.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    settings : mapping
+        As of `study_settings`.
+
+    Returns
+    -------
+    Path
+        In the run folder.
+    """
+    content = json.dumps([dict(settings), git_commit(ROOT / "galaxy_utils")], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    return folder.file(f"studies/{digest}/x").parent
+
+
+def read_study(name: str) -> pd.DataFrame:
+    """Result of a study that the project carries.
+
+    Parameters
+    ----------
+    name : str
+        Of the study.
+
+    Returns
+    -------
+    DataFrame
+        Its rows.
+
+    Raises
+    ------
+    UserError
+        If the file does not match its checksum.
+    """
+    path = STUDIES / f"{name}.csv"
+    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
+    if sha256_of_file(path) != expected:
+        raise UserError(
+            f"{path} does not match its checksum; restore it (git checkout {path}) or make it "
+            f"again: make studies STUDIES={name}"
+        )
+    return pd.read_csv(path, dtype={"text": str})
 
 
 @dataclass(frozen=True)

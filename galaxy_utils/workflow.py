@@ -17,6 +17,7 @@ from galaxy_utils.run import (
     ROOT,
     SCORECARD,
     SECTIONS,
+    STUDIES,
     RunFolder,
     Section,
     declared_parameters,
@@ -39,6 +40,8 @@ def external_inputs(section: Section) -> list[Path]:
         Its notebook, the modules it imports, the lock, its data.
     """
     data = [DATA / name for name in section.data]
+    carried = (STUDIES / f"{name}.{kind}" for name in section.studies for kind in ("csv", "json"))
+    data += [path for path in carried if path.exists()]
     return [section.notebook, *modules_of(section.notebook), LOCK, *data]
 
 

@@ -1,0 +1,211 @@
+"""Every score of a partition: in a space, under a mixture, against classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    calinski_harabasz_score,
+    silhouette_samples,
+)
+
+from galaxy_utils.taxonomy import MixtureFit, internal_scores, n_free_parameters
+
+SATURATED = 0.99
+"""A largest responsibility above it is as good as one."""
+
+INTERNAL = ("silhouette", "davies_bouldin", "calinski_harabasz")
+"""Scores that need a space and a partition, no classes."""
+
+LOWER_IS_BETTER = ("davies_bouldin", "bic", "icl")
+
+RESAMPLINGS = 200
+
+
+def in_space(values: NDArray[np.floating], cluster: NDArray[np.int64]) -> dict[str, float]:
+    """Score a partition by distances in one space.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+
+    Returns
+    -------
+    dict
+        `INTERNAL`; NaN where fewer than two clusters have members.
+
+    References
+    ----------
+    Rousseeuw (1987); Davies & Bouldin (1979); Calinski & Harabasz (1974).
+    """
+    found = internal_scores(values, cluster)
+    defined = np.isfinite(found["silhouette"])
+    ratio = float(calinski_harabasz_score(values, cluster)) if defined else np.nan
+    return {**found, "calinski_harabasz": ratio}
+
+
+def under_mixture(fit: MixtureFit, confidence: float) -> dict[str, float]:
+    """Score a mixture by its likelihood and its responsibilities.
+
+    Parameters
+    ----------
+    fit : MixtureFit
+        The mixture and what it says of the galaxies it was fitted to.
+    confidence : float
+        Threshold of the largest responsibility.
+
+    Returns
+    -------
+    dict
+        `log_likelihood`, `bic` and `icl` a galaxy (natural units; BIC and ICL
+        as minus two log-likelihoods plus penalty, lower is better),
+        `confident` and `saturated` (percent of galaxies).
+
+    References
+    ----------
+    Schwarz (1978); Biernacki, Celeux & Govaert (2000).
+    """
+    n, largest = len(fit.cluster), fit.responsibilities.max(axis=1)
+    bic = -2 * fit.log_likelihood.sum() + n_free_parameters(fit.model) * np.log(n)
+    entropy = -float((fit.responsibilities * np.log(fit.responsibilities + 1e-300)).sum())
+    return {
+        "log_likelihood": float(fit.log_likelihood.mean()),
+        "bic": float(bic / n),
+        "icl": float((bic + 2 * entropy) / n),
+        "confident": float(100 * (largest > confidence).mean()),
+        "saturated": float(100 * (largest > SATURATED).mean()),
+    }
+
+
+def against_classes(classes: NDArray[np.object_], cluster: NDArray[np.int64]) -> dict[str, float]:
+    """Score a partition by classes that are known otherwise.
+
+    Parameters
+    ----------
+    classes : ndarray of str, shape (n,)
+        Class of each galaxy; missing ones (None, NaN) are left out.
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+
+    Returns
+    -------
+    dict
+        `ari`, `ami` (0 expected by chance); `accuracy` and `balanced_accuracy`
+        after one-to-one matching, shares of one: the second is the mean over
+        the classes of the share that is matched. NaN where no class is known.
+
+    References
+    ----------
+    Hubert & Arabie (1985); Vinh, Epps & Bailey (2010); Kuhn (1955).
+    """
+    known = np.asarray(pd.notna(classes))
+    names = ("ari", "ami", "accuracy", "balanced_accuracy")
+    if known.sum() < 2:
+        return dict.fromkeys(names, np.nan)
+    codes, labels = pd.factorize(classes[known])[0], pd.factorize(cluster[known])[0]
+    counts = pd.crosstab(codes, labels).to_numpy()
+    return {
+        "ari": float(adjusted_rand_score(codes, labels)),
+        "ami": float(adjusted_mutual_info_score(codes, labels)),
+        "accuracy": _matched(counts / counts.sum()),
+        "balanced_accuracy": _matched(counts / counts.sum(axis=1, keepdims=True) / len(counts)),
+    }
+
+
+def _matched(shares: NDArray[np.float64]) -> float:
+    rows, columns = linear_sum_assignment(-shares)
+    return float(shares[rows, columns].sum())
+
+
+def bootstrap_in_space(
+    values: NDArray[np.floating], cluster: NDArray[np.int64], seed: int
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the scores in a space, galaxies resampled, partition kept.
+
+    The silhouettes are those in the whole sample: a galaxy drawn twice would
+    else be its own nearest neighbour.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, dimension)
+        The space.
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        95 % interval of the silhouette, the index that averages best.
+
+    References
+    ----------
+    Efron & Tibshirani (1993).
+    """
+    if not 2 <= len(np.unique(cluster)) < len(cluster):
+        return {"silhouette": (np.nan, np.nan)}
+    each = silhouette_samples(values, cluster)
+    rows = np.random.default_rng(seed).integers(0, len(each), (RESAMPLINGS, len(each)))
+    low, high = np.percentile(each[rows].mean(axis=1), [2.5, 97.5])
+    return {"silhouette": (float(low), float(high))}
+
+
+def bootstrap_against_classes(
+    classes: NDArray[np.object_], cluster: NDArray[np.int64], seed: int
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the scores against classes, galaxies resampled, partition kept.
+
+    Parameters
+    ----------
+    classes, cluster
+        As in `against_classes`.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        95 % interval of each score.
+
+    References
+    ----------
+    Efron & Tibshirani (1993).
+    """
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(0, len(cluster), (RESAMPLINGS, len(cluster)))
+    found = pd.DataFrame([against_classes(classes[rows], cluster[rows]) for rows in draws])
+    low, high = found.quantile(0.025), found.quantile(0.975)
+    return {str(name): (float(low[name]), float(high[name])) for name in found.columns}
+
+
+def permuted_classes(
+    classes: NDArray[np.object_], cluster: NDArray[np.int64], n_draws: int, seed: int
+) -> pd.DataFrame:
+    """Scores against classes when the labels are shuffled among the galaxies.
+
+    Parameters
+    ----------
+    classes, cluster
+        As in `against_classes`.
+    n_draws : int
+        How many permutations.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    DataFrame
+        One row a permutation, one column a score.
+    """
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        [against_classes(classes, rng.permutation(cluster)) for _ in range(n_draws)]
+    )

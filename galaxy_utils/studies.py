@@ -1,0 +1,92 @@
+"""All studies, and how each gets its inputs from a finished run."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from galaxy_utils.chain import CHAIN, CIRCULARITY, Recipe
+from galaxy_utils.errors import UserError
+from galaxy_utils.parameters import Parameters, read_parameters
+from galaxy_utils.run import STUDIES, RunFolder, read_features, study_journal, study_settings
+from galaxy_utils.study import Study, run_study, write_study
+
+Inputs = Callable[[RunFolder, Parameters], Any]
+
+
+def chain_inputs(folder: RunFolder, parameters: Parameters) -> Any:
+    """Features and recipe.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run with sections 01 to 05 made.
+    parameters : Parameters
+        Its parameters.
+
+    Returns
+    -------
+    tuple of Features and Recipe
+        What `chain.CHAIN` and `chain.CIRCULARITY` take.
+    """
+    return read_features(folder), Recipe.of(parameters)
+
+
+STUDIES_BY_NAME: dict[str, tuple[Study, Inputs]] = {
+    CHAIN.name: (CHAIN, chain_inputs),
+    CIRCULARITY.name: (CIRCULARITY, chain_inputs),
+}
+
+
+def check_study_names(names: Iterable[str]) -> None:
+    """Refuse names of studies that do not exist.
+
+    Parameters
+    ----------
+    names : iterable of str
+        What somebody typed.
+
+    Raises
+    ------
+    UserError
+        For the first unknown name.
+    """
+    for name in names:
+        if name not in STUDIES_BY_NAME:
+            close = difflib.get_close_matches(name, STUDIES_BY_NAME, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise UserError(f"no study {name!r}{hint}; there are: {', '.join(STUDIES_BY_NAME)}")
+
+
+def measure_study(name: str, folder: RunFolder, draws: int, n_processes: int) -> Path:
+    """Measure a study of a run and write its result to `data/studies/`.
+
+    Parameters
+    ----------
+    name : str
+        Key of `STUDIES_BY_NAME`.
+    folder : RunFolder
+        A finished run.
+    draws : int
+        Seeds and draws.
+    n_processes : int
+        Worker processes.
+
+    Returns
+    -------
+    Path
+        The table written.
+    """
+    study, make_inputs = STUDIES_BY_NAME[name]
+    _, parameters = read_parameters(folder.existing("parameters.yml"))
+    started = time.time()
+    settings = study_settings(folder, study, parameters.model_dump())
+    inputs = make_inputs(folder, parameters)
+    journal = study_journal(folder, settings)
+    table = run_study(study, inputs, draws, parameters.seed, journal, n_processes)
+    settings |= {"draws": draws, "seed": parameters.seed}
+    write_study(STUDIES, name, table, settings, started)
+    return STUDIES / f"{name}.csv"

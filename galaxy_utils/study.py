@@ -1,0 +1,168 @@
+"""Studies: what takes too long for a page is measured once, kept with its seeds, and shown.
+
+A study is a list of units, each a small dictionary; measuring one gives rows
+of a table. Finished units lie in a journal, so that a kill loses one unit. The
+project carries the results of the studies of its own sample and parameters in
+`data/studies/`; a run with another sample or other parameters measures them
+itself, with fewer draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from galaxy_utils.provenance import PACKAGE, git_commit, versions, write_atomically
+
+Row = dict[str, Any]
+"""What JSON can hold, flat."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Something that is measured in many units.
+
+    Parameters
+    ----------
+    name : str
+        Stem of its files.
+    units : callable
+        From the number of draws and a seed to the units; every unit carries
+        all of its randomness.
+    measure : callable
+        From the inputs and a unit to rows; the unit's own columns are added.
+    parameters : tuple of str
+        Parameters of a run that decide the result.
+    files : tuple of str
+        Files of a measured table that it reads beside those of the run itself.
+    """
+
+    name: str
+    units: Callable[[int, int], list[Row]]
+    measure: Callable[[Any, Row], list[Row]]
+    parameters: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+def run_study(
+    study: Study, inputs: Any, draws: int, seed: int, journal: Path, n_processes: int | None = None
+) -> pd.DataFrame:
+    """Measure all units of a study that are not yet in the journal, in parallel.
+
+    Parameters
+    ----------
+    study : Study
+        What to measure.
+    inputs : object
+        What its `measure` takes; must be the same whenever the journal is.
+    draws, seed : int
+        Size and first seed.
+    journal : Path
+        Folder for finished units, one file each.
+    n_processes : int, optional
+        Worker processes; all cores if not given.
+
+    Returns
+    -------
+    DataFrame
+        The rows of all units, in the order of the units.
+    """
+    journal.mkdir(parents=True, exist_ok=True)
+    units = study.units(draws, seed)
+    paths = [journal / f"{study.name}-{_digest(unit)}.json" for unit in units]
+    todo = [(unit, path) for unit, path in zip(units, paths, strict=True) if not path.exists()]
+    workers = Parallel(n_jobs=n_processes or os.cpu_count(), return_as="generator_unordered")
+    jobs = workers(delayed(_measure_unit)(study.measure, inputs, unit, path) for unit, path in todo)
+    interval = 0.1 if sys.stderr.isatty() else 10.0
+    done = len(units) - len(todo)
+    with tqdm(
+        total=len(units), initial=done, desc=f"study {study.name}", mininterval=interval
+    ) as bar:
+        for _ in jobs:
+            bar.update()
+    rows = [
+        unit | row
+        for unit, path in zip(units, paths, strict=True)
+        for row in json.loads(path.read_text(encoding="utf-8"))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _digest(unit: Row) -> str:
+    return hashlib.sha256(json.dumps(unit, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _measure_unit(
+    measure: Callable[[Any, Row], list[Row]], inputs: Any, unit: Row, path: Path
+) -> None:
+    """One unit on one thread: the same numbers whatever runs beside it."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        rows = measure(inputs, unit)
+    write_atomically(path, json.dumps(rows))
+
+
+def write_study(
+    folder: Path, name: str, table: pd.DataFrame, settings: Row, started: float
+) -> None:
+    """Keep a study's result, for the project to carry.
+
+    Parameters
+    ----------
+    folder : Path
+        `data/studies`.
+    name : str
+        Of the study.
+    table : DataFrame
+        Its rows.
+    settings : dict
+        What it was made from, see `differences`.
+    started : float
+        Seconds since the epoch.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    write_atomically(folder / f"{name}.csv", text)
+    content = {
+        **settings,
+        "minutes": round((time.time() - started) / 60, 1),
+        "cores": os.cpu_count(),
+        "code": git_commit(PACKAGE),
+        "versions": versions(),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    write_atomically(folder / f"{name}.json", json.dumps(content, indent=1) + "\n")
+
+
+def differences(stored: Row, settings: Row) -> list[str]:
+    """What keeps a stored study from being this run's.
+
+    Parameters
+    ----------
+    stored : dict
+        Content of the study's JSON file.
+    settings : dict
+        The run's: `parameters` (name to value) and `sample` (digest).
+
+    Returns
+    -------
+    list of str
+        Names of the parameters that differ, and `sample`; empty where none does.
+    """
+    theirs, mine = stored["parameters"], settings["parameters"]
+    changed = [name for name in mine if theirs.get(name) != mine[name]]
+    return changed + (["sample"] if stored["sample"] != settings["sample"] else [])

@@ -220,27 +220,62 @@ BACKBONES: dict[str, Backbone] = {
     )
 }  # fmt: skip
 
+
+@dataclass(frozen=True)
+class Framing:
+    """What of an image a network sees, and how.
+
+    Parameters
+    ----------
+    text : str
+        In words.
+    equation_1 : bool
+        Whether the image is smoothed and z-scored (eq. 1); else it gets the
+        backbone's own normalisation.
+    zoom : int
+        The central 1 / zoom of the frame's height and width is kept.
+    turns : int
+        Quarter turns that the features are averaged over; 1 leaves the image as it is.
+    """
+
+    text: str
+    equation_1: bool = True
+    zoom: int = 1
+    turns: int = 1
+
+
 FRAMINGS = {
-    "eq1": "the whole frame, smoothed and z-scored (eq. 1), resized",
-    "crop2": "the whole frame, smoothed and z-scored (eq. 1), its central half resized",
-    "native": "the whole frame, resized, with the backbone's own normalisation",
-}
+    "eq1": Framing("the whole frame, smoothed and z-scored (eq. 1), resized"),
+    "crop2": Framing(
+        "the whole frame, smoothed and z-scored (eq. 1), its central half resized", zoom=2
+    ),
+    "native": Framing(
+        "the whole frame, resized, with the backbone's own normalisation", equation_1=False
+    ),
+    "quarter": Framing(
+        "the central quarter of the frame's height and width, resized, with the backbone's own "
+        "normalisation; features averaged over four quarter turns",
+        equation_1=False, zoom=4, turns=4,
+    ),
+}  # fmt: skip
 
 
-def central_half(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut out the central half of a frame, a quarter of its area.
+def central(pixels: NDArray[np.float32], zoom: int) -> NDArray[np.float32]:
+    """Cut out the middle of a frame.
 
     Parameters
     ----------
     pixels : ndarray of float32, shape (height, width, 3)
         The frame.
+    zoom : int
+        Height and width are divided by it.
 
     Returns
     -------
-    ndarray of float32, shape (height - 2 * (height // 4), width - 2 * (width // 4), 3)
-        The same scale, twice as large beside the galaxy.
+    ndarray of float32, shape (some height / zoom, some width / zoom, 3)
+        The same scale; the margins on opposite sides are equal.
     """
-    top, left = pixels.shape[0] // 4, pixels.shape[1] // 4
+    top, left = (side * (zoom - 1) // (2 * zoom) for side in pixels.shape[:2])
     return pixels[top : pixels.shape[0] - top, left : pixels.shape[1] - left]
 
 
@@ -308,14 +343,13 @@ class Configuration:
         ValueError
             If eq. 1 is undefined for the image.
         """
-        backbone = BACKBONES[self.backbone]
-        if self.framing == "native":
+        backbone, framing = BACKBONES[self.backbone], FRAMINGS[self.framing]
+        if framing.equation_1:
+            pixels = standardise(image)
+        else:
             own = (np.asarray(image, dtype=np.float32) / 255 - backbone.mean) / backbone.std
             pixels = own.astype(np.float32)
-        else:
-            pixels = standardise(image)
-        if self.framing == "crop2":
-            pixels = central_half(pixels)
+        pixels = central(pixels, framing.zoom)
         bands = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
         side = (backbone.input_size, backbone.input_size)
         resized = nn.functional.interpolate(

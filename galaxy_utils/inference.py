@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from galaxy_utils.embedding import BACKBONES, Configuration
+from galaxy_utils.embedding import BACKBONES, FRAMINGS, Configuration
 from galaxy_utils.preprocessing import Image
 
 BATCH = 4
@@ -292,5 +292,12 @@ def _embed_batch(
     vectors = np.full((len(batch), dimension), np.nan, np.float32)
     rows = [row for row, image in enumerate(batch) if image is not None]
     if rows:
-        vectors[rows] = encoder.run(np.stack([image for image in batch if image is not None]))
+        images = np.stack([image for image in batch if image is not None])
+        vectors[rows] = _turned_mean(encoder, images)
     return vectors
+
+
+def _turned_mean(encoder: Encoder, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    turns = FRAMINGS[encoder.configuration.framing].turns
+    turned = (np.ascontiguousarray(np.rot90(images, turn, axes=(2, 3))) for turn in range(turns))
+    return np.asarray(np.mean([encoder.run(batch) for batch in turned], axis=0), np.float32)

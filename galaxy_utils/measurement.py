@@ -5,6 +5,7 @@ The measured table is a folder:
     catalogue.csv               objid, class, position, redshift
     morphology.csv              the five parameters, radii, S/N, flag, reason; statmorph's
                                 own beside, where both engines measured
+    appearance.csv              axis ratio and colours
     <backbone>-<framing>.npz    one byte a feature, one row a galaxy, in catalogue order
     provenance.json             command, versions, settings
     manifest.json               sha256 of each of the above
@@ -37,6 +38,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from galaxy_utils import morphology, quantisation
+from galaxy_utils.appearance import APPEARANCE_COLUMNS, Appearance, measure_appearance
 from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
 from galaxy_utils.parity import REFERENCE, REFERENCE_COLUMNS
@@ -66,6 +68,7 @@ _PIXELS = ("pillow", "numpy", "scipy", "scikit-image", "photutils")
 MADE_WITH = {
     "fast": ("engine", (*_PIXELS, "numba")),
     "statmorph": ("morphology", (*_PIXELS, "statmorph")),
+    "appearance": ("appearance", _PIXELS),
     "embedding": (
         "inference",
         (*_PIXELS, "torch", "torchvision", "efficientnet-lite-pytorch",
@@ -95,12 +98,15 @@ class MeasuredTable:
         Configuration name to its file.
     provenance : dict
         How it was made.
+    appearance : DataFrame or None
+        Columns objid and `APPEARANCE_COLUMNS`, the same rows; None in older tables.
     """
 
     catalogue: pd.DataFrame
     morphology: pd.DataFrame
     embeddings: dict[str, Path]
     provenance: dict[str, Any]
+    appearance: pd.DataFrame | None = None
 
     def measured_by(self, engine: str) -> pd.DataFrame | None:
         """The five parameters as one engine measured them.
@@ -189,6 +195,7 @@ def read_measured(folder: Path) -> MeasuredTable:
         morphology=read_rows(folder / "morphology.csv"),
         embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npz")},
         provenance=json.loads((folder / "provenance.json").read_text()),
+        appearance=read_rows(folder / "appearance.csv") if "appearance.csv" in manifest else None,
     )
 
 
@@ -233,9 +240,43 @@ def measure_morphology(
     DataFrame
         Columns objid and `MORPHOLOGY_COLUMNS`, in catalogue order.
     """
+    return _measure_rows(
+        sample, folder, n_processes, engine, f"morphology-{engine}", settings, MORPHOLOGY_COLUMNS
+    )
+
+
+def measure_appearances(
+    sample: Sample, folder: Path, n_processes: int, settings: SegmentationSettings | None = None
+) -> pd.DataFrame:
+    """Measure axis ratio and colours of every galaxy, as `measure_morphology` does the five.
+
+    Parameters
+    ----------
+    sample, folder, n_processes, settings
+        As in `measure_morphology`.
+
+    Returns
+    -------
+    DataFrame
+        Columns objid and `APPEARANCE_COLUMNS`, in catalogue order.
+    """
+    return _measure_rows(
+        sample, folder, n_processes, "appearance", "appearance", settings, APPEARANCE_COLUMNS
+    )
+
+
+def _measure_rows(
+    sample: Sample,
+    folder: Path,
+    n_processes: int,
+    engine: str,
+    name: str,
+    settings: SegmentationSettings | None,
+    columns: Sequence[str],
+) -> pd.DataFrame:
     settings = settings or SegmentationSettings()
     key = _digest([asdict(settings), _made_with(engine)])
-    journal = folder / JOURNAL / f"morphology-{engine}-{key}.jsonl"
+    journal = folder / JOURNAL / f"{name}-{key}.jsonl"
     journal.parent.mkdir(parents=True, exist_ok=True)
     images = image_fingerprints(sample)
     done = _read_journal(journal, images)
@@ -244,7 +285,7 @@ def measure_morphology(
         _compile_once()
     with (
         journal.open("a", encoding="utf-8") as lines,
-        _progress(f"morphology, {engine}", len(images), len(done)) as bar,
+        _progress(name.replace("-", ", "), len(images), len(done)) as bar,
     ):
         for objid, row in _measure_all(sample, todo, engine, settings, n_processes):
             done[objid] = row
@@ -252,7 +293,7 @@ def measure_morphology(
             lines.flush()
             bar.update()
     rows = [{"objid": objid, **done[objid]} for objid in sample.catalogue["objid"]]
-    return pd.DataFrame(rows, columns=["objid", *MORPHOLOGY_COLUMNS])
+    return pd.DataFrame(rows, columns=["objid", *columns])
 
 
 def _progress(what: str, total: int, done: int = 0) -> tqdm[Any]:
@@ -368,11 +409,22 @@ def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
         if source is None:
             raise ImageError("no image file")
         image = read_image(source) if isinstance(source, Path) else source
-        row = asdict(_measurer(engine)(band_mean(image), settings))
+        row = _row_of(image, engine, settings)
     except Exception as error:  # one bad file never stops the batch
         reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
-        row = asdict(Morphology(reason=reason[:200]))
+        row = _row_without(engine, reason[:200])
     return objid, row
+
+
+def _row_of(image: Image, engine: str, settings: SegmentationSettings) -> dict[str, Any]:
+    if engine == "appearance":
+        return asdict(measure_appearance(image, settings))
+    return asdict(_measurer(engine)(band_mean(image), settings))
+
+
+def _row_without(engine: str, reason: str) -> dict[str, Any]:
+    empty = Appearance if engine == "appearance" else Morphology
+    return asdict(empty(reason=reason))
 
 
 def _compile_once() -> None:
@@ -395,7 +447,7 @@ def _measure_isolated(job: Job) -> dict[str, Any]:
         with ProcessPoolExecutor(1, initializer=_start_worker, initargs=(os.getpid(),)) as pool:
             return pool.submit(_measure_one, job).result()[1]
     except BrokenProcessPool:
-        return asdict(Morphology(reason="the measuring process died on this image"))
+        return _row_without(job[2], "the measuring process died on this image")
 
 
 def measure_embedding(
@@ -497,7 +549,10 @@ def measure_sample(
     (folder / JOURNAL).mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / JOURNAL / "lock", timeout=0):
-            table = measure_engines(sample, folder, n_processes or os.cpu_count() or 1, engines)
+            cores = n_processes or os.cpu_count() or 1
+            table = measure_engines(sample, folder, cores, engines)
+            appearance = measure_appearances(sample, folder, cores)
+            _write_csv(folder / "appearance.csv", appearance, "%.6g")
             _write_table(folder, sample, table, engines[0], configurations, weights)
     except Timeout:
         raise UserError(f"{folder}: another process is measuring into it; wait for it") from None

@@ -54,10 +54,10 @@ class Parameters(BaseModel):
         f"frozen networks, joined by commas, of: {', '.join(BACKBONE_NAMES)}",
         "efficientnet_b0,convnext_base",
     )
-    framing: Literal["eq1", "crop2", "native"] = _field(
+    framing: Literal["eq1", "crop2", "native", "quarter"] = _field(
         "eq1",
-        "input of the networks: eq1 (smoothed, z-scored), crop2 (its central half) or native "
-        "normalisation",
+        "input of the networks: eq1 (smoothed, z-scored), crop2 (its central half), native "
+        "normalisation, or quarter (the central quarter, native, four turns averaged)",
         "eq1",
     )
     n_examples: int = _field(8, "galaxies shown on a picture page", ge=1, le=48)

@@ -40,6 +40,7 @@ from galaxy_utils.measurement import (
     NO_IMAGE,
     MeasuredTable,
     image_fingerprints,
+    measure_appearances,
     measure_embedding,
     measure_engines,
     measure_morphology,
@@ -1088,6 +1089,21 @@ class Galaxies:
         ):
             return self.measured.embedding(configuration)[self._rows()]
         return measure_embedding(self.sample, configuration, self.folder).astype(np.float32)
+
+    def appearance(self) -> pd.DataFrame | None:
+        """Axis ratio and colours of every galaxy.
+
+        Returns
+        -------
+        DataFrame or None
+            Columns objid and `appearance.APPEARANCE_COLUMNS`, in catalogue
+            order; None where they were not measured and there are no pixels.
+        """
+        if self.measured is not None and self.measured.appearance is not None:
+            return self.measured.appearance.iloc[self._rows()].reset_index(drop=True)
+        if not self.sample.has_images:
+            return None
+        return measure_appearances(self.sample, self.folder, os.cpu_count() or 1)
 
     def check_embedding(self, backbone: str, framing: str) -> None:
         """Make sure that an embedding is there or can be made, before anything runs.

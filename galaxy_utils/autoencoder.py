@@ -67,12 +67,29 @@ def fuse(
     blocks: dict[str, NDArray[Any]] = {**deep, "morphology": morphology}
     if not morphology.shape[1]:
         del blocks["morphology"]
-    modalities, start = {}, 0
     for name, block in blocks.items():
         if len(block) != len(morphology) or not np.isfinite(block).all():
             raise ValueError(f"features {name!r}: NaN in them, or not one row a galaxy")
         if name == "morphology" or standardise_deep:
             blocks[name] = StandardScaler().fit_transform(block)
+    return join(blocks)
+
+
+def join(blocks: dict[str, NDArray[Any]]) -> Fused:
+    """Put blocks side by side as they are.
+
+    Parameters
+    ----------
+    blocks : dict of str to ndarray of float, shape (n_galaxies, dimension)
+        One a modality.
+
+    Returns
+    -------
+    Fused
+        In the order given.
+    """
+    modalities, start = {}, 0
+    for name, block in blocks.items():
         modalities[name] = slice(start, start + block.shape[1])
         start += block.shape[1]
     return Fused(np.hstack(list(blocks.values())).astype(np.float32), modalities)
@@ -326,12 +343,43 @@ def reconstruct(
     ndarray of float32, shape (n_galaxies, dimension)
         Reconstructions.
     """
+    network = _restored(fused, training, weights)
+    with torch.inference_mode():
+        return np.asarray(network(torch.from_numpy(fused.values)).numpy())
+
+
+def _restored(
+    fused: Fused, training: Training, weights: dict[str, NDArray[np.float32]]
+) -> Autoencoder:
     network = Autoencoder(
         fused.values.shape[1], list(training.hidden_dims), training.latent_dim, training.activation
     )
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    return network
+
+
+def encode_with(
+    fused: Fused, training: Training, weights: dict[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Give the bottleneck of galaxies that a trained autoencoder need not have seen.
+
+    Parameters
+    ----------
+    fused : Fused
+        The joined vectors.
+    training : Training
+        The network's architecture.
+    weights : dict of str to ndarray
+        Its state, as in `Trained.weights`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_galaxies, latent_dim)
+        Bottleneck of every galaxy.
+    """
+    network = _restored(fused, training, weights)
     with torch.inference_mode():
-        return np.asarray(network(torch.from_numpy(fused.values)).numpy())
+        return np.asarray(network.encoder(torch.from_numpy(fused.values)).numpy())
 
 
 def cumulative_variance(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -68,7 +68,9 @@ def spectral(values: NDArray[np.floating], n_clusters: int, seed: int) -> Partit
         return np.asarray(model.fit_predict(values), dtype=np.int64)
 
 
-def hdbscan(values: NDArray[np.floating], min_cluster_size: int) -> Partition:
+def hdbscan(
+    values: NDArray[np.floating], min_cluster_size: int, min_samples: int | None = None
+) -> Partition:
     """Partition by HDBSCAN; galaxies it rejects get `NOISE`.
 
     Parameters
@@ -77,6 +79,8 @@ def hdbscan(values: NDArray[np.floating], min_cluster_size: int) -> Partition:
         The space.
     min_cluster_size : int
         Smallest group called a cluster.
+    min_samples : int, optional
+        Neighbours within which a density is taken; `min_cluster_size` if not given.
 
     Returns
     -------
@@ -88,7 +92,7 @@ def hdbscan(values: NDArray[np.floating], min_cluster_size: int) -> Partition:
     Campello, Moulavi & Sander (2013).
     """
     size = min(min_cluster_size, max(2, len(values) // 2))
-    model = HDBSCAN(min_cluster_size=size, copy=True)
+    model = HDBSCAN(min_cluster_size=size, min_samples=min_samples, copy=True)
     return np.asarray(model.fit_predict(values), dtype=np.int64)
 
 

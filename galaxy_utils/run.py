@@ -22,7 +22,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -66,6 +66,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 MEASURED = {"sdss5000": DATA / "sdss5000"}
 """Samples that the project carries as measured tables."""
+
+KNOWN = frozenset(Parameters.model_fields)
 
 STUDIES = DATA / "studies"
 """Results of studies that the project carries."""
@@ -185,10 +187,6 @@ SECTIONS = (
 )  # fmt: skip
 
 SCORECARD = SECTIONS[-1]
-
-
-FEATURES = (_GALAXIES, _KEPT, _SHAPES, _DEEP)
-"""Artefacts that `Page.features` reads."""
 
 
 def section_of(number: str) -> Section:
@@ -719,39 +717,34 @@ class Page:
             run["sample"], run["n_galaxies"], run["from_pixels"], self.folder.file("measured")
         )
 
-    def features(self) -> Features:
-        """The kept galaxies, as the chain takes them.
+    @cached_property
+    def settings(self) -> Parameters:
+        """The run's parameters, with those that were changed on this page alone."""
+        values = self.run_parameters | dict(self.parameters)
+        return make_parameters("book", {k: v for k, v in values.items() if k in KNOWN})
 
-        Returns
-        -------
-        Features
-            From the artefacts of `FEATURES`.
-        """
-        for relative in FEATURES:
-            self._check_declared(relative)
-        return read_features(self.folder)
-
-    def study(self, study: Study, inputs: Any, draws: int) -> pd.DataFrame:
+    def study(
+        self, study: Study, make_inputs: Callable[[RunFolder, Parameters], Any], draws: int
+    ) -> pd.DataFrame:
         """Result of a study: the carried one, or measured now where that is of something else.
 
         Parameters
         ----------
         study : Study
             What to measure.
-        inputs : object
-            What it takes.
+        make_inputs : callable
+            One of `galaxy_utils.inputs`; called only where it is measured now.
         draws : int
             Seeds and draws where it is measured now.
 
         Returns
         -------
         DataFrame
-            Its rows.
+            Its rows; none where it needs images that the run does not have.
         """
         if study.name not in self.section.studies:
             raise UserError(f"section {self.section.name} does not declare study {study.name}")
-        run = self.run_parameters | dict(self.parameters)
-        settings = study_settings(self.folder, study, run)
+        settings = study_settings(self.folder, study, self.settings.model_dump())
         path = STUDIES / f"{study.name}.json"
         stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
         changed = differences(stored, settings) if stored else ["the carried result"]
@@ -762,13 +755,17 @@ class Page:
                 f"`make studies STUDIES={study.name}`"
             )
             return read_study(study.name)
-        said = ", ".join(f"`{name}`" for name in changed)
+        inputs = make_inputs(self.folder, self.settings)
+        if inputs is None:
+            self.studied[study.name] = "not measured: it needs images, and the run has none"
+            return pd.DataFrame()
+        said = ", ".join(name if " " in name else f"`{name}`" for name in changed)
         self.studied[study.name] = (
             f"measured on this page with {draws} draws, since the one that the project carries "
             f"differs in {said}"
         )
         journal = study_journal(self.folder, settings)
-        return run_study(study, inputs, draws, run["seed"], journal)
+        return run_study(study, inputs, draws, self.settings.seed, journal)
 
     def studies_note(self) -> Any:
         """Say where the page's studies are from.
@@ -907,6 +904,57 @@ def read_features(folder: RunFolder) -> Features:
     return Features(
         five.to_numpy(float), folder.read_arrays(_DEEP), types.where(types.notna(), None).to_numpy()
     )
+
+
+def kept_objids(folder: RunFolder) -> list[str]:
+    """Galaxies that section 04 kept, in catalogue order.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run with section 04 made.
+
+    Returns
+    -------
+    list of str
+        Their objids.
+    """
+    return [str(objid) for objid in folder.read_table(_KEPT).query("kept")["objid"]]
+
+
+def read_latent(folder: RunFolder) -> NDArray[np.float32]:
+    """Bottleneck of every kept galaxy.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run with section 06 made.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, latent_dim)
+        In catalogue order.
+    """
+    return folder.read_arrays(_LATENT)["latent"]
+
+
+def galaxies_of(folder: RunFolder, parameters: Parameters) -> Galaxies:
+    """Open the sample of a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    parameters : Parameters
+        Its parameters.
+
+    Returns
+    -------
+    Galaxies
+        The sample.
+    """
+    p = parameters
+    return open_galaxies(p.sample, p.n_galaxies, p.from_pixels, folder.file("measured"))
 
 
 def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,37 +8,30 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from galaxy_utils.chain import CHAIN, CIRCULARITY, Recipe
+from galaxy_utils import inputs
+from galaxy_utils.algorithms import ALGORITHMS
+from galaxy_utils.chain import CHAIN, CIRCULARITY
+from galaxy_utils.cluster_number import CLUSTER_NUMBER
 from galaxy_utils.errors import UserError
+from galaxy_utils.oddities import ODDITIES
 from galaxy_utils.parameters import Parameters, read_parameters
-from galaxy_utils.run import STUDIES, RunFolder, read_features, study_journal, study_settings
+from galaxy_utils.run import STUDIES, RunFolder, study_journal, study_settings
+from galaxy_utils.search import SEARCH
 from galaxy_utils.study import Study, run_study, write_study
 
 Inputs = Callable[[RunFolder, Parameters], Any]
 
 
-def chain_inputs(folder: RunFolder, parameters: Parameters) -> Any:
-    """Features and recipe.
+_ALL: tuple[tuple[Study, Inputs], ...] = (
+    (CHAIN, inputs.for_chain),
+    (CIRCULARITY, inputs.for_chain),
+    (CLUSTER_NUMBER, inputs.for_cluster_number),
+    (ALGORITHMS, inputs.for_algorithms),
+    (ODDITIES, inputs.for_oddities),
+    (SEARCH, inputs.for_search),
+)
 
-    Parameters
-    ----------
-    folder : RunFolder
-        A run with sections 01 to 05 made.
-    parameters : Parameters
-        Its parameters.
-
-    Returns
-    -------
-    tuple of Features and Recipe
-        What `chain.CHAIN` and `chain.CIRCULARITY` take.
-    """
-    return read_features(folder), Recipe.of(parameters)
-
-
-STUDIES_BY_NAME: dict[str, tuple[Study, Inputs]] = {
-    CHAIN.name: (CHAIN, chain_inputs),
-    CIRCULARITY.name: (CIRCULARITY, chain_inputs),
-}
+STUDIES_BY_NAME = {study.name: (study, make_inputs) for study, make_inputs in _ALL}
 
 
 def check_study_names(names: Iterable[str]) -> None:
@@ -84,9 +77,11 @@ def measure_study(name: str, folder: RunFolder, draws: int, n_processes: int) ->
     _, parameters = read_parameters(folder.existing("parameters.yml"))
     started = time.time()
     settings = study_settings(folder, study, parameters.model_dump())
-    inputs = make_inputs(folder, parameters)
+    taken = make_inputs(folder, parameters)
+    if taken is None:
+        raise UserError(f"study {name} needs images, and run {folder.path.name} has none")
     journal = study_journal(folder, settings)
-    table = run_study(study, inputs, draws, parameters.seed, journal, n_processes)
+    table = run_study(study, taken, draws, parameters.seed, journal, n_processes)
     settings |= {"draws": draws, "seed": parameters.seed}
     write_study(STUDIES, name, table, settings, started)
     return STUDIES / f"{name}.csv"

@@ -21,7 +21,7 @@ from galaxy_utils.embedding import (
     BACKBONES,
     FRAMINGS,
     Configuration,
-    central_half,
+    central,
     download_weights,
     ensure_weights,
 )
@@ -135,13 +135,14 @@ def test_crop2_is_the_central_half_of_the_z_scored_frame() -> None:
     np.testing.assert_allclose(prepared.permute(1, 2, 0), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("zoom", [1, 2, 4])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 11), (64, 100)])
-def test_the_central_half_is_central(height: int, width: int) -> None:
+def test_the_central_part_is_central(height: int, width: int, zoom: int) -> None:
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    half = central_half(np.stack([rows, columns, rows], axis=-1))
-    assert abs(half.shape[0] - height / 2) < 2 and abs(half.shape[1] - width / 2) < 2
-    assert half[..., 0].mean() == pytest.approx((height - 1) / 2)
-    assert half[..., 1].mean() == pytest.approx((width - 1) / 2)
+    part = central(np.stack([rows, columns, rows], axis=-1), zoom)
+    assert abs(part.shape[0] - height / zoom) < 2 and abs(part.shape[1] - width / zoom) < 2
+    assert part[..., 0].mean() == pytest.approx((height - 1) / 2)
+    assert part[..., 1].mean() == pytest.approx((width - 1) / 2)
 
 
 def test_a_name_gives_back_its_configuration() -> None:

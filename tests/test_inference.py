@@ -156,3 +156,12 @@ def test_readers_stay_two_batches_ahead_at_most() -> None:
     for number in range(20):
         next(ready)
         assert len(taken) <= number + 1 + 2 * 4 + 1
+
+
+def test_a_turned_galaxy_has_the_same_features_in_quarter_framing() -> None:
+    square = [image[:64, :64] for image in stamps(4)]
+    turned = [np.ascontiguousarray(np.rot90(image)) for image in square]
+    quarter = load_encoder(Configuration("efficientnet_lite0", "quarter"))
+    plain = load_encoder(Configuration("efficientnet_lite0", "native"))
+    assert cosines(embed(quarter, square), embed(quarter, turned)).min() > 0.9999
+    assert cosines(embed(plain, square), embed(plain, turned)).max() < 0.9999

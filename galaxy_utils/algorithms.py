@@ -1,0 +1,312 @@
+"""The introduction's algorithms judged: same galaxies, same spaces, paired, with nulls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t as student
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from statsmodels.stats.multitest import multipletests
+
+from galaxy_utils import comparison, nulls, scores
+from galaxy_utils.chain import GALAXIES, Recipe
+from galaxy_utils.comparison import NOISE
+from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
+from galaxy_utils.study import Row, Study
+
+SHARE = 0.8
+"""Share of the galaxies in a subsample."""
+
+NEIGHBOURS = 15
+BOTTLENECK = "bottleneck"
+"""Name of the run's latent space among the representations."""
+
+FOLDS = 5
+PROBED_COMPONENTS = 128
+"""Principal components that a probe sees, at most."""
+
+HDBSCAN_GRID = {
+    "dimension": (2, 5, 10, 20, 64),
+    "size": (5, 10, 25, 50, 100),
+    "samples": (1, 5, 25),
+}
+
+Values = NDArray[np.float64]
+Representations = dict[str, Values]
+
+
+def subsample(number: int, seed: int) -> NDArray[np.int64]:
+    """Draw rows without putting back.
+
+    Parameters
+    ----------
+    number : int
+        Of galaxies.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    ndarray of int64, shape (round(SHARE * number),)
+        Rising.
+    """
+    rows = np.random.default_rng(seed).permutation(number)[: round(SHARE * number)]
+    return np.sort(rows)
+
+
+def algorithm_rows(
+    values: Values,
+    types: NDArray[np.object_] | None,
+    recipe: Recipe,
+    min_cluster_size: int,
+    seed: int,
+) -> list[Row]:
+    """Run every algorithm on the same points and score all of them alike.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, dimension)
+        The points.
+    types : ndarray of object, shape (n,), or None
+        Type seen by people; None for points that are no galaxies.
+    recipe : Recipe
+        Number of clusters, mixture.
+    min_cluster_size : int
+        Of HDBSCAN.
+    seed : int
+        Of everything.
+
+    Returns
+    -------
+    list of dict
+        Keys algorithm, score, value: scores of `scores.in_space` (noise left
+        out), `noise` (percent), `clusters`, and of `scores.against_classes`
+        (noise as a cluster of its own).
+    """
+    mixture = recipe.mixture(values, seed).cluster
+    partitions = comparison.all_algorithms(
+        values, mixture, recipe.n_components, min_cluster_size, seed
+    )
+    rows: list[Row] = []
+    for name, cluster in partitions.items():
+        kept = cluster != NOISE
+        found = scores.in_space(values[kept], cluster[kept])
+        found["noise"] = 100 * float((~kept).mean())
+        found["clusters"] = len(np.unique(cluster[kept]))
+        if types is not None:
+            found |= scores.against_classes(types, cluster)
+        rows += [{"algorithm": name, "score": score, "value": v} for score, v in found.items()]
+    return rows
+
+
+def probe_rows(values: Values, types: NDArray[np.object_], seed: int) -> list[Row]:
+    """What a representation knows of the types, asked with labels: its upper bound.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, dimension)
+        The representation.
+    types : ndarray of object, shape (n,)
+        Type seen by people, None where nobody could tell; those are left out.
+    seed : int
+        Of the folds.
+
+    Returns
+    -------
+    list of dict
+        Keys probe (`linear`, `neighbours`), fold, score (`accuracy`,
+        `balanced_accuracy`, and `ari` between said and seen types), value; on
+        galaxies that the probe was not fitted to. Empty without types.
+
+    References
+    ----------
+    Alain & Bengio (2016) for linear probes.
+    """
+    known = np.asarray(pd.notna(types))
+    counts = pd.Series(types[known]).value_counts()
+    if len(counts) < 2 or counts.min() < FOLDS:
+        return []
+    data, labels = values[known], types[known].astype(str)
+    rows: list[Row] = []
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    for fold, (fitted, asked) in enumerate(folds.split(data, labels)):
+        for name, model in _probes(data.shape[1], len(fitted), seed).items():
+            said = model.fit(data[fitted], labels[fitted]).predict(data[asked])
+            found = {
+                "accuracy": accuracy_score(labels[asked], said),
+                "balanced_accuracy": balanced_accuracy_score(labels[asked], said),
+                "ari": scores.against_classes(labels[asked].astype(object), said)["ari"],
+            }
+            rows += [
+                {"probe": name, "fold": fold, "score": score, "value": float(value)}
+                for score, value in found.items()
+            ]
+    return rows
+
+
+def _probes(dimension: int, n: int, seed: int) -> dict[str, Any]:
+    def before() -> list[Any]:
+        """Standardise; keep the leading components of a wide space."""
+        if dimension <= PROBED_COMPONENTS:
+            return [StandardScaler()]
+        number = min(PROBED_COMPONENTS, n)
+        return [StandardScaler(), PCA(number, random_state=seed)]
+
+    return {
+        "linear": make_pipeline(*before(), LogisticRegression(C=0.1, max_iter=2000)),
+        "neighbours": make_pipeline(*before(), KNeighborsClassifier(min(NEIGHBOURS, n))),
+    }
+
+
+def noise_rows(values: Values, dimension: int, seed: int) -> list[Row]:
+    """Share of galaxies that HDBSCAN rejects, over its parameters.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, at least dimension)
+        The space; its leading principal components are taken.
+    dimension : int
+        How many of them.
+    seed : int
+        Of the components.
+
+    Returns
+    -------
+    list of dict
+        Keys size, samples, score (`noise` in percent, `clusters`), value.
+    """
+    leading = PCA(dimension, random_state=seed).fit_transform(values)
+    rows: list[Row] = []
+    for size in HDBSCAN_GRID["size"]:
+        for samples in HDBSCAN_GRID["samples"]:
+            if samples >= len(values) // 2:
+                continue
+            cluster = comparison.hdbscan(leading, size, samples)
+            found = {
+                "noise": 100 * float((cluster == NOISE).mean()),
+                "clusters": len(np.unique(cluster[cluster != NOISE])),
+            }
+            rows += [
+                {"size": size, "samples": samples, "score": name, "value": value}
+                for name, value in found.items()
+            ]
+    return rows
+
+
+def paired_tests(table: pd.DataFrame, score: str, share: float = SHARE) -> pd.DataFrame:
+    """Compare algorithms pair by pair on the same subsamples of the galaxies.
+
+    Subsamples overlap, so that their scores vary less than those of new
+    galaxies would: the variance of a difference is the delete-d jackknife's.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns algorithm, draw, score, value: one value an algorithm and draw.
+    score : str
+        Which score.
+    share : float
+        Share of the galaxies in a subsample.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair: first, second, difference (mean of first minus second),
+        low, high (95 % interval), effect (difference over its standard
+        deviation between draws), p (two-sided), p_holm (Holm's correction over
+        all pairs).
+
+    References
+    ----------
+    Shao & Wu (1989), delete-d jackknife; Holm (1979).
+    """
+    wide = table[table["score"] == score].pivot(index="draw", columns="algorithm", values="value")
+    factor = share / (1 - share)
+    rows = []
+    for first, second in combinations(wide.columns, 2):
+        difference = (wide[first] - wide[second]).dropna()
+        if len(difference) < 3:
+            continue
+        mean, spread = float(difference.mean()), float(difference.std(ddof=0))
+        error = max(np.sqrt(factor) * spread, 1e-12)
+        freedom = len(difference) - 1
+        half = float(student.ppf(0.975, freedom)) * error
+        p = 2 * float(student.sf(abs(mean) / error, freedom))
+        rows.append((first, second, mean, mean - half, mean + half, mean / max(spread, 1e-12), p))
+    columns = ["first", "second", "difference", "low", "high", "effect", "p"]
+    found = pd.DataFrame(rows, columns=columns)
+    corrected = multipletests(found["p"], method="holm")[1] if len(found) else []
+    return found.assign(p_holm=corrected)
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    units: list[Row] = [{"what": "probe", "draw": 0, "seed": seed}]
+    units += [
+        {"what": "noise", "dimension": d, "draw": 0, "seed": seed}
+        for d in HDBSCAN_GRID["dimension"]
+    ]
+    for draw in range(draws):
+        base = {"what": "algorithms", "draw": draw, "seed": seed + draw}
+        units += [{**base, "data": name} for name in (GALAXIES, "Gaussian copula, own marginals")]
+    return units
+
+
+Inputs = tuple[Representations, NDArray[np.object_], Recipe, int]
+
+
+def _measure(inputs: Inputs, unit: Row) -> list[Row]:
+    measures: dict[str, Callable[[Inputs, Row], list[Row]]] = {
+        "probe": _measure_probe,
+        "noise": _measure_noise,
+        "algorithms": _measure_algorithms,
+    }
+    return measures[unit["what"]](inputs, unit)
+
+
+def _measure_probe(inputs: Inputs, unit: Row) -> list[Row]:
+    representations, types, _, _ = inputs
+    return [
+        {"representation": name, **row}
+        for name, values in representations.items()
+        for row in probe_rows(values, types, unit["seed"])
+    ]
+
+
+def _measure_noise(inputs: Inputs, unit: Row) -> list[Row]:
+    latent, dimension = inputs[0][BOTTLENECK], unit["dimension"]
+    if dimension > min(latent.shape):
+        return []
+    return noise_rows(latent, dimension, unit["seed"])
+
+
+def _measure_algorithms(inputs: Inputs, unit: Row) -> list[Row]:
+    representations, types, recipe, min_cluster_size = inputs
+    rows = subsample(len(types), unit["seed"])
+    found: list[Row] = []
+    for name, values in representations.items():
+        real = unit["data"] == GALAXIES
+        points = values if real else nulls.NULLS[unit["data"]](values, unit["seed"])
+        seen = types[rows] if real else None
+        found += [
+            {"representation": name, **row}
+            for row in algorithm_rows(points[rows], seen, recipe, min_cluster_size, unit["seed"])
+        ]
+    return found
+
+
+ALGORITHMS = Study(
+    "algorithms", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE, "min_cluster_size"),
+    ("efficientnet_lite0-crop2.npz", "efficientnet_lite0-quarter.npz"),
+)  # fmt: skip
+"""Every algorithm in every representation on subsamples; probes; HDBSCAN's noise."""

@@ -1,0 +1,223 @@
+"""What the studies take, made from a run."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
+
+from galaxy_utils import algorithms, oddities
+from galaxy_utils.appearance import SHAPE
+from galaxy_utils.chain import Recipe, deep_components
+from galaxy_utils.cluster_number import judged_spaces
+from galaxy_utils.features import Features
+from galaxy_utils.morphology import FIVE
+from galaxy_utils.parameters import Parameters, split_names
+from galaxy_utils.preprocessing import Image, band_mean
+from galaxy_utils.run import (
+    Galaxies,
+    RunFolder,
+    galaxies_of,
+    kept_objids,
+    read_features,
+    read_latent,
+)
+from galaxy_utils.sample import Sample
+from galaxy_utils.search import FRAMINGS, Ingredients, is_held_out
+
+Values = NDArray[np.float64]
+
+
+def for_chain(folder: RunFolder, parameters: Parameters) -> tuple[Features, Recipe]:
+    """Features and recipe: for `chain.CHAIN` and `chain.CIRCULARITY`.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run with sections 01 to 06 made.
+    parameters : Parameters
+        Its parameters.
+
+    Returns
+    -------
+    tuple of Features and Recipe
+        The kept galaxies, and what is done with them.
+    """
+    return read_features(folder), Recipe.of(parameters)
+
+
+def for_cluster_number(
+    folder: RunFolder, parameters: Parameters
+) -> tuple[dict[str, Values], Recipe]:
+    """Spaces and recipe: for `cluster_number.CLUSTER_NUMBER`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    tuple of dict and Recipe
+        As of `cluster_number.judged_spaces`.
+    """
+    return judged_spaces(read_features(folder), read_latent(folder)), Recipe.of(parameters)
+
+
+def for_algorithms(folder: RunFolder, parameters: Parameters) -> algorithms.Inputs:
+    """Representations, types, recipe: for `algorithms.ALGORITHMS`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    tuple
+        See `algorithms.Inputs`.
+    """
+    spaces = representations(folder, parameters)
+    types = read_features(folder).types
+    return spaces, types, Recipe.of(parameters), parameters.min_cluster_size
+
+
+def representations(folder: RunFolder, parameters: Parameters) -> dict[str, Values]:
+    """Every space that the labels are asked about.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (n, dimension)
+        The five parameters; these with axis ratio and colours; deep features
+        of each framing that was measured, reduced to as many components as
+        the bottleneck has; the bottleneck.
+    """
+    found = ingredients(folder, parameters)
+    latent = read_latent(folder).astype(np.float64)
+    spaces = {"five parameters": StandardScaler().fit_transform(found.five)}
+    if found.shape.shape[1]:
+        more = np.hstack([found.five, found.shape])
+        spaces["five, axis ratio, colours"] = StandardScaler().fit_transform(more)
+    for framing, deep in found.deep.items():
+        reduced = deep_components(deep, latent.shape[1], parameters.seed)
+        spaces[f"deep features, {framing}"] = reduced
+    return {**spaces, algorithms.BOTTLENECK: latent}
+
+
+def for_search(folder: RunFolder, parameters: Parameters) -> tuple[Ingredients, Recipe]:
+    """Ingredients and recipe: for `search.SEARCH`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    tuple of Ingredients and Recipe
+        Framings that were not measured are left out.
+    """
+    return ingredients(folder, parameters), Recipe.of(parameters)
+
+
+def ingredients(folder: RunFolder, parameters: Parameters) -> Ingredients:
+    """All measurements that recipes can be made from.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    Ingredients
+        Kept galaxies. Axis ratios and colours that could not be measured are
+        the median of the others; where none could, there are no such columns.
+    """
+    features, objids = read_features(folder), kept_objids(folder)
+    galaxies = galaxies_of(folder, parameters)
+    row_of = {objid: row for row, objid in enumerate(galaxies.sample.catalogue["objid"])}
+    rows = np.array([row_of[objid] for objid in objids])
+    deep: dict[str, dict[str, NDArray[np.float32]]] = {parameters.framing: features.deep}
+    for framing in FRAMINGS:
+        names = {b: f"{b}-{framing}" for b in split_names(parameters.backbones)}
+        measured = galaxies.measured.embeddings if galaxies.measured else {}
+        if framing not in deep and all(name in measured for name in names.values()):
+            deep[framing] = {b: galaxies.embedding(name)[rows] for b, name in names.items()}
+    order = [f for f in FRAMINGS if f in deep] + [f for f in deep if f not in FRAMINGS]
+    return Ingredients(
+        features.five, _shape(galaxies, rows), {f: deep[f] for f in order}, features.types,
+        is_held_out(objids),
+    )  # fmt: skip
+
+
+def _shape(galaxies: Galaxies, rows: NDArray[np.int64]) -> Values:
+    table = galaxies.appearance()
+    if table is None:
+        return np.empty((len(rows), 0))
+    mine: pd.DataFrame = table[list(SHAPE)].iloc[rows]
+    return mine.fillna(mine.median()).to_numpy(np.float64)
+
+
+def for_oddities(folder: RunFolder, parameters: Parameters) -> oddities.Inputs | None:
+    """Features, pixels and what measures them: for `oddities.ODDITIES`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    tuple or None
+        See `oddities.Inputs`; None where the run has no images.
+    """
+    sample = galaxies_of(folder, parameters).sample
+    if not sample.has_images:
+        return None
+    image_of = partial(_image_of_row, sample, list(kept_objids(folder)))
+    names = tuple(f"{b}-{parameters.framing}" for b in split_names(parameters.backbones))
+    measure = partial(measure_images, names)
+    features, recipe = for_chain(folder, parameters)
+    return features, recipe, image_of, measure, parameters.anomaly_percent
+
+
+def _image_of_row(sample: Sample, objids: list[str], row: int) -> Image:
+    return sample.image(objids[row])
+
+
+def measure_images(
+    configurations: tuple[str, ...], images: list[Image]
+) -> tuple[Values, dict[str, NDArray[np.float32]]]:
+    """Measure images as a run measures its sample.
+
+    Parameters
+    ----------
+    configurations : tuple of str
+        `<backbone>-<framing>` of each backbone.
+    images : list of ndarray of uint8, shape (height, width, 3)
+        Colour composites.
+
+    Returns
+    -------
+    five : ndarray of float64, shape (n, 5)
+        The five parameters; NaN where one could not be measured.
+    deep : dict of str to ndarray of float32, shape (n, dimension)
+        Features by backbone; NaN where the image could not be embedded.
+    """
+    from galaxy_utils.embedding import Configuration
+    from galaxy_utils.engine import measure_fast
+    from galaxy_utils.inference import embed, load_encoder
+
+    found = [measure_fast(band_mean(image)) for image in images]
+    five = np.array([[getattr(row, name) for name in FIVE] for row in found])
+    chosen = [Configuration.named(name) for name in configurations]
+    return five, {c.backbone: embed(load_encoder(c), images) for c in chosen}

@@ -1,0 +1,288 @@
+"""Anomalies: what finds oddities whose number and kind we set ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import shift as move
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+
+from galaxy_utils.autoencoder import fuse, reconstruct, train
+from galaxy_utils.chain import Recipe
+from galaxy_utils.features import Features
+from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
+from galaxy_utils.preprocessing import Image
+from galaxy_utils.study import Row, Study
+
+NEIGHBOURS = 10
+TREES = 200
+
+
+def add_trail(image: Image, rng: np.random.Generator) -> Image:
+    """Draw a satellite trail across the frame, near its centre.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+        A galaxy.
+    rng : Generator
+        Of angle, offset, width and brightness.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        A copy.
+    """
+    height, width = image.shape[:2]
+    y, x = np.mgrid[:height, :width] - np.array([height / 2, width / 2])[:, None, None]
+    angle, offset = rng.uniform(0, np.pi), rng.uniform(-0.1, 0.1) * width
+    distance = x * np.sin(angle) - y * np.cos(angle) - offset
+    light = rng.uniform(120, 220) * np.exp(-0.5 * (distance / rng.uniform(1.0, 2.5)) ** 2)
+    return np.asarray(np.clip(image + light[..., None], 0, 255).round(), dtype=np.uint8)
+
+
+def add_blend(image: Image, other: Image, rng: np.random.Generator) -> Image:
+    """Lay a second galaxy onto the first, a few of its own radii away.
+
+    Parameters
+    ----------
+    image, other : ndarray of uint8, shape (height, width, 3)
+        Two galaxies of frames of one size.
+    rng : Generator
+        Of direction and distance.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        The brighter of both at every pixel.
+    """
+    angle = rng.uniform(0, 2 * np.pi)
+    distance = rng.uniform(0.05, 0.12) * image.shape[0]
+    offset = (distance * np.sin(angle), distance * np.cos(angle), 0)
+    moved = move(other.astype(float), offset, order=1, mode="nearest")
+    return np.asarray(np.maximum(image, np.clip(moved, 0, 255).round()), dtype=np.uint8)
+
+
+def shift_stamp(image: Image, rng: np.random.Generator) -> Image:
+    """Cut the stamp beside the galaxy, as wrong coordinates would.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+        A galaxy.
+    rng : Generator
+        Of direction and distance.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        The frame moved by an eighth to a quarter of its width, rolled over its edges.
+    """
+    angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.125, 0.25) * image.shape[0]
+    rows, columns = round(distance * np.sin(angle)), round(distance * np.cos(angle))
+    return np.roll(image, (rows, columns), axis=(0, 1))
+
+
+KINDS = ("trail", "blend", "shifted")
+
+
+def make_odd(kind: str, image: Image, other: Image, rng: np.random.Generator) -> Image:
+    """Spoil a galaxy.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    image, other : ndarray of uint8, shape (height, width, 3)
+        The galaxy, and another one for blends.
+    rng : Generator
+        Of everything.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        A copy.
+    """
+    if kind == "trail":
+        return add_trail(image, rng)
+    return add_blend(image, other, rng) if kind == "blend" else shift_stamp(image, rng)
+
+
+def detector_scores(
+    features: Features, recipe: Recipe, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """How odd every galaxy is to five detectors; larger is odder.
+
+    Parameters
+    ----------
+    features : Features
+        The galaxies.
+    recipe : Recipe
+        Autoencoder and mixture.
+    seed : int
+        Of everything.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (n,)
+        The paper's mixture likelihood in the bottleneck; Isolation Forest and
+        distance to the tenth neighbour there; error of the autoencoder, each
+        modality in units of its variance; Isolation Forest on the five
+        parameters alone.
+
+    References
+    ----------
+    Liu, Ting & Zhou (2008); Ramaswamy, Rastogi & Shim (2000).
+    """
+    fused = fuse(features.deep, features.five, recipe.standardise_deep)
+    training = replace(recipe.training, seed=seed)
+    trained = train(fused, training)
+    latent = trained.latent.astype(np.float64)
+    residual = (reconstruct(fused, training, trained.weights) - fused.values) ** 2
+    errors = [
+        residual[:, columns].mean(axis=1) / fused.values[:, columns].var()
+        for columns in fused.modalities.values()
+    ]
+    return {
+        "mixture likelihood (paper)": -recipe.mixture(latent, seed).log_likelihood,
+        "Isolation Forest, latent": _forest(latent, seed),
+        "tenth neighbour, latent": _neighbour_distance(latent),
+        "autoencoder error": np.asarray(np.mean(errors, axis=0), np.float64),
+        "Isolation Forest, five parameters": _forest(
+            StandardScaler().fit_transform(features.five), seed
+        ),
+    }
+
+
+def _forest(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    model = IsolationForest(n_estimators=TREES, random_state=seed).fit(values)
+    return np.asarray(-model.score_samples(values))
+
+
+def _neighbour_distance(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    number = min(NEIGHBOURS, len(values) - 1)
+    distances, _ = NearestNeighbors(n_neighbors=number).fit(values).kneighbors()
+    return np.asarray(distances[:, -1])
+
+
+def detection_rows(odd: NDArray[np.object_], found: Mapping[str, NDArray[np.float64]]) -> list[Row]:
+    """How well detectors rank planted oddities before the other galaxies.
+
+    Parameters
+    ----------
+    odd : ndarray of object, shape (n,)
+        Kind of oddity, None for the others.
+    found : mapping of str to ndarray of float64, shape (n,)
+        Oddness by detector.
+
+    Returns
+    -------
+    list of dict
+        Keys detector, kind (`all` or one of `KINDS`), score, value:
+        `precision` (share of planted ones among the oddest, as many as were
+        planted; for `all`), `recall` (share of a kind among those), `auc`
+        (area under the ROC curve against galaxies not touched).
+    """
+    planted = np.asarray(pd.notna(odd))
+    rows: list[Row] = []
+    for name, oddness in found.items():
+        top = np.zeros(len(odd), dtype=bool)
+        top[np.argsort(-oddness, kind="stable")[: planted.sum()]] = True
+        rows.append({"detector": name, "kind": "all", "score": "precision",
+                     "value": float(planted[top].mean())})  # fmt: skip
+        for kind in ("all", *KINDS):
+            mine = planted if kind == "all" else odd == kind
+            if not mine.any():
+                continue
+            asked = mine | ~planted
+            values = {
+                "recall": float(top[mine].mean()),
+                "auc": float(roc_auc_score(mine[asked], oddness[asked])),
+            }
+            rows += [
+                {"detector": name, "kind": kind, "score": score, "value": value}
+                for score, value in values.items()
+            ]
+    return rows
+
+
+Measure = Callable[[list[Image]], tuple[NDArray[np.float64], dict[str, NDArray[np.float32]]]]
+"""From images to the five parameters and the deep features; NaN where it failed."""
+
+Inputs = tuple[Features, Recipe, Callable[[int], Image], Measure, float]
+
+
+def plant(inputs: Inputs, seed: int) -> tuple[Features, NDArray[np.object_]]:
+    """Spoil some galaxies of a sample and measure them anew.
+
+    Parameters
+    ----------
+    inputs : tuple
+        Features; recipe; what gives the image of a row; what measures images;
+        percent of galaxies to spoil.
+    seed : int
+        Of who is spoilt and how.
+
+    Returns
+    -------
+    features : Features
+        The sample with the spoilt ones in the place of the originals; spoilt
+        ones that cannot be measured any more are left as they were.
+    odd : ndarray of object, shape (n,)
+        Kind of oddity, None for the others.
+    """
+    features, _, image_of, measure, percent = inputs
+    n = len(features.five)
+    rng = np.random.default_rng(seed)
+    number = max(len(KINDS), round(percent / 100 * n))
+    rows = rng.choice(n, number, replace=False)
+    kinds = [KINDS[i % len(KINDS)] for i in range(number)]
+    others = rng.integers(0, n, number)
+    images = [
+        make_odd(kind, image_of(int(row)), image_of(int(other)), rng)
+        for kind, row, other in zip(kinds, rows, others, strict=True)
+    ]
+    five, deep = measure(images)
+    whole = np.isfinite(five).all(axis=1)
+    for block in deep.values():
+        whole &= np.isfinite(block).all(axis=1)
+    odd = np.full(n, None, dtype=object)
+    odd[rows[whole]] = np.array(kinds, dtype=object)[whole]
+    return _replaced(
+        features, rows[whole], five[whole], {k: v[whole] for k, v in deep.items()}
+    ), odd
+
+
+def _replaced(
+    features: Features,
+    rows: NDArray[np.int64],
+    five: NDArray[np.float64],
+    deep: Mapping[str, NDArray[np.float32]],
+) -> Features:
+    new_five, new_deep = features.five.copy(), {k: v.copy() for k, v in features.deep.items()}
+    new_five[rows] = five
+    for name, block in deep.items():
+        new_deep[name][rows] = block
+    return replace(features, five=new_five, deep=new_deep)
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    return [{"draw": draw, "seed": seed + draw} for draw in range(draws)]
+
+
+def _measure(inputs: Inputs, unit: Row) -> list[Row]:
+    features, odd = plant(inputs, unit["seed"])
+    rows = detection_rows(odd, detector_scores(features, inputs[1], unit["seed"]))
+    planted = int(pd.notna(odd).sum())
+    return [{"planted": planted, **row} for row in rows]
+
+
+ODDITIES = Study("oddities", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE, "anomaly_percent"))
+"""Planted trails, blends and shifted stamps, ranked by five detectors."""

@@ -1,0 +1,442 @@
+"""Search for a better recipe without labels: many spaces, chosen by stability."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from galaxy_utils import nulls, scores
+from galaxy_utils.autoencoder import Fused, encode_with, join, train
+from galaxy_utils.chain import Recipe
+from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
+from galaxy_utils.study import Row, Study
+from galaxy_utils.taxonomy import fit_mixture
+
+HELD_OUT_SHARE = 5
+"""One galaxy in so many is never seen by the search."""
+
+SMALLEST = 0.05
+"""Least share of the galaxies in the smallest cluster of a recipe that may be chosen."""
+
+SCALES = ("z", "rank")
+COLUMNS = {"none": 0, "five": 0, "five+axis": 1, "five+axis+colours": 3}
+"""Choices of measured parameters, and how many of `appearance.SHAPE` each takes."""
+
+COMPONENTS = (4, 8, 16)
+COVARIANCES = ("full", "tied", "diag", "spherical")
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A recipe from measurements to a space; the mixture follows.
+
+    Parameters
+    ----------
+    columns : str
+        Key of `COLUMNS`.
+    scale : str
+        `z`: z-scores; `rank`: made normal by their ranks.
+    framing : str
+        Of the deep features; `none` leaves them out.
+    components : int
+        Whitened principal components of the deep features; with an
+        autoencoder the width of its bottleneck.
+    encoder : str
+        `pca`, or the loss of an autoencoder: `plain` or `balanced`.
+    covariance : str
+        Of the mixture.
+    """
+
+    columns: str = "five"
+    scale: str = "z"
+    framing: str = "eq1"
+    components: int = 64
+    encoder: str = "plain"
+    covariance: str = "full"
+
+
+PAPER = Variant()
+"""The paper's recipe among the variants."""
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What recipes are made from.
+
+    Parameters
+    ----------
+    five : ndarray of float64, shape (n, 5)
+        The five parameters.
+    shape : ndarray of float64, shape (n, 3)
+        `appearance.SHAPE`, no NaN.
+    deep : dict of str to dict of str to ndarray of float32
+        Framing to backbone to features.
+    types : ndarray of object, shape (n,)
+        Type seen by people, None where nobody could tell.
+    held_out : ndarray of bool, shape (n,)
+        Galaxies that the search never sees.
+    """
+
+    five: Values
+    shape: Values
+    deep: dict[str, dict[str, NDArray[np.float32]]]
+    types: NDArray[np.object_]
+    held_out: NDArray[np.bool_]
+
+
+def is_held_out(objids: Iterable[str]) -> NDArray[np.bool_]:
+    """Choose the galaxies that no search or training may see, by a hash of their objid.
+
+    Parameters
+    ----------
+    objids : iterable of str
+        The galaxies.
+
+    Returns
+    -------
+    ndarray of bool
+        The same for a galaxy whatever sample it is in; about one in five.
+    """
+    return np.array(
+        [int(hashlib.sha256(o.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0 for o in objids]
+    )
+
+
+def make_space(ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int) -> Values:
+    """Make a variant's space; scalers, components and networks see no held-out galaxy.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        Measurements of all galaxies.
+    variant : Variant
+        How.
+    recipe : Recipe
+        Training of an autoencoder.
+    seed : int
+        Of components and training.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, dimension)
+        All galaxies, held-out ones too.
+    """
+    seen = ~ingredients.held_out
+    measured = _scaled(_columns(ingredients, variant.columns), variant.scale, seen)
+    if variant.framing == "none":
+        return measured
+    deep = ingredients.deep[variant.framing]
+    if variant.encoder != "pca":
+        return _bottleneck(deep, measured, variant, recipe, seen, seed)
+    joined = np.hstack(list(deep.values())).astype(np.float64)
+    number = min(variant.components, int(seen.sum()))
+    model = PCA(number, whiten=True, random_state=seed).fit(joined[seen])
+    return np.hstack([measured, model.transform(joined)])
+
+
+def _columns(ingredients: Ingredients, columns: str) -> Values:
+    if columns == "none":
+        return np.empty((len(ingredients.five), 0))
+    return np.hstack([ingredients.five, ingredients.shape[:, : COLUMNS[columns]]])
+
+
+def _scaled(values: Values, scale: str, seen: NDArray[np.bool_]) -> Values:
+    if not values.shape[1]:
+        return values
+    model = StandardScaler()
+    if scale == "rank":
+        number = min(1000, int(seen.sum()))
+        model = QuantileTransformer(
+            n_quantiles=number, output_distribution="normal", subsample=None
+        )
+    return np.asarray(model.fit(values[seen]).transform(values), np.float64)
+
+
+def _bottleneck(
+    deep: dict[str, NDArray[np.float32]],
+    measured: Values,
+    variant: Variant,
+    recipe: Recipe,
+    seen: NDArray[np.bool_],
+    seed: int,
+) -> Values:
+    whole = join({**deep, "morphology": measured})
+    training = replace(
+        recipe.training,
+        latent_dim=variant.components,
+        loss_weighting=variant.encoder,
+        seed=seed,
+    )
+    weights = train(Fused(whole.values[seen], whole.modalities), training).weights
+    return encode_with(whole, training, weights).astype(np.float64)
+
+
+def half_stability(
+    values: Values, k: int, covariance: str, reg_covar: float, splits: int, seed: int
+) -> float:
+    """Agreement of mixtures that were fitted to disjoint halves.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, dimension)
+        The space.
+    k, covariance, reg_covar
+        As in `taxonomy.fit_mixture`.
+    splits : int
+        How many splits in halves.
+    seed : int
+        Of the splits and starts.
+
+    Returns
+    -------
+    float
+        Mean adjusted Rand index of the two on each half.
+
+    References
+    ----------
+    Lange et al. (2004); Tibshirani & Walther (2005).
+    """
+    found = []
+    for split in range(splits):
+        order = np.random.default_rng(seed + split).permutation(len(values))
+        halves = values[order[: len(order) // 2]], values[order[len(order) // 2 :]]
+        one, other = (
+            fit_mixture(half, k, covariance, 2, reg_covar, seed + split).model for half in halves
+        )
+        found += [adjusted_rand_score(one.predict(half), other.predict(half)) for half in halves]
+    return float(np.mean(found))
+
+
+def variant_rows(
+    ingredients: Ingredients,
+    values: Values,
+    covariance: str,
+    recipe: Recipe,
+    splits: int,
+    seed: int,
+) -> list[Row]:
+    """Judge a space and covariance without labels; labels only for the report.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        For the split and the types.
+    values : ndarray of float64, shape (n, dimension)
+        The space.
+    covariance : str
+        Of the mixture.
+    recipe : Recipe
+        Number of clusters.
+    splits : int
+        See `half_stability`.
+    seed : int
+        Of everything.
+
+    Returns
+    -------
+    list of dict
+        Keys score, value: `stability`; `null_stability`, of draws of a
+        Gaussian copula with the space's marginals; `held_out` (mean
+        log-likelihood of one half under the other's mixture); `smallest`
+        (share of the galaxies in the smallest cluster); and, used for nothing
+        but the report, `ari` and `ami` with the types, on held-out galaxies.
+    """
+    k, reg = recipe.n_components, recipe.reg_covar
+    seen = values[~ingredients.held_out]
+    order = np.random.default_rng(seed).permutation(len(seen))
+    half, rest = seen[order[: len(seen) // 2]], seen[order[len(seen) // 2 :]]
+    fit = fit_mixture(seen, k, covariance, 2, reg, seed)
+    counts = np.bincount(fit.cluster, minlength=k)
+    null = nulls.gaussian_copula(seen, seed)
+    said = fit.model.predict(values[ingredients.held_out])
+    agreement = scores.against_classes(ingredients.types[ingredients.held_out], said)
+    found = {
+        "stability": half_stability(seen, k, covariance, reg, splits, seed),
+        "null_stability": half_stability(null, k, covariance, reg, max(1, splits // 3), seed),
+        "held_out": float(fit_mixture(half, k, covariance, 2, reg, seed).model.score(rest)),
+        "smallest": float(counts.min() / counts.sum()),
+        "ari": agreement["ari"],
+        "ami": agreement["ami"],
+    }
+    return [{"score": name, "value": value} for name, value in found.items()]
+
+
+def choose(table: pd.DataFrame) -> pd.Series:
+    """Choose a variant without labels.
+
+    The rule: of the variants whose smallest cluster holds at least `SMALLEST` of the galaxies
+    and whose stability is above that of its null, the most stable one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a variant: its fields, and the scores of `variant_rows` as columns.
+
+    Returns
+    -------
+    Series
+        The chosen row.
+
+    Raises
+    ------
+    ValueError
+        If no variant may be chosen.
+    """
+    allowed = table[
+        (table["smallest"] >= SMALLEST) & (table["stability"] > table["null_stability"])
+    ]
+    if allowed.empty:
+        raise ValueError("no variant has clusters large enough and more stable than its null")
+    return allowed.sort_values("stability", ascending=False, kind="stable").iloc[0]
+
+
+def variants_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a variant instead of one a score.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `SEARCH`.
+
+    Returns
+    -------
+    DataFrame
+        Fields of `Variant` and scores as columns, most stable first.
+    """
+    fields = list(asdict(PAPER))
+    wide = rows.pivot(index=fields, columns="score", values="value").reset_index()
+    return wide.sort_values("stability", ascending=False).reset_index(drop=True)
+
+
+def evaluate(
+    ingredients: Ingredients, variant: Variant, recipe: Recipe, seeds: Iterable[int]
+) -> pd.DataFrame:
+    """Agreement of a variant with what people saw, on held-out galaxies.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        The galaxies.
+    variant : Variant
+        Recipe and covariance.
+    recipe : Recipe
+        Number of clusters, training.
+    seeds : iterable of int
+        The whole variant is made anew for each.
+
+    Returns
+    -------
+    DataFrame
+        One row a seed: seed, the scores of `scores.against_classes`, and
+        `ceiling` (adjusted Rand index of a linear classifier that was shown
+        the types of the other galaxies in the same space).
+    """
+    out, types = ingredients.held_out, ingredients.types
+    rows = []
+    for seed in seeds:
+        values = make_space(ingredients, variant, recipe, seed)
+        model = fit_mixture(
+            values[~out], recipe.n_components, variant.covariance, recipe.n_init,
+            recipe.reg_covar, seed,
+        ).model  # fmt: skip
+        found = scores.against_classes(types[out], model.predict(values[out]))
+        ceiling = supervised_ceiling(values, types, out)
+        rows.append({"seed": seed, **found, "ceiling": ceiling})
+    return pd.DataFrame(rows)
+
+
+def supervised_ceiling(
+    values: Values, types: NDArray[np.object_], held_out: NDArray[np.bool_]
+) -> float:
+    """What a linear classifier with labels reaches in a space.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, dimension)
+        The space.
+    types : ndarray of object, shape (n,)
+        Type of each galaxy, None where unknown.
+    held_out : ndarray of bool, shape (n,)
+        Galaxies it is asked about; the others it is shown.
+
+    Returns
+    -------
+    float
+        Adjusted Rand index with the types; NaN where too few are known.
+    """
+    known = np.asarray(pd.notna(types))
+    shown, asked = known & ~held_out, known & held_out
+    if len(set(types[shown])) < 2 or asked.sum() < 2:
+        return float("nan")
+    scaler = StandardScaler().fit(values[shown])
+    model = LogisticRegression(C=0.1, max_iter=2000)
+    model.fit(scaler.transform(values[shown]), types[shown].astype(str))
+    said = model.predict(scaler.transform(values[asked]))
+    return scores.against_classes(types[asked], said)["ari"]
+
+
+def _spaces(framings: Iterable[str]) -> list[Variant]:
+    found = [
+        Variant(columns, scale, "none", 0, "pca")
+        for columns in COLUMNS
+        for scale in SCALES
+        if columns != "none"
+    ]
+    for framing in framings:
+        found += [
+            Variant(columns, scale, framing, components, "pca")
+            for columns in COLUMNS
+            for scale in SCALES
+            for components in COMPONENTS
+            if columns != "none" or scale == "z"
+        ]
+        found += [
+            Variant("five", "z", framing, components, loss)
+            for loss in ("plain", "balanced")
+            for components in (8, 64)
+        ]
+    return found
+
+
+FRAMINGS = ("eq1", "crop2", "quarter")
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    fields = ("columns", "scale", "framing", "components", "encoder")
+    spaces = [{name: asdict(v)[name] for name in fields} for v in _spaces(FRAMINGS)]
+    return [{**space, "splits": draws // 2 + 1, "seed": seed} for space in spaces]
+
+
+def _measure(inputs: tuple[Ingredients, Recipe], unit: Row) -> list[Row]:
+    ingredients, recipe = inputs
+    if unit["framing"] not in ("none", *ingredients.deep):
+        return []
+    if COLUMNS[unit["columns"]] > ingredients.shape.shape[1]:
+        return []
+    fields = {k: v for k, v in unit.items() if k not in ("splits", "seed")}
+    values = make_space(ingredients, Variant(**fields), recipe, unit["seed"])
+    return [
+        {"covariance": covariance, **row}
+        for covariance in COVARIANCES
+        for row in variant_rows(
+            ingredients, values, covariance, recipe, unit["splits"], unit["seed"]
+        )
+    ]
+
+
+SEARCH = Study(
+    "search", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE),
+    ("appearance.csv", *(f"efficientnet_lite{n}-{f}.npz" for f in FRAMINGS for n in (0, 2))),
+)  # fmt: skip
+"""Every variant judged without labels, and its agreement with them for the report."""

@@ -1,0 +1,69 @@
+"""Scores beside hand-worked numbers, and beside their nulls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.mixture import GaussianMixture
+
+from galaxy_utils import scores
+from galaxy_utils.taxonomy import fit_mixture
+
+CENTRES = np.array([[0.0, 0], [12, 0], [0, 12]])
+GROUP = np.repeat([0, 1, 2], 80)
+BLOBS = CENTRES[GROUP] + np.random.default_rng(0).normal(size=(240, 2))
+
+
+def test_likelihood_scores_are_scikit_learns() -> None:
+    fit = fit_mixture(BLOBS, 3)
+    found = scores.under_mixture(fit, 0.85)
+    assert found["bic"] * 240 == pytest.approx(fit.model.bic(BLOBS))
+    assert found["log_likelihood"] == pytest.approx(fit.model.score(BLOBS))
+    assert found["icl"] == pytest.approx(found["bic"], abs=1e-6)  # nothing overlaps
+    assert found["confident"] == found["saturated"] == 100
+
+
+def test_overlap_costs_in_icl_what_bic_does_not_see() -> None:
+    fit = fit_mixture(np.random.default_rng(1).normal(size=(300, 2)), 3)
+    found = scores.under_mixture(fit, 0.85)
+    assert isinstance(fit.model, GaussianMixture)
+    assert found["icl"] > found["bic"] + 0.1
+
+
+def test_a_partition_is_scored_by_hand_worked_counts() -> None:
+    classes = np.array(["a"] * 6 + ["b"] * 2 + [None], dtype=object)
+    cluster = np.array([1, 1, 1, 1, 0, 0, 0, 0, 1])
+    found = scores.against_classes(classes, cluster)
+    assert found["accuracy"] == pytest.approx(6 / 8)
+    assert found["balanced_accuracy"] == pytest.approx((4 / 6 + 2 / 2) / 2)
+    assert scores.against_classes(classes, classes == "a")["ari"] == pytest.approx(1)
+
+
+def test_no_class_gives_no_score() -> None:
+    found = scores.against_classes(np.array([None] * 5, dtype=object), np.arange(5))
+    assert all(np.isnan(value) for value in found.values())
+
+
+def test_a_single_cluster_has_no_internal_score() -> None:
+    assert all(np.isnan(v) for v in scores.in_space(BLOBS, np.zeros(240, int)).values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_permuted_label_sits_inside_its_null(seed: int) -> None:
+    classes = np.array(["x", "y", "z"], dtype=object)[GROUP]
+    shuffled = np.random.default_rng(100 + seed).permutation(GROUP)
+    null = scores.permuted_classes(classes, GROUP, 200, seed)
+    for name, value in scores.against_classes(classes, shuffled).items():
+        low, high = np.percentile(null[name], [0.25, 99.75])
+        assert low <= value <= high
+    assert scores.against_classes(classes, GROUP)["ari"] > null["ari"].max() + 0.5
+
+
+def test_intervals_hold_the_value() -> None:
+    low, high = scores.bootstrap_in_space(BLOBS, GROUP, 0)["silhouette"]
+    assert low < scores.in_space(BLOBS, GROUP)["silhouette"] < high
+    classes = np.array(["x", "y", "z"], dtype=object)[GROUP]
+    half = np.where(np.random.default_rng(2).random(240) < 0.3, 0, GROUP)
+    value = scores.against_classes(classes, half)
+    for name, (low, high) in scores.bootstrap_against_classes(classes, half, 0).items():
+        assert low < value[name] < high

@@ -1,0 +1,112 @@
+"""The search finds planted groups without labels and never sees held-out galaxies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils.autoencoder import Training
+from galaxy_utils.chain import Recipe
+from galaxy_utils.search import (
+    Ingredients,
+    Variant,
+    choose,
+    evaluate,
+    half_stability,
+    is_held_out,
+    make_space,
+    supervised_ceiling,
+    variant_rows,
+    variants_table,
+)
+
+N = 400
+GROUP = np.repeat([0, 1, 2, 3], N // 4)
+OBJIDS = [str(number) for number in range(N)]
+RECIPE = Recipe(Training(hidden_dims=(16,), latent_dim=4, epochs=5), n_init=1)
+
+
+def planted(apart: float = 6.0) -> Ingredients:
+    """Four groups that only the deep features of framing `good` show."""
+    rng = np.random.default_rng(0)
+    centres = apart * np.eye(4, 20)
+    good = centres[GROUP] + rng.normal(size=(N, 20))
+    return Ingredients(
+        five=rng.normal(size=(N, 5)), shape=rng.normal(size=(N, 3)),
+        deep={
+            "good": {"net": good.astype(np.float32)},
+            "poor": {"net": rng.normal(size=(N, 20)).astype(np.float32)},
+        },
+        types=np.array(["a", "b", "c", "d"], dtype=object)[GROUP],
+        held_out=is_held_out(OBJIDS),
+    )  # fmt: skip
+
+
+def value_of(rows: list[dict[str, object]], score: str) -> float:
+    return float(next(row["value"] for row in rows if row["score"] == score))  # type: ignore[arg-type]
+
+
+def test_the_split_depends_on_the_objid_alone() -> None:
+    held_out = is_held_out(OBJIDS)
+    assert 0.1 < held_out.mean() < 0.3
+    np.testing.assert_array_equal(is_held_out(OBJIDS[::-1])[::-1], held_out)
+
+
+@pytest.mark.parametrize("variant", [
+    Variant("none", "z", "good", 4, "pca"), Variant("five+axis+colours", "rank", "good", 4, "pca"),
+    Variant("five", "z", "good", 4, "plain"), Variant("five", "z", "none", 0, "pca"),
+])  # fmt: skip
+def test_held_out_galaxies_do_not_shape_the_space(variant: Variant) -> None:
+    before = planted()
+    seen = ~before.held_out
+    space = make_space(before, variant, RECIPE, 0)
+    before.five[~seen] += 50
+    before.shape[~seen] += 50
+    before.deep["good"]["net"][~seen] += 50
+    np.testing.assert_allclose(make_space(before, variant, RECIPE, 0)[seen], space[seen])
+
+
+def test_planted_groups_are_stable_and_agree() -> None:
+    galaxies, rows = planted(), {}
+    for framing in ("good", "poor"):
+        space = make_space(galaxies, Variant("none", "z", framing, 4, "pca"), RECIPE, 0)
+        rows[framing] = variant_rows(galaxies, space, "diag", RECIPE, 3, 0)
+    assert value_of(rows["good"], "stability") > 0.95 and value_of(rows["good"], "ari") > 0.95
+    assert value_of(rows["poor"], "stability") < 0.5 and abs(value_of(rows["poor"], "ari")) < 0.1
+    assert value_of(rows["good"], "null_stability") < value_of(rows["good"], "stability")
+
+
+def test_one_gaussian_is_not_stable() -> None:
+    for seed in range(3):
+        values = np.random.default_rng(seed).normal(size=(400, 6))
+        assert half_stability(values, 4, "full", 1e-4, 3, seed) < 0.5
+
+
+def test_the_choice_is_the_most_stable_that_is_allowed() -> None:
+    table = pd.DataFrame({
+        "stability": [0.99, 0.9, 0.8, 0.7], "null_stability": [0.1, 0.95, 0.2, 0.1],
+        "smallest": [0.01, 0.2, 0.2, 0.2], "ari": [0.0, 0.0, 0.1, 0.9],
+    })  # fmt: skip
+    assert choose(table)["stability"] == 0.8
+    with pytest.raises(ValueError, match="no variant"):
+        choose(table.head(2))
+
+
+def test_evaluation_is_on_held_out_galaxies_and_below_the_ceiling() -> None:
+    galaxies = planted(apart=2.5)
+    variant = Variant("none", "z", "good", 4, "pca", "diag")
+    found = evaluate(galaxies, variant, RECIPE, range(2))
+    assert found["seed"].tolist() == [0, 1]
+    assert (found["ari"] > 0.2).all() and (found["ceiling"] > 0.4).all()
+    galaxies.types[:] = None
+    assert np.isnan(supervised_ceiling(galaxies.five, galaxies.types, galaxies.held_out))
+
+
+def test_scores_become_columns() -> None:
+    base = {"columns": "five", "scale": "z", "framing": "eq1", "components": 8, "encoder": "pca"}
+    rows = pd.DataFrame([
+        {**base, "covariance": c, "score": "stability", "value": v}
+        for c, v in (("full", 0.1), ("diag", 0.4))
+    ])  # fmt: skip
+    assert variants_table(rows)["covariance"].tolist() == ["diag", "full"]

@@ -1,0 +1,81 @@
+"""Studies: every unit once, the same whatever runs beside it, kept with what made it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.run import STUDIES, read_study
+from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names
+from galaxy_utils.study import Row, Study, differences, run_study, write_study
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    return [{"draw": draw, "seed": seed + draw} for draw in range(draws)]
+
+
+def _measure(folder: Path, unit: Row) -> list[Row]:
+    (folder / f"measured-{unit['draw']}").touch()
+    if (folder / "stop").exists() and unit["draw"] == 2:
+        raise KeyboardInterrupt
+    rng = np.random.default_rng(unit["seed"])
+    return [{"score": name, "value": float(rng.normal())} for name in ("a", "b")]
+
+
+TOY = Study("toy", _units, _measure, ("n_components",))
+
+
+def test_a_study_has_the_rows_of_all_units_in_order(tmp_path: Path) -> None:
+    table = run_study(TOY, tmp_path, 3, 5, tmp_path / "journal", 2)
+    assert table["draw"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert table["seed"].tolist() == [5, 5, 6, 6, 7, 7]
+    again = run_study(TOY, tmp_path, 3, 5, tmp_path / "other", 1)
+    pd.testing.assert_frame_equal(table, again)
+
+
+def test_a_stopped_study_goes_on_where_it_was(tmp_path: Path) -> None:
+    (tmp_path / "stop").touch()
+    with pytest.raises(KeyboardInterrupt):
+        run_study(TOY, tmp_path, 4, 0, tmp_path / "journal", 1)
+    (tmp_path / "stop").unlink()
+    for path in tmp_path.glob("measured-*"):
+        path.unlink()
+    table = run_study(TOY, tmp_path, 4, 0, tmp_path / "journal", 1)
+    assert len(table) == 8
+    assert {path.name for path in tmp_path.glob("measured-*")} == {"measured-2", "measured-3"}
+
+
+def test_what_differs_is_named() -> None:
+    stored = {"parameters": {"n_components": 4, "seed": 0}, "sample": "x"}
+    assert differences(stored, {"parameters": {"n_components": 4}, "sample": "x"}) == []
+    assert differences(stored, {"parameters": {"n_components": 5}, "sample": "y"}) == [
+        "n_components", "sample",
+    ]  # fmt: skip
+
+
+def test_a_damaged_result_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("galaxy_utils.run.STUDIES", tmp_path)
+    table = pd.DataFrame({"text": ["012", "100"], "value": [0.1, 0.25]})
+    write_study(tmp_path, "toy", table, {"parameters": {}, "sample": "x"}, 0.0)
+    pd.testing.assert_frame_equal(read_study("toy"), table)
+    (tmp_path / "toy.csv").write_text("text,value\n")
+    with pytest.raises(UserError, match="make studies STUDIES=toy"):
+        read_study("toy")
+
+
+def test_an_unknown_study_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UserError, match="did you mean 'chain'"):
+        check_study_names(["chains"])
+
+
+@pytest.mark.parametrize("name", STUDIES_BY_NAME)
+def test_the_carried_results_are_whole(name: str) -> None:
+    stored = json.loads((STUDIES / f"{name}.json").read_text())
+    assert len(read_study(name)) > 0
+    assert set(stored["parameters"]) == set(STUDIES_BY_NAME[name][0].parameters)
+    assert not stored["code"].endswith("+changes")

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.multitest import multipletests
 
 from galaxy_utils import comparison, nulls, scores
-from galaxy_utils.chain import GALAXIES, Recipe
+from galaxy_utils.chain import COPULA, GALAXIES, Recipe
 from galaxy_utils.comparison import NOISE
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
 from galaxy_utils.study import Row, Study
@@ -258,7 +258,7 @@ def _units(draws: int, seed: int) -> list[Row]:
     ]
     for draw in range(draws):
         base = {"what": "algorithms", "draw": draw, "seed": seed + draw}
-        units += [{**base, "data": name} for name in (GALAXIES, "Gaussian copula, own marginals")]
+        units += [{**base, "data": name} for name in (GALAXIES, COPULA)]
     return units
 
 
@@ -310,3 +310,95 @@ ALGORITHMS = Study(
     ("efficientnet_lite0-crop2.npz", "efficientnet_lite0-quarter.npz"),
 )  # fmt: skip
 """Every algorithm in every representation on subsamples; probes; HDBSCAN's noise."""
+
+
+def probe_table(table: pd.DataFrame) -> pd.DataFrame:
+    """What each representation holds of the types: probes with labels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `ALGORITHMS`.
+
+    Returns
+    -------
+    DataFrame
+        One row a representation; columns representation, and for each probe
+        its scores (means over folds) and `<probe> sd` (of the accuracy).
+        Empty without types.
+    """
+    found = table[table["what"] == "probe"]
+    if "probe" not in found or found.empty:
+        return pd.DataFrame()
+    grouped = found.groupby(["representation", "probe", "score"], sort=False)["value"]
+    means = grouped.mean().unstack(["probe", "score"])
+    spread = grouped.std().unstack(["probe", "score"])
+    columns = {f"{key[0]} {key[1].replace('_', ' ')}": means[key] for key in list(means.columns)}
+    columns |= {f"{probe} sd": spread[probe, "accuracy"] for probe in ("linear", "neighbours")}
+    return pd.DataFrame(columns).reset_index()
+
+
+def agreement_table(table: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Mean of a score over subsamples of the galaxies: representation by algorithm.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `ALGORITHMS`.
+    score : str
+        Which score.
+
+    Returns
+    -------
+    DataFrame
+        Index: representation; columns: algorithms.
+    """
+    found = table[
+        (table["what"] == "algorithms") & (table["data"] == GALAXIES) & (table["score"] == score)
+    ]
+    means = found.groupby(["representation", "algorithm"], sort=False)["value"].mean()
+    return means.unstack("algorithm").rename_axis(columns=None)
+
+
+def excess_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Silhouettes beside those of the copula null.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `ALGORITHMS`.
+
+    Returns
+    -------
+    DataFrame
+        One row a representation and algorithm; columns representation,
+        algorithm, silhouette, null, excess: means over subsamples.
+    """
+    found = table[(table["what"] == "algorithms") & (table["score"] == "silhouette")]
+    keys = ["representation", "algorithm"]
+    means = found.groupby([*keys, "data"], sort=False)["value"].mean().unstack("data")
+    named = means.rename(columns={GALAXIES: "silhouette", COPULA: "null"})[["silhouette", "null"]]
+    return named.assign(excess=named["silhouette"] - named["null"]).reset_index()
+
+
+def better_than(tests: pd.DataFrame, algorithm: str, level: float = 0.05) -> list[str]:
+    """Algorithms that a paired test finds better than one.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        As of `paired_tests`, of a score where more is better.
+    algorithm : str
+        The one.
+    level : float
+        Largest corrected p-value.
+
+    Returns
+    -------
+    list of str
+        Their names.
+    """
+    sure = tests[tests["p_holm"] < level]
+    worse_second = sure[(sure["second"] == algorithm) & (sure["difference"] > 0)]["first"]
+    worse_first = sure[(sure["first"] == algorithm) & (sure["difference"] < 0)]["second"]
+    return [*worse_second, *worse_first]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import t as student
 from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils import nulls, scores
@@ -31,6 +34,7 @@ PARTITIONS = ("morphology", "deep", "fused")
 
 GALAXIES = "galaxies"
 PERMUTED = "permuted modalities"
+COPULA = "Gaussian copula, own marginals"
 LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 """A partition is stored as text, one letter a galaxy."""
 
@@ -302,6 +306,132 @@ def structureless(features: Features) -> dict[str, Callable[[int], Features]]:
         return features.with_columns(maker(joined, seed))
 
     return {name: partial(drawn, maker) for name, maker in makers.items()}
+
+
+def beside_nulls(
+    table: pd.DataFrame, partition: str, shown: Mapping[tuple[str, str], str]
+) -> pd.DataFrame:
+    """Hold scores over seeds beside the same scores on each null.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `CHAIN`, partitions as text left out.
+    partition : str
+        One of `PARTITIONS`.
+    shown : mapping of (str, str) to str
+        Space and score to a label.
+
+    Returns
+    -------
+    DataFrame
+        One row a score: label, galaxies (mean), range (text), null (the one
+        whose mean is best), null_mean, null_range (text), stands_out (whether
+        the worst value of the galaxies is better than the best of all nulls),
+        verdict (text).
+    """
+    mine = table[table["partition"] == partition]
+    rows = []
+    for (space, score), label in shown.items():
+        found = mine[(mine["space"] == space) & (mine["score"] == score)]
+        sign = -1.0 if score in scores.LOWER_IS_BETTER else 1.0
+        real = found.loc[found["data"] == GALAXIES, "value"]
+        null = found[found["data"] != GALAXIES]
+        means = (sign * null["value"]).groupby(null["data"], sort=False).mean()
+        hardest = null.loc[null["data"] == means.idxmax(), "value"]
+        apart = bool((sign * real).min() > (sign * null["value"]).max())
+        rows.append(
+            {
+                "label": label,
+                "galaxies": float(real.mean()),
+                "range": _range(real),
+                "null": str(means.idxmax()),
+                "null_mean": float(hardest.mean()),
+                "null_range": _range(hardest),
+                "stands_out": apart,
+                "verdict": "stands out" if apart else "does not stand out",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _range(values: pd.Series) -> str:
+    return f"{values.min():.3g} to {values.max():.3g}"
+
+
+def fusion_gain(table: pd.DataFrame) -> dict[str, float]:
+    """Silhouette of the fused partition with real pairs of modalities minus dealt ones.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `CHAIN`.
+
+    Returns
+    -------
+    dict
+        `difference` (mean over seeds, paired), `low` and `high` (95 % interval
+        of the mean, Student's t).
+    """
+    chosen = table[
+        (table["partition"] == "fused")
+        & (table["space"] == "latent")
+        & (table["score"] == "silhouette")
+    ].pivot(index="draw", columns="data", values="value")
+    difference = chosen[GALAXIES] - chosen[PERMUTED]
+    half = student.ppf(0.975, len(difference) - 1) * difference.sem()
+    mean = float(difference.mean())
+    return {"difference": mean, "low": mean - float(half), "high": mean + float(half)}
+
+
+def fair_table(table: pd.DataFrame, null: str = COPULA) -> pd.DataFrame:
+    """Every partition in every space, minus what structureless data give there.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `CHAIN`.
+    null : str
+        Which null is taken off.
+
+    Returns
+    -------
+    DataFrame
+        One row a partition; columns partition, and for each space
+        `silhouette in <space>` and `Davies-Bouldin in <space>`.
+    """
+    names = {"silhouette": "silhouette", "davies_bouldin": "Davies-Bouldin"}
+    rows = []
+    for made in PARTITIONS:
+        row: Row = {"partition": made}
+        for score, label in names.items():
+            for space in SPACES:
+                found = table[
+                    (table["partition"] == made)
+                    & (table["space"] == space)
+                    & (table["score"] == score)
+                ].groupby("data")["value"]
+                means = found.mean()
+                row[f"{label} in {space}"] = float(means[GALAXIES] - means[null])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def pairwise_agreement(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Adjusted Rand index between every two partitions.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        As of `as_text`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n * (n - 1) / 2,)
+        One a pair.
+    """
+    partitions = [from_text(text) for text in texts]
+    return np.array([adjusted_rand_score(a, b) for a, b in combinations(partitions, 2)])
 
 
 def _chain_units(draws: int, seed: int) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.decomposition import PCA
@@ -332,3 +333,77 @@ def judged_spaces(features: Features, latent: NDArray[np.float32]) -> dict[str, 
         "latent": latent.astype(np.float64),
         "morphology": StandardScaler().fit_transform(features.five),
     }
+
+
+def chosen_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Number of components that each score chooses, on galaxies and on nulls.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `CLUSTER_NUMBER`.
+
+    Returns
+    -------
+    DataFrame
+        One row a space, covariance and data (draws of a null as a range):
+        columns space, covariance, data, bic, icl, held_out (text).
+    """
+    asked = table[(table["what"] == "likelihood") & table["score"].isin(["bic", "icl", "held_out"])]
+    rows = []
+    for (space, covariance, data), group in asked.groupby(
+        ["space", "covariance", "data"], sort=False
+    ):
+        row: Row = {"space": space, "covariance": covariance, "data": data}
+        for score in ("bic", "icl", "held_out"):
+            found = [best_number(_as_rows(drawn), score) for _, drawn in group.groupby("draw")]
+            low, high = min(found), max(found)
+            row[score] = str(low) if low == high else f"{low} to {high}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def stability_at(table: pd.DataFrame, space: str, k: int) -> pd.DataFrame:
+    """Stability at one number of components, galaxies beside nulls.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `CLUSTER_NUMBER`.
+    space : str
+        `latent` or `morphology`.
+    k : int
+        Number of components.
+
+    Returns
+    -------
+    DataFrame
+        Index: data; columns jaccard_mean, jaccard_lowest, seed_ari: means over draws.
+    """
+    found = table[(table["what"] == "stability") & (table["space"] == space) & (table["k"] == k)]
+    return found.pivot_table(index="data", columns="score", values="value", sort=False)
+
+
+def calibration_curve(table: pd.DataFrame) -> pd.DataFrame:
+    """Predicted and observed shares of pairs together, a row a tenth, data and draw.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `CLUSTER_NUMBER`.
+
+    Returns
+    -------
+    DataFrame
+        Columns data, draw, bin, predicted, observed, pairs.
+    """
+    found = table[(table["what"] == "calibration") & (table["bin"] >= 0)]
+    return (
+        found.pivot(index=["data", "draw", "bin"], columns="score", values="value")
+        .reset_index()
+        .rename_axis(columns=None)
+    )
+
+
+def _as_rows(table: pd.DataFrame) -> list[Row]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]

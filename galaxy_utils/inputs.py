@@ -24,6 +24,7 @@ from galaxy_utils.run import (
     kept_objids,
     read_features,
     read_latent,
+    read_morphology,
 )
 from galaxy_utils.sample import Sample
 from galaxy_utils.search import FRAMINGS, Ingredients, is_held_out
@@ -165,6 +166,23 @@ def _shape(galaxies: Galaxies, rows: NDArray[np.int64]) -> Values:
         return np.empty((len(rows), 0))
     mine: pd.DataFrame = table[list(SHAPE)].iloc[rows]
     return mine.fillna(mine.median()).to_numpy(np.float64)
+
+
+def quality(folder: RunFolder) -> pd.DataFrame:
+    """What measuring says of each kept galaxy beside the five parameters.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run with sections 01 to 04 made.
+
+    Returns
+    -------
+    DataFrame
+        Columns flag, sn_per_pixel, n_sources, rpetro_circ; in catalogue order.
+    """
+    table = read_morphology(folder).loc[kept_objids(folder)]
+    return table[["flag", "sn_per_pixel", "n_sources", "rpetro_circ"]].reset_index(drop=True)
 
 
 def for_oddities(folder: RunFolder, parameters: Parameters) -> oddities.Inputs | None:

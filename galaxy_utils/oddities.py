@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
+from statsmodels.stats.multitest import multipletests
 
 from galaxy_utils.autoencoder import fuse, reconstruct, train
 from galaxy_utils.chain import Recipe
@@ -20,8 +21,11 @@ from galaxy_utils.features import Features
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
 from galaxy_utils.preprocessing import Image
 from galaxy_utils.study import Row, Study
+from galaxy_utils.taxonomy import lowest
 
 NEIGHBOURS = 10
+PAPER = "mixture likelihood (paper)"
+PERMUTATIONS = 2000
 TREES = 200
 
 
@@ -142,16 +146,42 @@ def detector_scores(
     Liu, Ting & Zhou (2008); Ramaswamy, Rastogi & Shim (2000).
     """
     fused = fuse(features.deep, features.five, recipe.standardise_deep)
-    training = replace(recipe.training, seed=seed)
-    trained = train(fused, training)
-    latent = trained.latent.astype(np.float64)
-    residual = (reconstruct(fused, training, trained.weights) - fused.values) ** 2
+    trained = train(fused, replace(recipe.training, seed=seed))
+    return of_trained(features, recipe, trained.latent, trained.weights, seed)
+
+
+def of_trained(
+    features: Features,
+    recipe: Recipe,
+    bottleneck: NDArray[np.float32],
+    weights: dict[str, NDArray[np.float32]],
+    seed: int,
+) -> dict[str, NDArray[np.float64]]:
+    """How odd every galaxy is to five detectors, with an autoencoder trained before.
+
+    Parameters
+    ----------
+    features, recipe, seed
+        As in `detector_scores`.
+    bottleneck : ndarray of float32, shape (n, latent_dim)
+        Of every galaxy.
+    weights : dict of str to ndarray
+        State of the autoencoder.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (n,)
+        As of `detector_scores`.
+    """
+    fused = fuse(features.deep, features.five, recipe.standardise_deep)
+    latent = bottleneck.astype(np.float64)
+    residual = (reconstruct(fused, recipe.training, weights) - fused.values) ** 2
     errors = [
         residual[:, columns].mean(axis=1) / fused.values[:, columns].var()
         for columns in fused.modalities.values()
     ]
     return {
-        "mixture likelihood (paper)": -recipe.mixture(latent, seed).log_likelihood,
+        PAPER: -recipe.mixture(latent, seed).log_likelihood,
         "Isolation Forest, latent": _forest(latent, seed),
         "tenth neighbour, latent": _neighbour_distance(latent),
         "autoencoder error": np.asarray(np.mean(errors, axis=0), np.float64),
@@ -286,3 +316,138 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
 
 ODDITIES = Study("oddities", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE, "anomaly_percent"))
 """Planted trails, blends and shifted stamps, ranked by five detectors."""
+
+
+def describe_anomalies(
+    marked: NDArray[np.bool_], quality: pd.DataFrame, types: NDArray[np.object_], seed: int
+) -> pd.DataFrame:
+    """Hold anomalies beside the other galaxies in what took no part in finding them.
+
+    Parameters
+    ----------
+    marked : ndarray of bool, shape (n,)
+        The anomalies.
+    quality : DataFrame
+        Columns flag, sn_per_pixel, n_sources, rpetro_circ (px), the same galaxies.
+    types : ndarray of object, shape (n,)
+        Type seen by people, None where nobody could tell.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    DataFrame
+        Columns property, anomalies, others (percent or medians), p_holm:
+        two-sided permutation test of the difference of means (of ranks, for
+        medians) over `PERMUTATIONS`, by Holm's correction.
+    """
+    known = np.asarray(pd.notna(types))
+    shares = {"flag above 0 (%)": (quality["flag"] > 0).to_numpy(float)}
+    if known.any():
+        shares["people could not tell (%)"] = (~known).astype(float)
+        shares["seen as merger (%)"] = (types == "merger").astype(float)
+    medians = {
+        "S/N per pixel": quality["sn_per_pixel"],
+        "sources in the frame": quality["n_sources"],
+        "Petrosian radius (px)": quality["rpetro_circ"],
+    }
+    rows = [
+        (name, 100 * values[marked].mean(), 100 * values[~marked].mean(), values)
+        for name, values in shares.items()
+    ] + [
+        (name, values[marked].median(), values[~marked].median(), values.rank().to_numpy(float))
+        for name, values in medians.items()
+    ]
+    p = [_permutation_p(np.asarray(row[3], np.float64), marked, seed) for row in rows]
+    table = pd.DataFrame([row[:3] for row in rows], columns=["property", "anomalies", "others"])
+    return table.assign(p_holm=multipletests(p, method="holm")[1])
+
+
+def _permutation_p(values: NDArray[np.float64], marked: NDArray[np.bool_], seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    centred = np.nan_to_num(values - np.nanmean(values))
+    found = abs(centred[marked].sum())
+    drawn = [
+        abs(centred[rng.choice(len(centred), int(marked.sum()), replace=False)].sum())
+        for _ in range(PERMUTATIONS)
+    ]
+    return float((1 + np.sum(np.array(drawn) >= found)) / (1 + PERMUTATIONS))
+
+
+def overlap(marked: Mapping[str, NDArray[np.bool_]]) -> pd.DataFrame:
+    """Share of one detector's anomalies that are another's, too.
+
+    Parameters
+    ----------
+    marked : mapping of str to ndarray of bool, shape (n,)
+        Anomalies by detector.
+
+    Returns
+    -------
+    DataFrame, shape (n_detectors, n_detectors)
+        1 on the diagonal.
+    """
+    shares = [[float(b[a].mean()) for b in marked.values()] for a in marked.values()]
+    return pd.DataFrame(shares, index=list(marked), columns=list(marked))
+
+
+def refit_overlap(
+    latent: NDArray[np.floating], recipe: Recipe, percent: float, seeds: Iterable[int]
+) -> NDArray[np.float64]:
+    """Share of the mixture's anomalies that it takes again from other starts.
+
+    Parameters
+    ----------
+    latent : ndarray of float, shape (n, dimension)
+        The bottleneck.
+    recipe : Recipe
+        The mixture.
+    percent : float
+        Galaxies called anomalies.
+    seeds : iterable of int
+        Of the refits; the first fit has the seed of the training.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_seeds,)
+        Shares, 0 to 1.
+    """
+    first = lowest(recipe.mixture(latent, recipe.training.seed).log_likelihood, percent)
+    return np.array(
+        [lowest(recipe.mixture(latent, s).log_likelihood, percent)[first].mean() for s in seeds]
+    )
+
+
+def planted_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Summary of the planted oddities, a row a detector.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `ODDITIES`; may be empty.
+
+    Returns
+    -------
+    DataFrame
+        Columns detector, precision, lowest, highest, auc, and `recall <kind>`;
+        best first.
+    """
+    if rows.empty:
+        return pd.DataFrame()
+    grouped = rows.groupby(["detector", "score", "kind"], sort=False)["value"]
+    means = grouped.agg(["mean", "min", "max"]).to_dict("index")
+    table = []
+    for name in rows["detector"].unique():
+        precision = means[name, "precision", "all"]
+        row: Row = {
+            "detector": name,
+            "precision": precision["mean"],
+            "lowest": precision["min"],
+            "highest": precision["max"],
+            "auc": means[name, "auc", "all"]["mean"],
+        }
+        for kind in KINDS:
+            if (name, "recall", kind) in means:
+                row[f"recall {kind}"] = means[name, "recall", kind]["mean"]
+        table.append(row)
+    return pd.DataFrame(table).sort_values("precision", ascending=False, ignore_index=True)

@@ -209,6 +209,13 @@ MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confi
 """What decides the judged mixtures, beside the space they are fitted in."""
 
 
+JUDGING = (
+    *(name for name in (*UPSTREAM, *TRAINING, *MIXTURE) if name != "judged_components"),
+    "anomaly_percent",
+)
+"""What the pages of second looks depend on without declaring it: their studies do."""
+
+
 def split_names(value: str) -> list[str]:
     """Split a comma-joined parameter.
 

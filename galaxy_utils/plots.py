@@ -623,3 +623,169 @@ def lines(
         axes[0, 0].set(xscale="log", yscale="log")
     axes[0, 0].legend(fontsize=8, frameon=False)
     return figure
+
+
+def dots(
+    table: pd.DataFrame, value: str, category: str, panel: str, labels: Mapping[str, str]
+) -> Figure:
+    """Values of several categories, a panel a score: every draw a dot, their mean a line.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a draw.
+    value, category, panel : str
+        Column names; the first category is drawn in colour, the others in grey.
+    labels : mapping of str to str
+        Axis label of each panel, in the order to be drawn.
+
+    Returns
+    -------
+    Figure
+        The panels, all with the same categories.
+    """
+    columns = min(3, len(labels))
+    rows = -(-len(labels) // columns)
+    names = list(dict.fromkeys(table[category]))
+    figure, axes = _axes(rows, columns, width=9, height=0.9 + rows * (0.7 + 0.3 * len(names)))
+    for axis, (score, label) in zip(axes.flat, labels.items(), strict=False):
+        for place, name in enumerate(names):
+            found = table.loc[(table[panel] == score) & (table[category] == name), value].dropna()
+            colour = PALETTE[0] if place == 0 else GREY
+            axis.plot(found, np.full(len(found), place), "o", ms=4, alpha=0.5, color=colour)
+            if len(found):
+                axis.plot([found.mean()] * 2, [place - 0.3, place + 0.3], color=colour, lw=2)
+        axis.set(xlabel=label, yticks=range(len(names)), ylim=(len(names) - 0.5, -0.5))
+        axis.set_yticklabels(names if axis in axes[:, 0] else [])
+    for axis in axes.flat[len(labels) :]:
+        axis.remove()
+    return figure
+
+
+def panel_lines(
+    table: pd.DataFrame, x: str, y: str, by: str, panel: str, xlabel: str, labels: Mapping[str, str]
+) -> Figure:
+    """Lines over draws, a panel a score: the mean, and the range of the draws shaded.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a draw.
+    x, y, by, panel : str
+        Column names.
+    xlabel : str
+        Label of the horizontal axes.
+    labels : mapping of str to str
+        Label of the vertical axis of each panel, in the order to be drawn.
+
+    Returns
+    -------
+    Figure
+        The panels.
+    """
+    columns = min(3, len(labels))
+    rows = -(-len(labels) // columns)
+    figure, axes = _axes(rows, columns, width=9.5, height=3.1 * rows)
+    for axis, (score, label) in zip(axes.flat, labels.items(), strict=False):
+        inside = table[table[panel] == score]
+        for index, (name, found) in enumerate(inside.groupby(by, sort=False)):
+            drawn = found.groupby(x)[y].agg(["mean", "min", "max"])
+            colour = PALETTE[index % len(PALETTE)]
+            axis.plot(drawn.index, drawn["mean"], "o-", ms=3.5, color=colour, label=str(name))
+            axis.fill_between(drawn.index, drawn["min"], drawn["max"], color=colour, alpha=0.2)
+        axis.set(xlabel=xlabel, ylabel=label)
+    axes.flat[0].legend(fontsize=7, frameon=False)
+    for axis in axes.flat[len(labels) :]:
+        axis.remove()
+    return figure
+
+
+def heat(table: pd.DataFrame, xlabel: str, ylabel: str, label: str, digits: int = 0) -> Figure:
+    """Numbers in a grid, shaded.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows and columns as they are to be drawn.
+    xlabel, ylabel : str
+        What columns and rows are.
+    label : str
+        What the numbers are, with their unit.
+    digits : int
+        Decimals shown.
+
+    Returns
+    -------
+    Figure
+        The grid.
+    """
+    height = 1.2 + 0.42 * len(table)
+    figure, axes = _axes(width=min(9.5, 3 + 0.9 * table.shape[1]), height=height)
+    sns.heatmap(
+        table.astype(float), annot=True, fmt=f".{digits}f", cmap="cividis", ax=axes[0, 0],
+        cbar_kws={"label": label},
+    )  # fmt: skip
+    axes[0, 0].set(xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
+def intervals(table: pd.DataFrame, xlabel: str, zero: bool = True) -> Figure:
+    """Values with intervals, one below the other.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Index: what it is of; columns value, low, high.
+    xlabel : str
+        Label with unit.
+    zero : bool
+        Whether to mark zero.
+
+    Returns
+    -------
+    Figure
+        One line a row of the table.
+    """
+    figure, axes = _axes(width=8, height=0.9 + 0.3 * len(table))
+    axis, places = axes[0, 0], np.arange(len(table))
+    axis.hlines(places, table["low"], table["high"], color=PALETTE[0], lw=2)
+    axis.plot(table["value"], places, "o", color=PALETTE[0])
+    if zero:
+        axis.axvline(0, color=GREY, lw=1)
+    axis.set(xlabel=xlabel, yticks=places, ylim=(len(table) - 0.5, -0.5))
+    axis.set_yticklabels([str(name) for name in table.index])
+    return figure
+
+
+def scatter(
+    table: pd.DataFrame, x: str, y: str, by: str, xlabel: str, ylabel: str, marked: pd.DataFrame
+) -> Figure:
+    """Points in a plane, some of them marked by name.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns x, y, by.
+    x, y, by : str
+        Column names; colour is by `by`.
+    xlabel, ylabel : str
+        Axis labels.
+    marked : DataFrame
+        Index: names; columns x, y.
+
+    Returns
+    -------
+    Figure
+        The points.
+    """
+    figure, axes = _axes(width=7.5, height=4.6)
+    axis = axes[0, 0]
+    for index, (name, rows) in enumerate(table.groupby(by, sort=False)):
+        colour = PALETTE[index % len(PALETTE)]
+        axis.plot(rows[x], rows[y], "o", ms=4, alpha=0.6, color=colour, label=str(name))
+    for name, across, up in zip(marked.index, marked[x], marked[y], strict=True):
+        axis.plot(across, up, "o", ms=11, mfc="none", mec="black")
+        axis.annotate(str(name), (across, up), (6, 8), textcoords="offset points", fontsize=9)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.legend(fontsize=8, frameon=False)
+    return figure

@@ -48,6 +48,7 @@ from galaxy_utils.measurement import (
 )
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import (
+    JUDGING,
     OFFLINE_BACKBONES,
     Parameters,
     check_names,
@@ -107,6 +108,8 @@ class Section:
         Whether its pictures are of the built-in field where the run has no images.
     studies : tuple of str
         Studies whose carried results it shows, see `galaxy_utils.study`.
+    results : bool
+        Whether it reads the results of all sections before it.
     """
 
     number: str
@@ -119,6 +122,7 @@ class Section:
     shows: tuple[str, ...] = ()
     field: bool = False
     studies: tuple[str, ...] = ()
+    results: bool = False
 
     @property
     def name(self) -> str:
@@ -144,6 +148,8 @@ _GALAXIES, _SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet
 _KEPT, _DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
 _LATENT, _CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
 _TIMES = "artefacts/pixel_times.parquet"
+_WEIGHTS = "artefacts/autoencoder.safetensors"
+_JUDGED = ("sample.json", _GALAXIES, _SHAPES, _KEPT, _DEEP, _LATENT)
 
 SECTIONS = (
     Section(
@@ -161,7 +167,7 @@ SECTIONS = (
     ),
     Section(
         "06", "autoencoder", (_KEPT, _SHAPES, _DEEP),
-        (_LATENT, "artefacts/autoencoder.safetensors"), alone=True,
+        (_LATENT, _WEIGHTS), alone=True,
     ),
     Section(
         "07", "gaussian-mixture", (_GALAXIES, _SHAPES, _KEPT, _LATENT),
@@ -183,10 +189,28 @@ SECTIONS = (
         data=("paper_values.yml",), alone=True,
     ),
     Section("13", "comparison-of-algorithms", (_CATALOGUE, _LATENT)),
-    Section("14", "scorecard", data=("paper_values.yml",)),
+    Section("14", "scores-beside-nulls", _JUDGED, studies=("chain",), shows=JUDGING),
+    Section("15", "number-of-clusters", _JUDGED, studies=("cluster_number",), shows=JUDGING),
+    Section(
+        "16", "circularity", _JUDGED, data=("paper_values.yml",),
+        studies=("circularity",), shows=JUDGING,
+    ),
+    Section("17", "human-labels", _JUDGED, studies=("algorithms",), shows=JUDGING),
+    Section(
+        "18", "anomalies", (*_JUDGED, _WEIGHTS),
+        studies=("oddities",), shows=JUDGING,
+    ),
+    Section(
+        "19", "algorithms-tested", _JUDGED, data=("paper_values.yml",),
+        studies=("algorithms",), shows=JUDGING,
+    ),
+    Section(
+        "20", "what-we-would-do-instead", _JUDGED, studies=("search",), shows=JUDGING,
+        alone=True,
+    ),
+    Section("21", "what-survives", results=True),
+    Section("22", "scorecard", data=("paper_values.yml",), results=True),
 )  # fmt: skip
-
-SCORECARD = SECTIONS[-1]
 
 
 def section_of(number: str) -> Section:
@@ -936,6 +960,41 @@ def read_latent(folder: RunFolder) -> NDArray[np.float32]:
         In catalogue order.
     """
     return folder.read_arrays(_LATENT)["latent"]
+
+
+def read_morphology(folder: RunFolder) -> pd.DataFrame:
+    """What measuring gave for every galaxy of a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run with section 03 made.
+
+    Returns
+    -------
+    DataFrame
+        Index objid; columns `morphology.MORPHOLOGY_COLUMNS`.
+    """
+    table = folder.read_table(_SHAPES)
+    return table.set_index(table["objid"].astype(str))
+
+
+def read_weights(folder: RunFolder) -> dict[str, NDArray[np.float32]]:
+    """State of the run's autoencoder.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run with section 06 made.
+
+    Returns
+    -------
+    dict of str to ndarray
+        As `autoencoder.Trained.weights`.
+    """
+    from safetensors.numpy import load_file
+
+    return dict(load_file(folder.existing(_WEIGHTS)))
 
 
 def galaxies_of(folder: RunFolder, parameters: Parameters) -> Galaxies:

@@ -209,3 +209,55 @@ def permuted_classes(
     return pd.DataFrame(
         [against_classes(classes, rng.permutation(cluster)) for _ in range(n_draws)]
     )
+
+
+def contingency(classes: NDArray[np.object_], cluster: NDArray[np.int64]) -> pd.DataFrame:
+    """Count galaxies by class and cluster.
+
+    Parameters
+    ----------
+    classes : ndarray of str, shape (n,)
+        Class of each galaxy; missing ones are left out.
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+
+    Returns
+    -------
+    DataFrame
+        One row a class, one column a cluster; matched ones come first, so that
+        the diagonal is what counts as right. Matched by shares of the classes.
+        Without classes a single row of zeros.
+    """
+    known = np.asarray(pd.notna(classes))
+    clusters = [str(c) for c in np.unique(cluster)]
+    if not known.any():
+        return pd.DataFrame(0, index=["no class"], columns=clusters)
+    counts = pd.crosstab(classes[known], cluster[known]).rename(columns=str)
+    counts = counts.reindex(columns=clusters, fill_value=0)
+    shares = counts.to_numpy() / counts.to_numpy().sum(axis=1, keepdims=True)
+    rows, columns = linear_sum_assignment(-shares)
+    unmatched = [row for row in range(len(counts)) if row not in rows]
+    rest = [column for column in range(len(clusters)) if column not in columns]
+    table = counts.iloc[[*rows, *unmatched], [*columns, *rest]]
+    return table.rename_axis(index=None, columns=None)
+
+
+def recall(table: pd.DataFrame) -> pd.Series:
+    """Share of each class in the cluster matched to it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `contingency`.
+
+    Returns
+    -------
+    Series of float
+        Index: class; 0 where a class has no cluster of its own.
+    """
+    counts = table.to_numpy(float)
+    total = np.maximum(counts.sum(axis=1), 1)
+    matched = np.zeros(len(counts))
+    number = min(counts.shape)
+    matched[:number] = np.diag(counts)[:number]
+    return pd.Series(matched / total, index=table.index)

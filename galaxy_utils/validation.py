@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_mutual_info_score, confusion_matrix
+from sklearn.metrics import (
+    accuracy_score,
+    adjusted_mutual_info_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+)
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.tree import DecisionTreeClassifier
 
 CLASSES = ("merger", "early type", "transitional", "late type")
 
@@ -32,6 +39,15 @@ SEEN_TYPES = {
 rotation, and *dont_know* is no type."""
 
 RESAMPLINGS = 100
+
+TREE_DEPTH = 3
+"""Questions that the shallow tree may ask of a galaxy."""
+
+SWEPT_CONCENTRATION = np.linspace(-0.5, 0.5, 5)
+"""By how much the limits in C are moved."""
+
+SWEPT_ASYMMETRY = (0.25, 0.35, 0.45)
+"""Merger lines that are tried."""
 
 
 @dataclass(frozen=True)
@@ -226,3 +242,113 @@ def chance_accuracy(
         rows, columns = linear_sum_assignment(-counts)
         scores[repeat] = counts[rows, columns].sum() / len(labels)
     return scores
+
+
+def rule_baselines(
+    classes: NDArray[np.object_],
+    cluster: NDArray[np.int64],
+    cas: NDArray[np.float64],
+    seed: int,
+) -> pd.DataFrame:
+    """Answers to the rules' question beside the clusters': the least and the most one can expect.
+
+    Parameters
+    ----------
+    classes : ndarray of str, shape (n,)
+        Class by rule.
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+    cas : ndarray of float64, shape (n, 3)
+        Concentration, asymmetry, smoothness.
+    seed : int
+        Of permutations and folds.
+
+    Returns
+    -------
+    DataFrame
+        Columns answer (`largest class`, `permuted clusters`, `clusters`,
+        `tree on C, A, S`: cross-validated), accuracy, balanced_accuracy; the
+        clusters' after one-to-one matching, permuted ones as means.
+
+    References
+    ----------
+    Breiman et al. (1984) for the tree.
+    """
+    from galaxy_utils.scores import against_classes, permuted_classes
+
+    wanted = ["accuracy", "balanced_accuracy"]
+    mine = against_classes(classes, cluster)
+    permuted = permuted_classes(classes, cluster, RESAMPLINGS, seed)[wanted].mean()
+    labels = classes.astype(str)
+    majority = np.full(len(labels), pd.Series(labels).mode()[0])
+    tree = DecisionTreeClassifier(max_depth=TREE_DEPTH, random_state=seed)
+    folds = KFold(5, shuffle=True, random_state=seed)
+    said = cross_val_predict(tree, cas, labels, cv=folds)
+    rows = [
+        ("largest class", *_plain_scores(labels, majority)),
+        ("permuted clusters", *(float(permuted[name]) for name in wanted)),
+        ("clusters", *(mine[name] for name in wanted)),
+        ("tree on C, A, S", *_plain_scores(labels, said)),
+    ]
+    return pd.DataFrame(rows, columns=["answer", *wanted])
+
+
+def _plain_scores(labels: NDArray[np.str_], said: NDArray[np.str_]) -> tuple[float, float]:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # classes that a small fold lacks
+        return accuracy_score(labels, said), balanced_accuracy_score(labels, said)
+
+
+def sweep_rules(
+    five: NDArray[np.float64],
+    cluster: NDArray[np.int64],
+    late_concentration: float,
+    early_concentration: float,
+    merger_asymmetry: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Accuracy of the same clusters against the rules with other limits.
+
+    Parameters
+    ----------
+    five : ndarray of float64, shape (n, 5)
+        The five parameters.
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+    late_concentration, early_concentration, merger_asymmetry : float
+        Limits about which is swept (`SWEPT_CONCENTRATION`), and the merger
+        line beside `SWEPT_ASYMMETRY`.
+    seed : int
+        Of one permutation of the clusters for each choice.
+
+    Returns
+    -------
+    DataFrame
+        One row a choice: late, early, `merger line`, accuracy, majority (share
+        of the largest class), excess (accuracy minus that of permuted clusters).
+    """
+    from galaxy_utils.morphology import FIVE
+
+    table = pd.DataFrame(five, columns=list(FIVE))
+    shuffled = np.random.default_rng(seed).permutation(cluster)
+    rows = []
+    for line in sorted({*SWEPT_ASYMMETRY, merger_asymmetry}):
+        for late in late_concentration + SWEPT_CONCENTRATION:
+            for early in early_concentration + SWEPT_CONCENTRATION:
+                if early <= late:
+                    continue
+                classes = proxy_classes(table, line, early, late)
+                accuracy = align(cluster, classes)[1]
+                rows.append(
+                    {
+                        "late": late,
+                        "early": early,
+                        "merger line": f"$A$ above {line:g}",
+                        "accuracy": accuracy,
+                        "majority": float(pd.Series(classes).value_counts(normalize=True).max()),
+                        "excess": accuracy - align(shuffled, classes)[1],
+                    }
+                )
+    return pd.DataFrame(rows)

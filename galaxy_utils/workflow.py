@@ -15,7 +15,6 @@ from galaxy_utils.run import (
     DATA,
     HEADER,
     ROOT,
-    SCORECARD,
     SECTIONS,
     STUDIES,
     RunFolder,
@@ -58,8 +57,8 @@ def run_inputs(section: Section) -> list[str]:
     list of str
         Paths in the run folder.
     """
-    earlier = [f"results/{s.number}.json" for s in SECTIONS if s != SCORECARD]
-    results = earlier if section == SCORECARD else []
+    earlier = [f"results/{s.number}.json" for s in SECTIONS if s.number < section.number]
+    results = earlier if section.results else []
     return [*section.reads, *results, *(["sample.json"] if section.sample else [])]
 
 

@@ -16,6 +16,7 @@ from galaxy_utils.search import (
     half_stability,
     is_held_out,
     make_space,
+    recipe_stability,
     supervised_ceiling,
     variant_rows,
     variants_table,
@@ -70,8 +71,10 @@ def test_held_out_galaxies_do_not_shape_the_space(variant: Variant) -> None:
 def test_planted_groups_are_stable_and_agree() -> None:
     galaxies, rows = planted(), {}
     for framing in ("good", "poor"):
-        space = make_space(galaxies, Variant("none", "z", framing, 4, "pca"), RECIPE, 0)
-        rows[framing] = variant_rows(galaxies, space, "diag", RECIPE, 3, 0)
+        variant = Variant("none", "z", framing, 4, "pca")
+        stable = recipe_stability(galaxies, variant, RECIPE, 3, 0)["diag"]
+        space = make_space(galaxies, variant, RECIPE, 0)
+        rows[framing] = variant_rows(galaxies, space, "diag", RECIPE, stable, 0)
     assert value_of(rows["good"], "stability") > 0.95 and value_of(rows["good"], "ari") > 0.95
     assert value_of(rows["poor"], "stability") < 0.5 and abs(value_of(rows["poor"], "ari")) < 0.1
     assert value_of(rows["good"], "null_stability") < value_of(rows["good"], "stability")

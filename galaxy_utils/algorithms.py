@@ -22,7 +22,7 @@ from statsmodels.stats.multitest import multipletests
 from galaxy_utils import comparison, nulls, scores
 from galaxy_utils.chain import COPULA, GALAXIES, Recipe
 from galaxy_utils.comparison import NOISE
-from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
+from galaxy_utils.parameters import MIXTURE, SPACE, TRAINING, UPSTREAM
 from galaxy_utils.study import Row, Study
 
 SHARE = 0.8
@@ -306,7 +306,7 @@ def _measure_algorithms(inputs: Inputs, unit: Row) -> list[Row]:
 
 
 ALGORITHMS = Study(
-    "algorithms", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE, "min_cluster_size"),
+    "algorithms", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE, "min_cluster_size"),
     ("efficientnet_lite0-crop2.npz", "efficientnet_lite0-quarter.npz"),
 )  # fmt: skip
 """Every algorithm in every representation on subsamples; probes; HDBSCAN's noise."""

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from galaxy_utils import nulls
 from galaxy_utils.chain import GALAXIES, Recipe
 from galaxy_utils.features import Features
-from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
+from galaxy_utils.parameters import MIXTURE, SPACE, TRAINING, UPSTREAM
 from galaxy_utils.scores import under_mixture
 from galaxy_utils.study import Row, Study
 from galaxy_utils.taxonomy import fit_mixture, n_free_parameters
@@ -310,7 +310,7 @@ def _measure(inputs: tuple[dict[str, Values], Recipe], unit: Row) -> list[Row]:
     return calibration_rows(values, recipe, seed)
 
 
-CLUSTER_NUMBER = Study("cluster_number", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE))
+CLUSTER_NUMBER = Study("cluster_number", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE))
 """Likelihoods over k and covariance, stability, saturation and calibration, with nulls."""
 
 

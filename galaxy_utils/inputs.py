@@ -18,7 +18,6 @@ from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import Parameters, split_names
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.run import (
-    Galaxies,
     RunFolder,
     galaxies_of,
     kept_objids,
@@ -113,6 +112,26 @@ def representations(folder: RunFolder, parameters: Parameters) -> dict[str, Valu
     return {**spaces, algorithms.BOTTLENECK: latent}
 
 
+def measured_only(folder: RunFolder, parameters: Parameters) -> Ingredients:
+    """Measurements of the run's own framing alone, no galaxy held out.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`; sections 01 to 05 suffice.
+
+    Returns
+    -------
+    Ingredients
+        As of `ingredients`.
+    """
+    features, objids = read_features(folder), kept_objids(folder)
+    return Ingredients(
+        features.five, _shape(read_morphology(folder).loc[objids]),
+        {parameters.framing: features.deep}, features.types, np.zeros(len(objids), dtype=bool),
+    )  # fmt: skip
+
+
 def for_search(folder: RunFolder, parameters: Parameters) -> tuple[Ingredients, Recipe]:
     """Ingredients and recipe: for `search.SEARCH`.
 
@@ -155,16 +174,15 @@ def ingredients(folder: RunFolder, parameters: Parameters) -> Ingredients:
             deep[framing] = {b: galaxies.embedding(name)[rows] for b, name in names.items()}
     order = [f for f in FRAMINGS if f in deep] + [f for f in deep if f not in FRAMINGS]
     return Ingredients(
-        features.five, _shape(galaxies, rows), {f: deep[f] for f in order}, features.types,
-        is_held_out(objids),
+        features.five, _shape(read_morphology(folder).loc[objids]),
+        {f: deep[f] for f in order}, features.types, is_held_out(objids),
     )  # fmt: skip
 
 
-def _shape(galaxies: Galaxies, rows: NDArray[np.int64]) -> Values:
-    table = galaxies.appearance()
-    if table is None:
-        return np.empty((len(rows), 0))
-    mine: pd.DataFrame = table[list(SHAPE)].iloc[rows]
+def _shape(table: pd.DataFrame) -> Values:
+    mine = table[list(SHAPE)]
+    if mine.isna().all(axis=None):
+        return np.empty((len(mine), 0))
     return mine.fillna(mine.median()).to_numpy(np.float64)
 
 

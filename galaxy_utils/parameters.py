@@ -74,6 +74,23 @@ class Parameters(BaseModel):
     standardise_deep: bool = _field(
         False, "z-score the deep features too before they are joined (eq. 3 does not)", False
     )
+    space: Literal["autoencoder", "components"] = _field(
+        "autoencoder",
+        "what is clustered: the autoencoder's bottleneck, or measured parameters beside whitened "
+        "principal components of the deep features",
+        "autoencoder",
+    )
+    deep_components: int = _field(
+        16, "principal components of the deep features, where space is components", ge=1, le=512
+    )
+    measured: Literal["five", "five+axis", "five+axis+colours"] = _field(
+        "five",
+        "measured parameters, where space is components: the five, with axis ratio, with colours",
+        "five",
+    )
+    scale: Literal["z", "rank"] = _field(
+        "z", "how they are scaled there: z-scores, or made normal by their ranks", "z"
+    )
     hidden_dims: str = _field(
         "512,128",
         "widths of the encoder's hidden layers, joined by commas; the decoder mirrors them",
@@ -205,12 +222,15 @@ TRAINING = (
 )  # fmt: skip
 """What decides the bottleneck, beside `UPSTREAM`."""
 
+SPACE = ("space", "deep_components", "measured", "scale")
+"""What decides what is clustered, beside `UPSTREAM` and `TRAINING`."""
+
 MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confidence")
 """What decides the judged mixtures, beside the space they are fitted in."""
 
 
 JUDGING = (
-    *(name for name in (*UPSTREAM, *TRAINING, *MIXTURE) if name != "judged_components"),
+    *(name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "judged_components"),
     "anomaly_percent",
 )
 """What the pages of second looks depend on without declaring it: their studies do."""

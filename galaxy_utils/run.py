@@ -34,6 +34,7 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
+from galaxy_utils.appearance import SHAPE
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import Features
 from galaxy_utils.measurement import (
@@ -154,7 +155,8 @@ _JUDGED = ("sample.json", _GALAXIES, _SHAPES, _KEPT, _DEEP, _LATENT)
 SECTIONS = (
     Section(
         "01", "dataset", (), (_GALAXIES, *_figure("figure_1")),
-        sample=True, shows=("latent_dim", "n_components", "anomaly_percent"),
+        sample=True,
+        shows=("latent_dim", "space", "deep_components", "n_components", "anomaly_percent"),
     ),
     Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True, field=True),
     Section(
@@ -706,7 +708,9 @@ class Page:
             "morphological-parameters": "C, A, S, Gini, M20",
             "data-purging": "limits, Isolation Forest",
             "deep-features": run["backbones"].replace(",", "\n"),
-            "autoencoder": f"eq. 3, {run['latent_dim']}-D bottleneck",
+            "autoencoder": f"eq. 3, {run['latent_dim']}-D bottleneck"
+            if run["space"] == "autoencoder"
+            else f"no bottleneck: {run['deep_components']} components",
             "gaussian-mixture": f"{run['n_components']} components",
             "taxonomy": f"lowest {run['anomaly_percent']:g} % anomalous",
         }
@@ -801,7 +805,13 @@ class Page:
         """
         from IPython.display import Markdown
 
-        return Markdown("\n".join(f"- Study *{n}*: {text}." for n, text in self.studied.items()))
+        lines = [f"- Study *{name}*: {text}." for name, text in self.studied.items()]
+        if self.settings.space != "autoencoder":
+            lines.append(
+                "- This run clusters principal components; where this page executes the whole "
+                "chain it judges the autoencoder's recipe in the same framing."
+            )
+        return Markdown("\n".join(lines))
 
     def pictures_note(self, galaxies: Galaxies) -> Any:
         """A box that says which pictures are missing and how to get them.
@@ -1211,6 +1221,25 @@ class Galaxies:
         if not self.sample.has_images:
             return None
         return measure_appearances(self.sample, self.folder, os.cpu_count() or 1)
+
+    def measurements(self, engine: str = "fast") -> pd.DataFrame:
+        """Morphology of every galaxy with axis ratio and colours beside.
+
+        Parameters
+        ----------
+        engine : str
+            One of `measurement.ENGINES`.
+
+        Returns
+        -------
+        DataFrame
+            As of `morphology`, and `appearance.SHAPE` (NaN where they were
+            not measured), in catalogue order.
+        """
+        table, appearance = self.morphology(engine), self.appearance()
+        if appearance is None:
+            return table.assign(**dict.fromkeys(SHAPE, np.nan))
+        return table.assign(**{name: appearance[name].to_numpy(float) for name in SHAPE})
 
     def check_embedding(self, backbone: str, framing: str) -> None:
         """Make sure that an embedding is there or can be made, before anything runs.

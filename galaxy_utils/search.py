@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -350,12 +350,10 @@ def choose(table: pd.DataFrame) -> pd.Series:
     ValueError
         If no variant may be chosen.
     """
-    allowed = table[
-        (table["smallest"] >= SMALLEST) & (table["stability"] > table["null_stability"])
-    ]
-    if allowed.empty:
+    kept = allowed(table)
+    if kept.empty:
         raise ValueError("no variant has clusters large enough and more stable than its null")
-    return allowed.sort_values("stability", ascending=False, kind="stable").iloc[0]
+    return kept.iloc[0]
 
 
 def variants_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -498,3 +496,221 @@ SEARCH = Study(
     ("appearance.csv", *(f"efficientnet_lite{n}-{f}.npz" for f in FRAMINGS for n in (0, 2))),
 )  # fmt: skip
 """Every variant judged without labels, and its agreement with them for the report."""
+
+
+def as_variant(row: pd.Series) -> Variant:
+    """The variant of a row of `variants_table`.
+
+    Parameters
+    ----------
+    row : Series
+        With the fields of `Variant`.
+
+    Returns
+    -------
+    Variant
+        The recipe.
+    """
+    return Variant(
+        str(row["columns"]), str(row["scale"]), str(row["framing"]), int(row["components"]),
+        str(row["encoder"]), str(row["covariance"]),
+    )  # fmt: skip
+
+
+def row_of(table: pd.DataFrame, variant: Variant) -> pd.Series | None:
+    """Find a variant in the table of all.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `variants_table`.
+    variant : Variant
+        The recipe.
+
+    Returns
+    -------
+    Series or None
+        Its row; None where it was not tried.
+    """
+    fields = asdict(variant)
+    mine = table[(table[list(fields)] == pd.Series(fields)).all(axis=1)]
+    return None if mine.empty else mine.iloc[0]
+
+
+def allowed(table: pd.DataFrame) -> pd.DataFrame:
+    """Variants that may be chosen, most stable first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `variants_table`.
+
+    Returns
+    -------
+    DataFrame
+        Those whose smallest cluster is large enough and that are more stable
+        than their null, with `margin`, stability minus that of the null.
+    """
+    kept = table[(table["smallest"] >= SMALLEST) & (table["stability"] > table["null_stability"])]
+    kept = kept.assign(margin=kept["stability"] - kept["null_stability"])
+    return kept.sort_values("stability", ascending=False, kind="stable")
+
+
+_SHOWN = [
+    "columns", "scale", "framing", "components", "encoder", "covariance", "stability",
+    "null_stability", "ari",
+]  # fmt: skip
+
+
+def runners_up(table: pd.DataFrame, number: int = 10) -> pd.DataFrame:
+    """The most stable variants that may be chosen.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `variants_table`.
+    number : int
+        How many.
+
+    Returns
+    -------
+    DataFrame
+        Best first, columns as they are read.
+    """
+    columns = [*_SHOWN[:7], "stability_error", "null_stability", "held_out", "ari", "ami"]
+    shown = allowed(table).head(number)[columns]
+    return shown.rename(columns=lambda name: str(name).replace("_", " "))
+
+
+def by_rule(table: pd.DataFrame) -> pd.DataFrame:
+    """What different rules without labels would choose.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `variants_table`.
+
+    Returns
+    -------
+    DataFrame
+        One row a rule, the one of `choose` first: rule, the variant, its scores.
+    """
+    kept = allowed(table)
+    spaces = ["columns", "scale", "framing", "components", "encoder"]
+    likely = kept.loc[kept.groupby(spaces)["held_out"].idxmax()]
+    first = kept.iloc[0]
+    near = kept[kept["stability"] >= first["stability"] - first["stability_error"]]
+    picks = {
+        "stability": first,
+        "likelihood, then stability": likely.sort_values("stability", ascending=False).iloc[0],
+        "margin over the null": kept.sort_values("margin", ascending=False).iloc[0],
+        "stability, tie by margin": near.sort_values("margin", ascending=False).iloc[0],
+    }
+    rows = [{"rule": rule, **pick[_SHOWN].to_dict()} for rule, pick in picks.items()]
+    return pd.DataFrame(rows).rename(columns=lambda name: str(name).replace("_", " "))
+
+
+def summarise(contenders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Scores of recipes over seeds.
+
+    Parameters
+    ----------
+    contenders : mapping of str to DataFrame
+        Name to result of `evaluate`.
+
+    Returns
+    -------
+    DataFrame
+        One row a recipe: recipe, seeds, ARI and its range, AMI, mean recall, ceiling.
+    """
+    rows = [
+        {
+            "recipe": name, "seeds": len(found), "ARI": found["ari"].mean(),
+            "lowest": found["ari"].min(), "highest": found["ari"].max(),
+            "AMI": found["ami"].mean(), "mean recall": found["balanced_accuracy"].mean(),
+            "ceiling (ARI)": found["ceiling"].mean(),
+        }
+        for name, found in contenders.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def held_out_partition(
+    ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
+) -> NDArray[np.int64]:
+    """Clusters of held-out galaxies by a recipe made from the others.
+
+    Parameters
+    ----------
+    ingredients, variant, recipe
+        As in `evaluate`.
+    seed : int
+        Of everything.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_held_out,)
+        The partition.
+    """
+    out = ingredients.held_out
+    values = make_space(ingredients, variant, recipe, seed)
+    fit = fit_mixture(
+        values[~out], recipe.n_components, variant.covariance, recipe.n_init, recipe.reg_covar, seed
+    )
+    return np.asarray(fit.model.predict(values[out]), np.int64)
+
+
+def bootstrap_held_out(
+    ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
+) -> tuple[float, float]:
+    """Interval of the agreement over resampled held-out galaxies.
+
+    Parameters
+    ----------
+    ingredients, variant, recipe, seed
+        As in `held_out_partition`.
+
+    Returns
+    -------
+    tuple of float
+        95 % interval of the adjusted Rand index.
+    """
+    types = ingredients.types[ingredients.held_out]
+    said = held_out_partition(ingredients, variant, recipe, seed)
+    return scores.bootstrap_against_classes(types, said, seed)["ari"]
+
+
+def held_out_contingency(
+    ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
+) -> pd.DataFrame:
+    """Held-out galaxies by type and cluster.
+
+    Parameters
+    ----------
+    ingredients, variant, recipe, seed
+        As in `held_out_partition`.
+
+    Returns
+    -------
+    DataFrame
+        As of `scores.contingency`.
+    """
+    types = ingredients.types[ingredients.held_out]
+    return scores.contingency(types, held_out_partition(ingredients, variant, recipe, seed))
+
+
+def worst_type(contingency: pd.DataFrame) -> tuple[str, float]:
+    """The type that fares worst.
+
+    Parameters
+    ----------
+    contingency : DataFrame
+        As of `scores.contingency`.
+
+    Returns
+    -------
+    tuple of str and float
+        Its name and recall.
+    """
+    shares = scores.recall(contingency)
+    return str(shares.idxmin()), float(shares.min())

@@ -23,6 +23,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from galaxy_utils.parameters import Parameters
 from galaxy_utils.provenance import PACKAGE, git_commit, versions, write_atomically
 
 Row = dict[str, Any]
@@ -151,6 +152,8 @@ def write_study(
 def differences(stored: Row, settings: Row) -> list[str]:
     """What keeps a stored study from being this run's.
 
+    A parameter that is younger than the stored study had its default then.
+
     Parameters
     ----------
     stored : dict
@@ -164,5 +167,6 @@ def differences(stored: Row, settings: Row) -> list[str]:
         Names of the parameters that differ, and `sample`; empty where none does.
     """
     theirs, mine = stored["parameters"], settings["parameters"]
-    changed = [name for name in mine if theirs.get(name) != mine[name]]
+    defaults = {name: field.default for name, field in Parameters.model_fields.items()}
+    changed = [name for name in mine if theirs.get(name, defaults[name]) != mine[name]]
     return changed + (["sample"] if stored["sample"] != settings["sample"] else [])

@@ -1,0 +1,259 @@
+"""What survives: each conclusion of the paper on one of three lists, by a written rule."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+HOLDS, CAVEAT, FAILS, UNKNOWN = (
+    "holds", "holds with a caveat", "does not hold", "not measured in this run",
+)  # fmt: skip
+LISTS = (HOLDS, CAVEAT, FAILS, UNKNOWN)
+
+Values = Mapping[str, Any]
+Rule = Callable[[Values], str]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """One conclusion and how it is judged.
+
+    Parameters
+    ----------
+    statement : str
+        In our words.
+    keys : tuple of str
+        Results that decide.
+    rule : callable
+        From their values, by key, to one of `LISTS`.
+    numbers : str
+        What is shown, with `{key}` for the text of a result.
+    page : str
+        Stem of the page that has it.
+    anchor : str
+        Label of its figure or table there.
+    """
+
+    statement: str
+    keys: tuple[str, ...]
+    rule: Rule
+    numbers: str
+    page: str
+    anchor: str
+
+
+def _above(key: str, holds: float, caveat: float) -> Rule:
+    def rule(values: Values) -> str:
+        return HOLDS if values[key] >= holds else CAVEAT if values[key] >= caveat else FAILS
+
+    return rule
+
+
+def _true(key: str, yes: str = HOLDS, no: str = FAILS) -> Rule:
+    return lambda values: yes if values[key] else no
+
+
+def _compare(
+    first: str, second: str, holds: Callable[[Any, Any], bool] = operator.gt, yes: str = HOLDS
+) -> Rule:
+    return lambda values: yes if holds(values[first], values[second]) else FAILS
+
+
+CONCLUSIONS = (
+    Conclusion(
+        "Five morphological parameters can be measured for nearly every galaxy of such a sample.",
+        ("morphology.n_complete", "morphology.n_galaxies"),
+        lambda v: HOLDS if min(v.values()) >= 0.95 * max(v.values()) else CAVEAT,
+        "{morphology.n_complete} of {morphology.n_galaxies} galaxies have all of them",
+        "03-morphological-parameters", "fig-parameters",
+    ),
+    Conclusion(
+        "Frozen networks that never saw a galaxy know something of its type.",
+        ("labels.best_probe_ari",), _above("labels.best_probe_ari", 0.3, 0.15),
+        "a linear classifier with labels: ARI {labels.best_probe_ari} on *{labels.best_probe}*",
+        "17-human-labels", "table-probes",
+    ),
+    Conclusion(
+        "The galaxies are not one structureless group in the bottleneck.",
+        ("nulls.silhouette_lowest", "nulls.copula_silhouette_highest"),
+        _compare("nulls.silhouette_lowest", "nulls.copula_silhouette_highest"),
+        "silhouette {nulls.silhouette} over seeds, at most {nulls.copula_silhouette_highest} "
+        "on a copula without clusters",
+        "14-scores-beside-nulls", "fig-nulls",
+    ),
+    Conclusion(
+        "Clusters without labels can agree with what people see.",
+        ("instead.ari", "instead.ari_low"),
+        lambda v: CAVEAT if v["instead.ari"] >= 0.25 and v["instead.ari_low"] > 0.1 else FAILS,
+        "not by the paper's recipe (ARI {instead.paper_ari}); by another one {instead.ari}, "
+        "{instead.share_percent} % of what labels would give",
+        "20-what-we-would-do-instead", "table-instead",
+    ),
+    Conclusion(
+        "Morphology survives the bottleneck.",
+        (
+            "autoencoder.raw_plain_morphology_percent",
+            "autoencoder.standardised_plain_morphology_percent",
+        ),
+        lambda v: (
+            HOLDS if min(v.values()) >= 50 else CAVEAT if max(v.values()) >= 50 else FAILS
+        ),
+        "{autoencoder.raw_plain_morphology_percent} % of its variance, but "
+        "{autoencoder.standardised_plain_morphology_percent} % once deep features are z-scored",
+        "06-autoencoder", "table-losses",
+    ),
+    Conclusion(
+        "The stages cost time in proportion to the number of galaxies.",
+        ("scalability.near_linear",), _true("scalability.near_linear", HOLDS, CAVEAT),
+        "slopes: morphology {scalability.morphology_slope}, features {scalability.features_slope}, "
+        "autoencoder {scalability.autoencoder_slope}, mixture {scalability.mixture_slope}",
+        "12-scalability", "table-3",
+    ),
+    Conclusion(
+        "Fusing images and morphology makes better clusters.",
+        ("nulls.fusion_adds",), _true("nulls.fusion_adds"),
+        "silhouette with real pairs minus dealt ones: {nulls.fusion_gain} "
+        "({nulls.fusion_low} to {nulls.fusion_high})",
+        "14-scores-beside-nulls", "table-1-fair",
+    ),
+    Conclusion(
+        "There are four clusters.",
+        ("number.four_chosen",), _true("number.four_chosen", CAVEAT),
+        "BIC takes {number.bic}, ICL {number.icl}, held-out likelihood {number.held_out}",
+        "15-number-of-clusters", "table-chosen-numbers",
+    ),
+    Conclusion(
+        "The clusters are the same when the recipe is executed again.",
+        ("nulls.seed_ari",), _above("nulls.seed_ari", 0.8, 0.5),
+        "ARI between seeds {nulls.seed_ari}, at worst {nulls.seed_ari_lowest}",
+        "14-scores-beside-nulls", "table-seed-agreement",
+    ),
+    Conclusion(
+        "A share of confident assignments shows that the taxonomy is stable.",
+        ("nulls.confident_stands_out",), _true("nulls.confident_stands_out"),
+        "{nulls.confident} % confident, {nulls.confident_null} % on the nearest null",
+        "14-scores-beside-nulls", "fig-nulls",
+    ),
+    Conclusion(
+        "The clusters are confirmed by rules on concentration and asymmetry.",
+        ("nulls.accuracy_stands_out",), _true("nulls.accuracy_stands_out"),
+        "accuracy {circularity.accuracy_all} %, permuted clusters "
+        "{circularity.permuted_accuracy} %, largest class {circularity.majority_accuracy} %",
+        "16-circularity", "table-rule-baselines",
+    ),
+    Conclusion(
+        "The clusters are early types, late types and interacting systems.",
+        ("labels.paper_ari", "labels.permuted_highest"),
+        lambda v: (
+            HOLDS if v["labels.paper_ari"] >= 0.3
+            else CAVEAT if v["labels.paper_ari"] >= 0.1 else FAILS
+        ),
+        "ARI with the types that people saw {labels.paper_ari} "
+        "({labels.paper_ari_low} to {labels.paper_ari_high})",
+        "17-human-labels", "fig-contingency",
+    ),
+    Conclusion(
+        "The anomalies are verified artefacts and mergers.",
+        ("anomalies.paper_precision",), _above("anomalies.paper_precision", 50, 25),
+        "{anomalies.paper_precision} % of planted oddities found; other detectors share "
+        "{anomalies.overlap_lowest} % to {anomalies.overlap_highest} % of the anomalies",
+        "18-anomalies", "table-planted",
+    ),
+    Conclusion(
+        "Density-based clustering must reject a large part of a survey as noise.",
+        ("tested.noise_inherent",), _true("tested.noise_inherent"),
+        "from {tested.noise_lowest} % to {tested.noise_highest} %, by settings alone",
+        "19-algorithms-tested", "fig-noise-grid",
+    ),
+)  # fmt: skip
+
+
+def judge(conclusion: Conclusion, results: Mapping[str, Any]) -> str:
+    """Put one conclusion on a list.
+
+    Parameters
+    ----------
+    conclusion : Conclusion
+        What is judged.
+    results : mapping of str to dict
+        The run's results.
+
+    Returns
+    -------
+    str
+        One of `LISTS`; `UNKNOWN` where a result is missing.
+
+    Raises
+    ------
+    KeyError
+        If the run records no such result at all.
+    """
+    values = {key: results[key]["value"] for key in conclusion.keys}
+    if any(value is None for value in values.values()):
+        return UNKNOWN
+    return conclusion.rule(values)
+
+
+def lists(results: Mapping[str, Any]) -> pd.DataFrame:
+    """Put every conclusion on its list.
+
+    Parameters
+    ----------
+    results : mapping of str to dict
+        The run's results.
+
+    Returns
+    -------
+    DataFrame
+        Columns verdict, conclusion, numbers, page, anchor, in the order of `LISTS`.
+    """
+    rows = [
+        {
+            "verdict": judge(conclusion, results),
+            "conclusion": conclusion.statement,
+            "numbers": _filled(conclusion.numbers, results),
+            "page": conclusion.page,
+            "anchor": conclusion.anchor,
+        }
+        for conclusion in CONCLUSIONS
+    ]
+    table = pd.DataFrame(rows)
+    order = table["verdict"].map(LISTS.index)
+    return table.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+
+
+def _filled(text: str, results: Mapping[str, Any]) -> str:
+    for key, entry in results.items():
+        text = text.replace("{" + key + "}", str(entry["text"]))
+    return text
+
+
+def as_markdown(table: pd.DataFrame, verdict: str) -> str:
+    """One list as text of a page.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `lists`.
+    verdict : str
+        Which list.
+
+    Returns
+    -------
+    str
+        MyST markdown; says so where the list is empty.
+    """
+    mine = table[table["verdict"] == verdict]
+    if mine.empty:
+        return "*Nothing.*"
+    return "\n".join(_line(*row) for row in mine.drop(columns="verdict").itertuples(index=False))
+
+
+def _line(conclusion: str, numbers: str, page: str, anchor: str) -> str:
+    title = page[3:].replace("-", " ")
+    shown = numbers[0].upper() + numbers[1:]
+    return f"- {conclusion} {shown} ([{title}]({page}), {{numref}}`{anchor}`)."

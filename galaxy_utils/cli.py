@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser("build", help="execute what has changed and render the book")
-    build.add_argument("--profile", default="book", help="smoke, book (default) or full")
+    build.add_argument("--profile", default="book", help="smoke, book (default), best or full")
     build.add_argument("--run", help="name of the run; the profile's name if not given")
     build.add_argument("--sample", help="sdss5000, hdf, or a folder")
     build.add_argument("--set", default="", help='parameters: "n_components=5 latent_dim=32"')

@@ -17,7 +17,7 @@ from galaxy_utils.chain import GALAXIES, Recipe
 from galaxy_utils.features import Features
 from galaxy_utils.parameters import MIXTURE, SPACE, TRAINING, UPSTREAM
 from galaxy_utils.scores import under_mixture
-from galaxy_utils.study import Row, Study
+from galaxy_utils.study import FEW_DRAWS, Row, Study
 from galaxy_utils.taxonomy import fit_mixture, n_free_parameters
 
 COVARIANCES = ("full", "tied", "diag", "spherical")
@@ -278,7 +278,13 @@ def _units(draws: int, seed: int) -> list[Row]:
         base = {"data": name, "draw": draw, "seed": seed + draw}
         for space in ("latent", "morphology"):
             units += [
-                {**base, "what": "likelihood", "space": space, "covariance": covariance}
+                {
+                    **base,
+                    "what": "likelihood",
+                    "space": space,
+                    "covariance": covariance,
+                    "highest": NUMBERS[-1] if draws >= FEW_DRAWS else NUMBERS[-1] // 2,
+                }
                 for covariance in COVARIANCES
             ]
             units += [
@@ -300,7 +306,7 @@ def _measure(inputs: tuple[dict[str, Values], Recipe], unit: Row) -> list[Row]:
     if unit["data"] != GALAXIES:
         values = nulls.NULLS[unit["data"]](values, seed)
     if unit["what"] == "likelihood":
-        numbers = [k for k in NUMBERS if k < len(values) // 4]
+        numbers = [k for k in NUMBERS if k <= min(unit["highest"], len(values) // 4)]
         return likelihood_rows(values, numbers, unit["covariance"], recipe.reg_covar, seed)
     if unit["what"] == "stability":
         kind, reg = recipe.covariance_type, recipe.reg_covar

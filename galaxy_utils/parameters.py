@@ -205,6 +205,15 @@ PROFILES: dict[str, dict[str, Any]] = {
         "holdout_fraction": 0.2,
     },
     "book": {},
+    "best": {
+        "framing": "quarter",
+        "space": "components",
+        "deep_components": 16,
+        "measured": "five+axis",
+        "scale": "rank",
+        "covariance_type": "diag",
+        "study_draws": 2,
+    },
     "full": {"from_pixels": True, "backbones": "efficientnet_b0,convnext_base"},
 }
 

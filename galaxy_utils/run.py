@@ -71,6 +71,9 @@ MEASURED = {"sdss5000": DATA / "sdss5000"}
 
 KNOWN = frozenset(Parameters.model_fields)
 
+SMALL = 1000
+"""A study of fewer galaxies runs in the page's own process: starting others takes longer."""
+
 STUDIES = DATA / "studies"
 """Results of studies that the project carries."""
 
@@ -793,7 +796,8 @@ class Page:
             f"differs in {said}"
         )
         journal = study_journal(self.folder, settings)
-        return run_study(study, inputs, draws, self.settings.seed, journal)
+        small = len(kept_objids(self.folder)) < SMALL
+        return run_study(study, inputs, draws, self.settings.seed, journal, 1 if small else None)
 
     def studies_note(self) -> Any:
         """Say where the page's studies are from.
@@ -847,7 +851,7 @@ class Page:
         Parameters
         ----------
         table : DataFrame
-            As it is to be read.
+            As it is to be read; one without rows becomes one that says so.
         name : str
             File name without suffix.
 
@@ -856,6 +860,8 @@ class Page:
         DataFrame
             The same table, for JupyterLab to show.
         """
+        if table.empty:  # an empty table is no table to the book
+            table = pd.DataFrame({"this run": ["nothing to show"]})
         path = self.out.file(f"tables/{name}.csv")
         write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
         return table

@@ -18,7 +18,7 @@ from galaxy_utils import nulls, scores
 from galaxy_utils.autoencoder import Fused, encode_with, join, train
 from galaxy_utils.chain import Recipe
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
-from galaxy_utils.study import Row, Study
+from galaxy_utils.study import FEW_DRAWS, Row, Study
 from galaxy_utils.taxonomy import fit_mixture
 
 HELD_OUT_SHARE = 5
@@ -332,8 +332,10 @@ def variant_rows(
 def choose(table: pd.DataFrame) -> pd.Series:
     """Choose a variant without labels.
 
-    The rule: of the variants whose smallest cluster holds at least `SMALLEST` of the galaxies
-    and whose stability is above that of its null, the most stable one.
+    The rule: of the variants whose smallest cluster holds at least `SMALLEST`
+    of the galaxies and whose stability is above that of its null, the one of
+    largest stability corrected for the null, (s - s0) / (1 - s0), as Cohen's
+    kappa corrects agreement for chance.
 
     Parameters
     ----------
@@ -349,6 +351,10 @@ def choose(table: pd.DataFrame) -> pd.Series:
     ------
     ValueError
         If no variant may be chosen.
+
+    References
+    ----------
+    Lange et al. (2004); Cohen (1960).
     """
     kept = allowed(table)
     if kept.empty:
@@ -441,7 +447,7 @@ def supervised_ceiling(
     return scores.against_classes(types[asked], said)["ari"]
 
 
-def _spaces(framings: Iterable[str]) -> list[Variant]:
+def _spaces(framings: Iterable[str], widths: Iterable[int]) -> list[Variant]:
     found = [
         Variant(columns, scale, "none", 0, "pca")
         for columns in COLUMNS
@@ -453,7 +459,7 @@ def _spaces(framings: Iterable[str]) -> list[Variant]:
             Variant(columns, scale, framing, components, "pca")
             for columns in COLUMNS
             for scale in SCALES
-            for components in COMPONENTS
+            for components in widths
             if columns != "none" or scale == "z"
         ]
         found += [
@@ -469,7 +475,8 @@ FRAMINGS = ("eq1", "crop2", "quarter")
 
 def _units(draws: int, seed: int) -> list[Row]:
     fields = ("columns", "scale", "framing", "components", "encoder")
-    spaces = [{name: asdict(v)[name] for name in fields} for v in _spaces(FRAMINGS)]
+    widths = COMPONENTS if draws >= FEW_DRAWS else COMPONENTS[-1:]
+    spaces = [{name: asdict(v)[name] for name in fields} for v in _spaces(FRAMINGS, widths)]
     return [{**space, "splits": max(2, draws // 2), "seed": seed} for space in spaces]
 
 
@@ -538,7 +545,7 @@ def row_of(table: pd.DataFrame, variant: Variant) -> pd.Series | None:
 
 
 def allowed(table: pd.DataFrame) -> pd.DataFrame:
-    """Variants that may be chosen, most stable first.
+    """Variants that may be chosen, best first.
 
     Parameters
     ----------
@@ -549,11 +556,12 @@ def allowed(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Those whose smallest cluster is large enough and that are more stable
-        than their null, with `margin`, stability minus that of the null.
+        than their null, with `corrected`, see `choose`.
     """
     kept = table[(table["smallest"] >= SMALLEST) & (table["stability"] > table["null_stability"])]
-    kept = kept.assign(margin=kept["stability"] - kept["null_stability"])
-    return kept.sort_values("stability", ascending=False, kind="stable")
+    above = kept["stability"] - kept["null_stability"]
+    kept = kept.assign(corrected=above / (1 - kept["null_stability"]))
+    return kept.sort_values("corrected", ascending=False, kind="stable")
 
 
 _SHOWN = [
@@ -563,7 +571,7 @@ _SHOWN = [
 
 
 def runners_up(table: pd.DataFrame, number: int = 10) -> pd.DataFrame:
-    """The most stable variants that may be chosen.
+    """The variants that come nearest to being chosen.
 
     Parameters
     ----------
@@ -577,7 +585,16 @@ def runners_up(table: pd.DataFrame, number: int = 10) -> pd.DataFrame:
     DataFrame
         Best first, columns as they are read.
     """
-    columns = [*_SHOWN[:7], "stability_error", "null_stability", "held_out", "ari", "ami"]
+    columns = [
+        *_SHOWN[:6],
+        "corrected",
+        "stability",
+        "stability_error",
+        "null_stability",
+        "held_out",
+        "ari",
+        "ami",
+    ]
     shown = allowed(table).head(number)[columns]
     return shown.rename(columns=lambda name: str(name).replace("_", " "))
 
@@ -598,13 +615,12 @@ def by_rule(table: pd.DataFrame) -> pd.DataFrame:
     kept = allowed(table)
     spaces = ["columns", "scale", "framing", "components", "encoder"]
     likely = kept.loc[kept.groupby(spaces)["held_out"].idxmax()]
-    first = kept.iloc[0]
-    near = kept[kept["stability"] >= first["stability"] - first["stability_error"]]
     picks = {
-        "stability": first,
-        "likelihood, then stability": likely.sort_values("stability", ascending=False).iloc[0],
-        "margin over the null": kept.sort_values("margin", ascending=False).iloc[0],
-        "stability, tie by margin": near.sort_values("margin", ascending=False).iloc[0],
+        "stability corrected for the null (ours)": kept.iloc[0],
+        "stability alone": kept.sort_values("stability", ascending=False).iloc[0],
+        "likelihood, then corrected stability": likely.sort_values(
+            "corrected", ascending=False
+        ).iloc[0],
     }
     rows = [{"rule": rule, **pick[_SHOWN].to_dict()} for rule, pick in picks.items()]
     return pd.DataFrame(rows).rename(columns=lambda name: str(name).replace("_", " "))

@@ -26,6 +26,9 @@ from tqdm import tqdm
 from galaxy_utils.parameters import Parameters
 from galaxy_utils.provenance import PACKAGE, git_commit, versions, write_atomically
 
+FEW_DRAWS = 4
+"""With fewer draws than this some studies leave out part of their grid, too."""
+
 Row = dict[str, Any]
 """What JSON can hold, flat."""
 

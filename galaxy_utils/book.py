@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -112,9 +113,36 @@ def _stage(folder: RunFolder, source: Path) -> None:
         if old.relative_to(source) not in wanted | generated:
             old.unlink()
     for relative, origin in wanted.items():
-        _write_if_changed(source / relative, origin.read_text(encoding="utf-8"))
+        text = origin.read_text(encoding="utf-8")
+        notebook = relative.suffix == ".ipynb"
+        _write_if_changed(source / relative, with_anchors(text) if notebook else text)
     for relative, text in generated.items():
         _write_if_changed(source / relative, text)
+
+
+def with_anchors(text: str) -> str:
+    """Give every executed cell of a notebook an address, `#cell-<execution count>`.
+
+    Parameters
+    ----------
+    text : str
+        The notebook, JSON.
+
+    Returns
+    -------
+    str
+        The notebook with an empty, named cell before each code cell.
+    """
+    notebook = json.loads(text)
+    cells = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code" and cell.get("execution_count"):
+            number = cell["execution_count"]
+            name = f"cell-{number}"
+            span = f'<span id="{name}"></span>'
+            cells.append({"cell_type": "markdown", "id": name, "metadata": {}, "source": [span]})
+        cells.append(cell)
+    return json.dumps(notebook | {"cells": cells})
 
 
 def _write_if_changed(path: Path, text: str) -> None:

@@ -177,12 +177,12 @@ def scorecard(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns claim, place, statement, paper, ours, verdict, reason, section.
+        Columns claim, place, statement, paper, ours, verdict, reason, section, cell.
     """
     rows = []
     for claim in claims:
         judged, reason = verdict(claim, results)
-        ours = results.get(claim.ours, {"text": "", "unit": "", "section": ""})
+        ours = results.get(claim.ours, {"text": "", "unit": "", "section": "", "cell": None})
         rows.append(
             {
                 "claim": claim.id,
@@ -193,6 +193,7 @@ def scorecard(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataFrame:
                 "verdict": judged,
                 "reason": reason,
                 "section": ours["section"],
+                "cell": ours.get("cell"),
             }
         )
     return pd.DataFrame(rows)
@@ -224,7 +225,8 @@ def as_html(card: pd.DataFrame) -> str:
     Returns
     -------
     str
-        HTML with its own few lines of script; section names link to pages.
+        HTML with its own few lines of script; section names link to the cell
+        that computed our value.
     """
     rows = "".join(_html_row(row) for row in card.to_dict("records"))
     heads = "".join(f"<th>{name}</th>" for name in HTML_COLUMNS)
@@ -255,7 +257,8 @@ function filterScorecard(element) {
 
 def _html_row(row: Mapping[Any, Any]) -> str:
     section = str(row["section"])
-    link = f'<a href="{section}.html">{section}</a>' if section else ""
+    anchor = f"#cell-{row['cell']:.0f}" if pd.notna(row["cell"]) else ""
+    link = f'<a href="{section}.html{anchor}">{section}</a>' if section else ""
     shown = ("place", "statement", "paper", "ours", "verdict", "reason")
     cells = [escape(str(row[name])) for name in shown]
     body = "".join(f"<td>{cell}</td>" for cell in [*cells, link])

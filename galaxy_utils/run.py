@@ -647,6 +647,7 @@ class Page:
             "text": _as_text(plain) if text is None else text,
             "unit": unit,
             "section": self.section.name,
+            "cell": _cell_number(),
         }
 
     def state(
@@ -910,6 +911,14 @@ class Page:
         numbers = {k: entry for k, entry in self.recorded.items() if not k.endswith("_text")}
         rows = [(key, entry["text"], entry["unit"]) for key, entry in numbers.items()]
         return pd.DataFrame(rows, columns=["key", "value", "unit"])
+
+
+def _cell_number() -> int | None:
+    """Execution count of the notebook cell under way; None outside a notebook."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return None if shell is None else int(shell.execution_count)
 
 
 def _as_text(value: Any) -> str:

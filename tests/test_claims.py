@@ -236,9 +236,23 @@ def test_the_html_escapes_and_has_one_row_a_claim() -> None:
     assert "&lt;script&gt;alert(&#x27;A &lt; B &amp; C&#x27;)&lt;/script&gt;" in html
     assert '<tr id="a&quot;&gt;&lt;b"' in html
     assert html.count('<a href="03-purging.html">03-purging</a>') == 1
+    of_cell = {"n_kept": result(199) | {"cell": 7}}
+    assert '<a href="03-purging.html#cell-7">' in as_html(scorecard(claims, of_cell))
     for name in VERDICTS:
         assert f"<option>{name}</option>" in html
     assert html.count('data-verdict="match"') == 1
+
+
+def test_every_claim_has_a_verdict_and_every_verdict_a_value_or_a_reason() -> None:
+    claims = read_claims(LEDGER)
+    assert len(claims) >= 60
+    keys = [key for claim in claims for key in (claim.ours, *claim.beside.values()) if key]
+    results = {key: result(1) for key in keys}
+    for row in scorecard(claims, results).to_dict("records"):
+        assert row["verdict"] in VERDICTS, row["claim"]
+        assert row["ours"] or row["reason"], row["claim"]
+        if row["verdict"] in (MATCH, DIFFERS):
+            assert row["ours"], row["claim"]
 
 
 def test_every_claim_of_the_committed_ledger_has_its_row() -> None:

@@ -167,9 +167,9 @@ def differences(stored: Row, settings: Row) -> list[str]:
     Returns
     -------
     list of str
-        Names of the parameters that differ, and `sample`; empty where none does.
+        Names of the parameters that differ, and `the galaxies`; empty where none does.
     """
     theirs, mine = stored["parameters"], settings["parameters"]
     defaults = {name: field.default for name, field in Parameters.model_fields.items()}
     changed = [name for name in mine if theirs.get(name, defaults[name]) != mine[name]]
-    return changed + (["sample"] if stored["sample"] != settings["sample"] else [])
+    return changed + (["the galaxies"] if stored["sample"] != settings["sample"] else [])

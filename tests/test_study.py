@@ -54,7 +54,7 @@ def test_what_differs_is_named() -> None:
     stored = {"parameters": {"n_components": 4, "seed": 0}, "sample": "x"}
     assert differences(stored, {"parameters": {"n_components": 4}, "sample": "x"}) == []
     assert differences(stored, {"parameters": {"n_components": 5}, "sample": "y"}) == [
-        "n_components", "sample",
+        "n_components", "the galaxies",
     ]  # fmt: skip
 
 

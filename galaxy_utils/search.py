@@ -626,28 +626,36 @@ def by_rule(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).rename(columns=lambda name: str(name).replace("_", " "))
 
 
-def summarise(contenders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Scores of recipes over seeds.
+def summarise(
+    over_seeds: Mapping[str, pd.DataFrame], once: Mapping[str, pd.Series]
+) -> pd.DataFrame:
+    """Scores of recipes against the types, on held-out galaxies.
 
     Parameters
     ----------
-    contenders : mapping of str to DataFrame
+    over_seeds : mapping of str to DataFrame
         Name to result of `evaluate`.
+    once : mapping of str to Series
+        Name to row of `variants_table`.
 
     Returns
     -------
     DataFrame
         One row a recipe: recipe, seeds, ARI and its range, AMI, mean recall, ceiling.
     """
-    rows = [
+    rows: list[Row] = [
         {
             "recipe": name, "seeds": len(found), "ARI": found["ari"].mean(),
             "lowest": found["ari"].min(), "highest": found["ari"].max(),
             "AMI": found["ami"].mean(), "mean recall": found["balanced_accuracy"].mean(),
             "ceiling (ARI)": found["ceiling"].mean(),
         }
-        for name, found in contenders.items()
+        for name, found in over_seeds.items()
     ]  # fmt: skip
+    rows += [
+        {"recipe": name, "seeds": 1, "ARI": row["ari"], "AMI": row["ami"]}
+        for name, row in once.items()
+    ]
     return pd.DataFrame(rows)
 
 

@@ -404,11 +404,10 @@ def calibration_curve(table: pd.DataFrame) -> pd.DataFrame:
         Columns data, draw, bin, predicted, observed, pairs.
     """
     found = table[(table["what"] == "calibration") & (table["bin"] >= 0)]
-    return (
-        found.pivot(index=["data", "draw", "bin"], columns="score", values="value")
-        .reset_index()
-        .rename_axis(columns=None)
-    )
+    wide = found.pivot(index=["data", "draw", "bin"], columns="score", values="value")
+    table = wide.reset_index().rename_axis(columns=None)
+    order = (table["data"] != GALAXIES).argsort(kind="stable")
+    return table.iloc[order].reset_index(drop=True)
 
 
 def _as_rows(table: pd.DataFrame) -> list[Row]:

@@ -451,3 +451,22 @@ def planted_table(rows: pd.DataFrame) -> pd.DataFrame:
                 row[f"recall {kind}"] = means[name, "recall", kind]["mean"]
         table.append(row)
     return pd.DataFrame(table).sort_values("precision", ascending=False, ignore_index=True)
+
+
+def clearly_better(table: pd.DataFrame) -> list[str]:
+    """Detectors whose worst precision is above the paper's best.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `planted_table`; may be empty.
+
+    Returns
+    -------
+    list of str
+        Their names.
+    """
+    if table.empty:
+        return []
+    highest = float(table.loc[table["detector"] == PAPER, "highest"].iloc[0])
+    return [str(name) for name in table.loc[table["lowest"] > highest, "detector"]]

@@ -133,6 +133,15 @@ CONCLUSIONS = (
         "14-scores-beside-nulls", "table-seed-agreement",
     ),
     Conclusion(
+        "In one and the same bottleneck the clusters are found again with other galaxies.",
+        ("number.more_stable_than_null", "number.all_stable"),
+        lambda v: HOLDS if all(v.values()) else CAVEAT if any(v.values()) else FAILS,
+        "mean Jaccard {number.jaccard}, lowest {number.jaccard_lowest}, without clusters "
+        "{number.jaccard_null}; an independent fit confirms {number.confident_agree} % of the "
+        "confident assignments",
+        "15-number-of-clusters", "fig-stability",
+    ),
+    Conclusion(
         "A share of confident assignments shows that the taxonomy is stable.",
         ("nulls.confident_stands_out",), _true("nulls.confident_stands_out"),
         "{nulls.confident} % confident, {nulls.confident_null} % on the nearest null",

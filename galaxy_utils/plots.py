@@ -721,9 +721,12 @@ def heat(table: pd.DataFrame, xlabel: str, ylabel: str, label: str, digits: int 
     """
     height = 1.2 + 0.42 * len(table)
     figure, axes = _axes(width=min(9.5, 3 + 0.9 * table.shape[1]), height=height)
+    values = table.astype(float)
+    measured = values.stack().to_numpy()
+    low, high = (measured.min(), measured.max()) if measured.size else (0, 1)
     sns.heatmap(
-        table.astype(float), annot=True, fmt=f".{digits}f", cmap="cividis", ax=axes[0, 0],
-        cbar_kws={"label": label},
+        values, annot=True, fmt=f".{digits}f", cmap="cividis", ax=axes[0, 0],
+        vmin=low, vmax=high, cbar_kws={"label": label},
     )  # fmt: skip
     axes[0, 0].set(xlabel=xlabel, ylabel=ylabel)
     return figure

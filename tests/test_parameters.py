@@ -68,7 +68,7 @@ def test_names_can_be_checked_against_others() -> None:
 
 
 def test_an_unknown_profile_lists_those_there_are() -> None:
-    with pytest.raises(UserError, match="did you mean 'smoke'.*smoke, book, full"):
+    with pytest.raises(UserError, match="did you mean 'smoke'.*smoke, book, best, full"):
         make_parameters("smok")
 
 

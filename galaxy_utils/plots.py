@@ -663,8 +663,9 @@ def dots(
 
 
 def panel_lines(
-    table: pd.DataFrame, x: str, y: str, by: str, panel: str, xlabel: str, labels: Mapping[str, str]
-) -> Figure:
+    table: pd.DataFrame, x: str, y: str, by: str, panel: str, xlabel: str,
+    labels: Mapping[str, str], diagonal: bool = False,
+) -> Figure:  # fmt: skip
     """Lines over draws, a panel a score: the mean, and the range of the draws shaded.
 
     Parameters
@@ -677,6 +678,8 @@ def panel_lines(
         Label of the horizontal axes.
     labels : mapping of str to str
         Label of the vertical axis of each panel, in the order to be drawn.
+    diagonal : bool
+        Whether the line of equal values is drawn, dashed.
 
     Returns
     -------
@@ -693,6 +696,8 @@ def panel_lines(
             colour = PALETTE[index % len(PALETTE)]
             axis.plot(drawn.index, drawn["mean"], "o-", ms=3.5, color=colour, label=str(name))
             axis.fill_between(drawn.index, drawn["min"], drawn["max"], color=colour, alpha=0.2)
+        if diagonal:
+            axis.axline((0, 0), slope=1, ls="--", lw=0.8, color=GREY)
         axis.set(xlabel=xlabel, ylabel=label)
     axes.flat[0].legend(fontsize=7, frameon=False)
     for axis in axes.flat[len(labels) :]:

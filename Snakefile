@@ -34,6 +34,7 @@ for section in SECTIONS:
             # "update": a section whose dependencies are unchanged keeps its files
             [update(name) for name in section.outputs],
         threads: workflow.cores if section.alone else 1
+        priority: -int(section.number)  # what later pages wait for comes first
         params:
             number=section.number,
             run=FOLDER.path.name,

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
-from galaxy_utils import nulls
+from galaxy_utils import nulls, scores
 from galaxy_utils.chain import GALAXIES, Recipe
 from galaxy_utils.features import Features
 from galaxy_utils.parameters import MIXTURE, SPACE, TRAINING, UPSTREAM
@@ -241,13 +240,9 @@ def calibration_rows(values: Values, recipe: Recipe, seed: int) -> list[Row]:
 def _confident_agreement(
     responsibilities: Values, cluster: NDArray[np.int64], recipe: Recipe
 ) -> float:
-    k = recipe.n_components
-    mine = responsibilities.argmax(axis=1)
-    counts = np.array([[np.sum((mine == a) & (cluster == b)) for b in range(k)] for a in range(k)])
-    rows, columns = linear_sum_assignment(-counts)
-    partner = columns[np.argsort(rows)]
+    mine = scores.matched_onto(responsibilities.argmax(axis=1), cluster)
     sure = responsibilities.max(axis=1) > recipe.confidence
-    return float(100 * (partner[mine[sure]] == cluster[sure]).mean()) if sure.any() else np.nan
+    return float(100 * (mine[sure] == cluster[sure]).mean()) if sure.any() else np.nan
 
 
 def best_number(rows: Sequence[Row], score: str) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from photutils.segmentation import make_2dgaussian_kernel
 from scipy.ndimage import label as number_pieces
 from scipy.ndimage import sum_labels
 from skimage.segmentation import watershed
@@ -67,6 +66,8 @@ def _sorted_median(values: Floats) -> float:
 
 @lru_cache(maxsize=8)
 def _kernel(fwhm: float) -> Floats:
+    from photutils.segmentation import make_2dgaussian_kernel  # a second: only where needed
+
     kernel = np.asarray(make_2dgaussian_kernel(fwhm, size=5).array, dtype=np.float64)
     normalised: Floats = kernel / kernel.sum()
     return normalised

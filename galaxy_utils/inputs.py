@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -249,11 +250,19 @@ def measure_images(
     deep : dict of str to ndarray of float32, shape (n, dimension)
         Features by backbone; NaN where the image could not be embedded.
     """
-    from galaxy_utils.embedding import Configuration
     from galaxy_utils.engine import measure_fast
-    from galaxy_utils.inference import embed, load_encoder
+    from galaxy_utils.inference import embed
 
     found = [measure_fast(band_mean(image)) for image in images]
     five = np.array([[getattr(row, name) for name in FIVE] for row in found])
-    chosen = [Configuration.named(name) for name in configurations]
-    return five, {c.backbone: embed(load_encoder(c), images) for c in chosen}
+    encoders = [_encoder(name) for name in configurations]
+    return five, {e.configuration.backbone: embed(e, images) for e in encoders}
+
+
+@lru_cache(maxsize=4)
+def _encoder(configuration: str) -> Any:
+    """Load an encoder once a process: that takes longer than a few images."""
+    from galaxy_utils.embedding import Configuration
+    from galaxy_utils.inference import load_encoder
+
+    return load_encoder(Configuration.named(configuration))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
-import statmorph
 from numpy.typing import NDArray
-from photutils.segmentation import SegmentationImage, deblend_sources
 from scipy.ndimage import find_objects
 
 from galaxy_utils import reasons
@@ -104,12 +104,17 @@ class Morphology:
 MORPHOLOGY_COLUMNS = tuple(field.name for field in fields(Morphology))
 
 
-class _FiveOnly(statmorph.SourceMorphology):  # type: ignore[misc]
-    """statmorph restricted to what `Morphology` holds (no Sersic fit, no MID)."""
+@cache
+def _five_only() -> Any:
+    """Restrict statmorph to what `Morphology` holds (no Sersic fit, no MID)."""
+    import statmorph  # two seconds with photutils and astropy: only where needed
 
-    def _calculate_morphology(self) -> None:
-        for quantity in (*FIVE, *EXTRAS):
-            getattr(self, quantity)
+    class FiveOnly(statmorph.SourceMorphology):  # type: ignore[misc]
+        def _calculate_morphology(self) -> None:
+            for quantity in (*FIVE, *EXTRAS):
+                getattr(self, quantity)
+
+    return FiveOnly
 
 
 def central_label(labels: NDArray[np.int32], search_radius: float) -> int:
@@ -195,6 +200,8 @@ def segment(
 def _deblend_all(
     smoothed: NDArray[np.float64], labels: NDArray[np.int32], settings: SegmentationSettings
 ) -> NDArray[np.int32]:
+    from photutils.segmentation import SegmentationImage, deblend_sources
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # photutils warns of sources too large to deblend
         deblended = deblend_sources(
@@ -315,11 +322,13 @@ def measure_central(segmentation: Segmentation, found: Morphology) -> Morphology
     Morphology
         The row, complete; never raises.
     """
+    from photutils.segmentation import SegmentationImage
+
     mine = segmentation.labels == segmentation.central
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # statmorph's warnings are its flag
-            source = _FiveOnly(
+            source = _five_only()(
                 segmentation.image,
                 SegmentationImage(segmentation.labels),
                 segmentation.central,

@@ -655,7 +655,7 @@ def dots(
             axis.plot(found, np.full(len(found), place), "o", ms=4, alpha=0.5, color=colour)
             if len(found):
                 axis.plot([found.mean()] * 2, [place - 0.3, place + 0.3], color=colour, lw=2)
-        axis.set(xlabel=label, yticks=range(len(names)), ylim=(len(names) - 0.5, -0.5))
+        axis.set(xlabel=label, yticks=range(len(names)), ylim=(max(len(names), 1) - 0.5, -0.5))
         axis.set_yticklabels(names if axis in axes[:, 0] else [])
     for axis in axes.flat[len(labels) :]:
         axis.remove()
@@ -760,7 +760,7 @@ def intervals(table: pd.DataFrame, xlabel: str, zero: bool = True) -> Figure:
     axis.plot(table["value"], places, "o", color=PALETTE[0])
     if zero:
         axis.axvline(0, color=GREY, lw=1)
-    axis.set(xlabel=xlabel, yticks=places, ylim=(len(table) - 0.5, -0.5))
+    axis.set(xlabel=xlabel, yticks=places, ylim=(max(len(table), 1) - 0.5, -0.5))
     axis.set_yticklabels([str(name) for name in table.index])
     return figure
 

@@ -211,7 +211,6 @@ SECTIONS = (
     ),
     Section(
         "20", "what-we-would-do-instead", _JUDGED, studies=("search",), shows=JUDGING,
-        alone=True,
     ),
     Section("21", "what-survives", results=True),
     Section("22", "scorecard", data=("paper_values.yml",), results=True),

@@ -124,6 +124,32 @@ def _matched(shares: NDArray[np.float64]) -> float:
     return float(shares[rows, columns].sum())
 
 
+def matched_onto(cluster: NDArray[np.int64], onto: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the clusters of a partition as those of another that they share most with.
+
+    Parameters
+    ----------
+    cluster, onto : ndarray of int64, shape (n,)
+        Two partitions of the same galaxies, numbers from 0.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        The first partition in the numbers of the second; -1 in clusters that
+        are left over where the first has more.
+
+    References
+    ----------
+    Kuhn (1955).
+    """
+    counts = np.zeros((cluster.max() + 1, onto.max() + 1))
+    np.add.at(counts, (cluster, onto), 1)
+    number = np.full(len(counts), -1, dtype=np.int64)
+    rows, columns = linear_sum_assignment(-counts)
+    number[rows] = columns
+    return number[cluster]
+
+
 def bootstrap_in_space(
     values: NDArray[np.floating], cluster: NDArray[np.int64], seed: int
 ) -> dict[str, tuple[float, float]]:

@@ -289,7 +289,7 @@ def test_a_failure_inside_statmorph_is_a_reason(
     def fail(*arguments: object, **options: object) -> None:
         raise AssertionError(message)
 
-    monkeypatch.setattr(morphology, "_FiveOnly", fail)
+    monkeypatch.setattr(morphology, "_five_only", lambda: fail)
     found = measure(DISC)
     assert found.reason == reason
     assert np.isnan(five(found)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -10,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from galaxy_utils import algorithms, oddities
-from galaxy_utils.appearance import SHAPE
+from galaxy_utils import algorithms, oddities, robustness
+from galaxy_utils.appearance import SHAPE, measure_appearance
 from galaxy_utils.chain import Recipe, deep_components
 from galaxy_utils.cluster_number import judged_spaces
 from galaxy_utils.features import Features
 from galaxy_utils.morphology import FIVE
-from galaxy_utils.parameters import Parameters, split_names
+from galaxy_utils.parameters import Parameters, make_parameters, split_names
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.run import (
     RunFolder,
@@ -26,8 +27,8 @@ from galaxy_utils.run import (
     read_latent,
     read_morphology,
 )
-from galaxy_utils.sample import Sample
-from galaxy_utils.search import FRAMINGS, Ingredients, is_held_out
+from galaxy_utils.sample import ImageError, Sample
+from galaxy_utils.search import FRAMINGS, PAPER, Ingredients, Variant, is_held_out
 
 Values = NDArray[np.float64]
 
@@ -250,13 +251,98 @@ def measure_images(
     deep : dict of str to ndarray of float32, shape (n, dimension)
         Features by backbone; NaN where the image could not be embedded.
     """
+    return _five_of(images), _deep_of(configurations, images)
+
+
+def _five_of(images: list[Image]) -> Values:
     from galaxy_utils.engine import measure_fast
-    from galaxy_utils.inference import embed
 
     found = [measure_fast(band_mean(image)) for image in images]
-    five = np.array([[getattr(row, name) for name in FIVE] for row in found])
+    return np.array([[getattr(row, name) for name in FIVE] for row in found])
+
+
+def _deep_of(
+    configurations: tuple[str, ...], images: list[Image]
+) -> dict[str, NDArray[np.float32]]:
+    from galaxy_utils.inference import embed
+
     encoders = [_encoder(name) for name in configurations]
-    return five, {e.configuration.backbone: embed(e, images) for e in encoders}
+    return {e.configuration.backbone: embed(e, images) for e in encoders}
+
+
+def for_robustness(folder: RunFolder, parameters: Parameters) -> robustness.Inputs | None:
+    """Measurements, pixels and what measures them: for `robustness.ROBUSTNESS`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    robustness.Inputs or None
+        Of the framings of the paper and of the profile `best`, as far as they
+        were measured; None where the run has no images.
+    """
+    galaxies = galaxies_of(folder, parameters)
+    if not galaxies.sample.has_images:
+        return None
+    objids = list(kept_objids(folder))
+    found = ingredients(folder, parameters)
+    best = best_variant()
+    asked = [f for f in dict.fromkeys((PAPER.framing, best.framing)) if f in found.deep]
+    seen = np.array([_has_image(galaxies.sample, objid) for objid in objids])
+    number = min(robustness.GALAXIES_MANY, int(seen.sum()))
+    rows = np.flatnonzero(seen)[np.linspace(0, seen.sum() - 1, number).round().astype(int)]
+    order = np.random.default_rng(parameters.seed).permutation(rows)
+    names = split_names(parameters.backbones)
+    return robustness.Inputs(
+        replace(found, held_out=np.zeros(len(objids), dtype=bool)),
+        Recipe.of(parameters), best, order,
+        partial(_image_of_row, galaxies.sample, objids), partial(measure_framings, names, asked),
+    )  # fmt: skip
+
+
+def _has_image(sample: Sample, objid: str) -> bool:
+    try:
+        return objid in sample.cutouts or sample.path(objid).exists()
+    except ImageError:
+        return False
+
+
+def best_variant() -> Variant:
+    """The recipe of the profile `best`, as the search names it.
+
+    Returns
+    -------
+    Variant
+        Measured parameters, framing, components, covariance.
+    """
+    p = make_parameters("best")
+    return Variant(p.measured, p.scale, p.framing, p.deep_components, "pca", p.covariance_type)
+
+
+def measure_framings(
+    backbones: list[str], framings: list[str], images: list[Image]
+) -> robustness.Measured:
+    """Measure images in several framings, with axis ratio and colours.
+
+    Parameters
+    ----------
+    backbones, framings : list of str
+        Every pair is a configuration.
+    images : list of ndarray of uint8, shape (height, width, 3)
+        Colour composites.
+
+    Returns
+    -------
+    tuple
+        See `robustness.Measured`.
+    """
+    deep = {f: _deep_of(tuple(f"{b}-{f}" for b in backbones), images) for f in framings}
+    seen = [measure_appearance(image) for image in images]
+    shape = np.array([[getattr(row, name) for name in SHAPE] for row in seen])
+    return _five_of(images), shape, deep
 
 
 @lru_cache(maxsize=4)

@@ -15,6 +15,7 @@ from galaxy_utils.cluster_number import CLUSTER_NUMBER
 from galaxy_utils.errors import UserError
 from galaxy_utils.oddities import ODDITIES
 from galaxy_utils.parameters import Parameters, read_parameters
+from galaxy_utils.robustness import ROBUSTNESS
 from galaxy_utils.run import STUDIES, RunFolder, study_journal, study_settings
 from galaxy_utils.search import SEARCH
 from galaxy_utils.study import Study, run_study, write_study
@@ -29,6 +30,7 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (ALGORITHMS, inputs.for_algorithms),
     (ODDITIES, inputs.for_oddities),
     (SEARCH, inputs.for_search),
+    (ROBUSTNESS, inputs.for_robustness),
 )
 
 STUDIES_BY_NAME = {study.name: (study, make_inputs) for study, make_inputs in _ALL}

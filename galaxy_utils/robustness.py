@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from scipy.ndimage import gaussian_filter, shift
 from scipy.stats import median_abs_deviation
+from statsmodels.stats.proportion import proportion_confint
 
 from galaxy_utils import scores
 from galaxy_utils.chain import Recipe
@@ -43,6 +44,9 @@ ANOTHER_SEED = "another seed"
 
 UNCHANGED = "unchanged"
 """Images as they are, measured once more."""
+
+PAPERS, OURS = "the paper's recipe", "ours (profile best)"
+"""Names of the two recipes that are compared."""
 
 Values = NDArray[np.float64]
 
@@ -153,7 +157,7 @@ def variants(best: Variant, framings: Mapping[str, Any]) -> dict[str, Variant]:
         principal components of deep features alone. Those whose framing was
         not measured are left out.
     """
-    found = {"the paper's recipe": PAPER, "ours (profile best)": best}
+    found = {PAPERS: PAPER, OURS: best}
     found["five parameters alone"] = Variant("five", best.scale, "none", 0, "pca", best.covariance)
     for framing in (PAPER.framing, best.framing):
         found[f"deep features alone, {framing}"] = replace(best, columns="none", framing=framing)
@@ -440,5 +444,127 @@ def changed_table(rows: pd.DataFrame, score: str = "changed") -> pd.DataFrame:
         return pd.DataFrame()
     mine = rows[rows["score"] == score]
     order = list(dict.fromkeys(mine["change"])), list(dict.fromkeys(mine["of"]))
-    table = mine.groupby(["of", "change"])["value"].mean().unstack("change")
+    table = mine.groupby(["of", "change"], sort=False)["value"].mean().unstack("change")
     return table.reindex(index=order[1], columns=order[0])
+
+
+def number_of(rows: pd.DataFrame) -> int:
+    """Galaxies whose images were measured once more unchanged.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `ROBUSTNESS`; may be empty.
+
+    Returns
+    -------
+    int
+        The most of all draws; 0 where nothing was measured.
+    """
+    table = changed_table(rows, "number")
+    return 0 if table.empty else int(table[UNCHANGED].iloc[0])
+
+
+def most_lost(rows: pd.DataFrame) -> float | None:
+    """Largest share of galaxies that a change made impossible to measure.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `ROBUSTNESS`; may be empty.
+
+    Returns
+    -------
+    float or None
+        Percent; None where nothing was measured.
+    """
+    table = changed_table(rows, "lost")
+    return None if table.empty else 100 * float(np.nanmax(table.to_numpy()))
+
+
+def with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
+    """Shares of galaxies in another cluster, with their intervals.
+
+    Galaxies are the same in every draw, so that the interval is of their
+    number and not of draws times galaxies.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `ROBUSTNESS`; may be empty.
+
+    Returns
+    -------
+    DataFrame
+        Columns recipe, change, percent, low, high (95 %), lowest and highest
+        (over draws), confident (percent of those confident before).
+
+    References
+    ----------
+    Wilson (1927), score interval; statsmodels.
+    """
+    if rows.empty:
+        return pd.DataFrame()
+    pairs = rows.groupby(["score", "of", "change"], sort=False)["value"]
+    means, found = pairs.mean(), pairs.agg(["mean", "min", "max"]).loc["changed"].reset_index()
+    n = found["change"].map(means["number"]["galaxies"]).fillna(number_of(rows))
+    low, high = proportion_confint(found["mean"] * n, n, method="wilson")
+    sure = means["changed_confident"].reindex(pd.MultiIndex.from_frame(found[["of", "change"]]))
+    shares = {
+        "percent": found["mean"], "low": low, "high": high, "lowest": found["min"],
+        "highest": found["max"], "confident": sure.to_numpy(),
+    }  # fmt: skip
+    return (
+        found[["of", "change"]]
+        .rename(columns={"of": "recipe"})
+        .assign(**{name: 100 * np.asarray(values, np.float64) for name, values in shares.items()})
+    )
+
+
+def worst_change(changed: pd.DataFrame, recipe: str) -> tuple[str, float | None]:
+    """Change that moves most galaxies of a recipe.
+
+    Parameters
+    ----------
+    changed : DataFrame
+        As of `changed_table`; may be empty or lack the recipe.
+    recipe : str
+        Its name.
+
+    Returns
+    -------
+    change : str
+        Its name, `not measured` where there is none.
+    value : float or None
+        As in the table.
+    """
+    if recipe not in changed.index:
+        return "not measured", None
+    changes = [name for name in CHANGES if name != UNCHANGED]
+    values = changed.loc[[recipe], changes].to_numpy()[0]
+    return changes[int(values.argmax())], float(values.max())
+
+
+def furthest(rows: pd.DataFrame) -> tuple[str, str]:
+    """Parameter that a change shifts most.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `ROBUSTNESS`; may be empty.
+
+    Returns
+    -------
+    name : str
+        Of the parameter; `not measured` where there is none.
+    sentence : str
+        That says so, with its number.
+    """
+    if rows.empty:
+        return "not measured", "No image could be changed in this run."
+    means = rows[rows["score"] == "bias"].groupby(["of", "change"])["value"].mean().reset_index()
+    row = means.iloc[int(means["value"].abs().argmax())]
+    return str(row["of"]), (
+        f"The largest median shift is that of {row['of']} when images are {row['change']}: "
+        f"{row['value']:+.2f} of its scatter between galaxies."
+    )

@@ -117,7 +117,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return rows
 
 
-def test_unchanged_images_stay_in_their_clusters_and_swapped_ones_leave(
+def test_unchanged_images_stay_and_swapped_ones_leave(
     table: pd.DataFrame,
 ) -> None:
     found = changed_table(table)
@@ -125,7 +125,9 @@ def test_unchanged_images_stay_in_their_clusters_and_swapped_ones_leave(
     swapped = found[["turned by 90°", "mirrored"]]
     assert (swapped.loc[["the paper's recipe", "five parameters alone"]] > 0.95).all(axis=None)
     assert (swapped > 0.7).all(axis=None)
-    assert (found[robustness.ANOTHER_SEED] < 0.1).all()
+    assert (
+        found[robustness.ANOTHER_SEED][["the paper's recipe", "five parameters alone"]] == 0
+    ).all()
     assert set(found.index) == {
         "the paper's recipe", "ours (profile best)", "five parameters alone",
         "deep features alone, eq1", "deep features alone, quarter",

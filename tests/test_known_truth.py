@@ -1,0 +1,112 @@
+"""Recipes are held beside a truth that we set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils import known_truth
+from galaxy_utils.autoencoder import Training
+from galaxy_utils.chain import Recipe
+from galaxy_utils.known_truth import Mocks, fates, matched, recovery_by, recovery_rows, score_table
+from galaxy_utils.robustness import OURS, PAPERS
+from galaxy_utils.search import Ingredients, Variant
+
+FAMILIES = ("elliptical", "spiral", "edge-on")
+RECIPE = Recipe(Training(hidden_dims=(16,), latent_dim=4, epochs=20), n_components=3, n_init=2)
+BEST = Variant("five+axis", "z", "quarter", 3, "pca", "diag")
+
+
+def _mocks(apart: float, artefacts: int = 10) -> tuple[Mocks, pd.DataFrame]:
+    """Three families `apart` standard deviations from each other, and artefacts far off."""
+    rng = np.random.default_rng(4)
+    family = np.repeat(np.arange(3), 60)
+    centres = apart * np.eye(3)
+    far = rng.normal(0, 60, (artefacts, 3))
+    core = np.vstack([centres[family] + 0.5 * rng.normal(size=(180, 3)), far])
+
+    def spread(width: int) -> np.ndarray:
+        return core @ np.random.default_rng(width).normal(size=(3, width))
+
+    n = len(core)
+    types = np.full(n, None, dtype=object)
+    types[:180] = np.array(FAMILIES, dtype=object)[family]
+    deep = spread(9).astype(np.float32)
+    ingredients = Ingredients(
+        spread(5), spread(4)[:, :3], {"eq1": {"net": deep}, "quarter": {"net": deep}},
+        types, np.zeros(n, dtype=bool),
+    )  # fmt: skip
+    objids = np.array([f"mock_{i:06d}" for i in range(n)])
+    truth = pd.DataFrame(
+        {
+            "objid": objids,
+            "family": [*types[:180], *["star"] * artefacts],
+            "is_artefact": np.arange(n) >= 180,
+            "magnitude_r": rng.uniform(14, 17.7, n),
+        }
+    )
+    return Mocks(objids, ingredients, RECIPE, BEST, 5.0), truth
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    mocks, _ = _mocks(8.0)
+    return pd.DataFrame(recovery_rows(mocks, (3, 5), 0, each=True))
+
+
+def test_planted_families_are_found_and_permuted_ones_are_not(rows: pd.DataFrame) -> None:
+    table = score_table(rows).set_index(["recipe", "k"])
+    assert table.loc[(OURS, 5), "ari"] > 0.9 and table.loc[(PAPERS, 5), "ari"] > 0.5
+    assert (table["ari_permuted"].abs() < 0.05).all()
+    assert table.loc[(OURS, 3), "ceiling"] > 0.9
+
+
+def test_structureless_mocks_are_not_recovered() -> None:
+    mocks, _ = _mocks(0.0, artefacts=0)
+    table = score_table(pd.DataFrame(recovery_rows(mocks, (3,), 0, each=False)))
+    assert (table["ari"].abs() < 0.05).all() and (table["ceiling"].abs() < 0.1).all()
+
+
+def test_every_mock_has_a_fate(rows: pd.DataFrame) -> None:
+    _, truth = _mocks(8.0)
+    absent = pd.DataFrame({"objid": ["mock_999999"], "family": ["trail"], "is_artefact": [True],
+                           "magnitude_r": [15.0]})  # fmt: skip
+    table = matched(pd.concat([truth, absent], ignore_index=True), rows, OURS, 5)
+    assert len(table) == len(truth) + 1 and table["cluster"].iloc[-1] == known_truth.PURGED
+    assert not table["recovered"].iloc[-1] and not table["odd"].iloc[-1]
+    found = fates(table).set_index("kind")
+    assert found[["purged", "anomaly", "ordinary"]].sum(axis=1).to_numpy() == pytest.approx(100)
+    assert found.loc["trail", "purged"] == 100 and found.loc["galaxy", "number"] == 180
+    assert found.loc["star", "anomaly"] > 50 and found.loc["galaxy", "anomaly"] < 5
+
+
+def test_recovery_follows_the_quantity_that_spoils_it(rows: pd.DataFrame) -> None:
+    _, truth = _mocks(8.0)
+    table = matched(truth, rows, OURS, 5)
+    galaxies = table[~table["is_artefact"]].copy()
+    assert galaxies["recovered"].mean() > 0.9
+    galaxies.loc[galaxies["magnitude_r"] > galaxies["magnitude_r"].median(), "recovered"] = False
+    by = recovery_by(galaxies, "magnitude_r", 2)
+    assert set(by["family"]) == set(FAMILIES) and by["number"].sum() == 180
+    for _, mine in by.groupby("family"):
+        bright, faint = mine.sort_values("middle")["percent"]
+        assert bright > 80 and faint < 35
+
+
+def test_false_anomalies_and_missed_artefacts_add_up() -> None:
+    families = np.array(["spiral"] * 8 + [None] * 2, dtype=object)
+    odd = np.array([True] + [False] * 7 + [True, False])
+    values = np.random.default_rng(0).normal(size=(10, 2))
+    found = known_truth._scores(families, values, np.arange(10) % 2, odd, 0)
+    assert found["false_anomalies"] == 0.5 and found["missed_artefacts"] == 0.5
+
+
+def test_mocks_that_cannot_be_measured_are_purged() -> None:
+    table = pd.DataFrame(
+        {name: np.linspace(1.5, 3, 30) for name in ("concentration", "m20", "gini")}
+    ).assign(asymmetry=0.1, smoothness=0.1, flag=0, reason="", objid="x")
+    table.loc[3, "concentration"] = np.nan
+    table.loc[4, "asymmetry"] = 1.5
+    kept = known_truth.purge_mocks(table, 0)
+    assert not kept[3] and not kept[4] and kept.sum() >= 26

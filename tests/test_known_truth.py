@@ -19,11 +19,11 @@ BEST = Variant("five+axis", "z", "quarter", 3, "pca", "diag")
 
 
 def _mocks(apart: float, artefacts: int = 10) -> tuple[Mocks, pd.DataFrame]:
-    """Three families `apart` standard deviations from each other, and artefacts far off."""
+    """Three families `apart` standard deviations from each other, and artefacts far off on the other side."""
     rng = np.random.default_rng(4)
     family = np.repeat(np.arange(3), 60)
     centres = apart * np.eye(3)
-    far = rng.normal(0, 60, (artefacts, 3))
+    far = -20.0 + rng.normal(0, 3, (artefacts, 3))
     core = np.vstack([centres[family] + 0.5 * rng.normal(size=(180, 3)), far])
 
     def spread(width: int) -> np.ndarray:

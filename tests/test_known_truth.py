@@ -19,7 +19,7 @@ BEST = Variant("five+axis", "z", "quarter", 3, "pca", "diag")
 
 
 def _mocks(apart: float, artefacts: int = 10) -> tuple[Mocks, pd.DataFrame]:
-    """Three families `apart` standard deviations from each other, and artefacts far off on the other side."""
+    """Three families `apart` standard deviations from each other, artefacts on the far side."""
     rng = np.random.default_rng(4)
     family = np.repeat(np.arange(3), 60)
     centres = apart * np.eye(3)

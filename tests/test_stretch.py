@@ -1,0 +1,49 @@
+"""Bias and scatter of the stretch are those that were put in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils.mock_families import truth
+from galaxy_utils.morphology import FIVE
+from galaxy_utils.stretch import COMPRESSED, KINDS, LINEAR, STRETCHED, stretch_rows, stretch_table
+
+
+def test_bias_and_scatter_are_those_put_in() -> None:
+    rng = np.random.default_rng(0)
+    frames = []
+    base = rng.normal(3.0, 0.5, (400, 5))
+    for kind, (bias, scatter) in {
+        LINEAR: (0, 0), STRETCHED: (-0.4, 0.1), COMPRESSED: (0, 0)
+    }.items():  # fmt: skip
+        values = base + rng.normal(bias, scatter, base.shape)
+        frame = pd.DataFrame(values, columns=list(FIVE)).assign(kind=kind)
+        frames.append(frame.assign(objid=[str(i) for i in range(400)]))
+    rows = pd.concat(frames, ignore_index=True)
+    rows.loc[rows["kind"].eq(COMPRESSED) & rows["objid"].eq("3"), "gini"] = np.nan
+    table = stretch_table(rows).set_index(["parameter", "kind"])
+    stretched = table.xs(STRETCHED, level="kind")
+    assert stretched["bias"].to_numpy() == pytest.approx(-0.4, abs=0.02)
+    assert stretched["scatter"].to_numpy() == pytest.approx(0.1, rel=0.15)
+    assert (stretched["low"] < stretched["bias"]).all()
+    assert (stretched["bias"] < stretched["high"]).all() and (stretched["high"] < -0.37).all()
+    same = table.xs(COMPRESSED, level="kind")
+    assert (same["bias"] == 0).all() and (same["correlation"] > 0.999).all()
+    assert same.loc["gini", "lost"] == 1 and same.loc["m20", "lost"] == 0
+
+
+def test_every_galaxy_is_measured_in_every_version_and_artefacts_are_not() -> None:
+    table = truth(8, 2, 0.3)
+    rows = pd.DataFrame(stretch_rows(table, 2))
+    galaxies = table[~table["is_artefact"]]["objid"]
+    assert sorted(set(rows["objid"])) == sorted(galaxies)
+    assert (rows.groupby("kind")["objid"].nunique() == len(galaxies)).all()
+    assert list(dict.fromkeys(rows["kind"])) == list(KINDS)
+
+
+def test_a_stretch_makes_galaxies_less_concentrated() -> None:
+    rows = pd.DataFrame(stretch_rows(truth(12, 9, 0.0), 9))
+    found = stretch_table(rows).set_index(["parameter", "kind"])["bias"]
+    assert found["concentration", STRETCHED] < -0.1 and found["gini", STRETCHED] < -0.02

@@ -189,7 +189,7 @@ class Client:
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(manners.attempts),
             wait=tenacity.wait_exponential_jitter(
-                manners.first_wait, manners.longest_wait, jitter=manners.first_wait
+                max=manners.longest_wait, jitter=manners.first_wait, multiplier=manners.first_wait
             ),
             retry=tenacity.retry_if_exception_type(Passing),
             sleep=self._sleep,
@@ -365,8 +365,10 @@ def words_of(body: bytes) -> str:
 
 def _cause(error: BaseException) -> str:
     """The innermost reason of a failed connection, in a line."""
-    while (inner := getattr(error, "reason", None) or error.__cause__) is not None:
-        if not isinstance(inner, BaseException):
-            break
+    while isinstance(inner := getattr(error, "reason", None) or _first(error), BaseException):
         error = inner
     return f"{type(error).__name__}: {str(error).split(': ', 1)[-1]}"[:200]
+
+
+def _first(error: BaseException) -> object:
+    return error.args[0] if error.args else None

@@ -83,6 +83,7 @@ def fetch_files(
     check: Check,
     title: str,
     before: Callable[[], None] = lambda: None,
+    hopeless: Mapping[str, str] | None = None,
 ) -> Fetched:
     """Bring the files of a list into a folder; what is there and sound stays.
 
@@ -100,6 +101,8 @@ def fetch_files(
         What the progress bar says.
     before : callable
         Called once before the first file is asked for; not where none lacks.
+    hopeless : mapping of str to str, optional
+        objid to reason of further files that cannot be asked for; they go to `FAILURES`.
 
     Returns
     -------
@@ -115,7 +118,8 @@ def fetch_files(
     with _alone(folder):
         _remove_unfinished(folder)
         manifest = _Manifest(folder, check)
-        failures = {w.objid: why for w in wanted if (why := manifest.obstacle(w))}
+        failures = dict(hopeless or {})
+        failures |= {w.objid: why for w in wanted if (why := manifest.obstacle(w))}
         there = {w for w in wanted if w.objid not in failures and manifest.holds(w)}
         todo = [w for w in wanted if w.objid not in failures and w not in there]
         if todo:
@@ -253,7 +257,7 @@ def read_failures(folder: Path) -> dict[str, str]:
 def _write_failures(folder: Path, wanted: Sequence[Wanted], failures: Mapping[str, str]) -> None:
     urls = {item.objid: item.url for item in wanted}
     rows = [
-        dict(zip(FAILURE_COLUMNS, (objid, urls[objid], reason), strict=True))
+        dict(zip(FAILURE_COLUMNS, (objid, urls.get(objid, ""), reason), strict=True))
         for objid, reason in failures.items()
     ]
     write_atomically(folder / FAILURES, _csv(FAILURE_COLUMNS, rows))

@@ -17,7 +17,6 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -250,7 +249,11 @@ def as_numbers(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def fetch_cutouts(
-    positions: Mapping[str, tuple[float, float]], folder: Path, server: str, client: Client
+    positions: Mapping[str, tuple[float, float]],
+    folder: Path,
+    server: str,
+    client: Client,
+    unknown: Sequence[str] = (),
 ) -> Fetched:
     """Bring colour cutouts into a folder, named `<objid>.jpg`.
 
@@ -264,6 +267,8 @@ def fetch_cutouts(
         As `SERVER`.
     client : Client
         Asks it.
+    unknown : sequence of str
+        Galaxies without a position; they are told among the failures.
 
     Returns
     -------
@@ -274,8 +279,9 @@ def fetch_cutouts(
         Wanted(objid, f"{objid}.jpg", cutout_url(server, ra, dec))
         for objid, (ra, dec) in positions.items()
     ]
+    lost = dict.fromkeys(unknown, "SkyServer knows no such galaxy")
     return fetch_files(
-        wanted, folder, client, check_cutout, "cutouts", lambda: client.probe(server, OFFLINE)
+        wanted, folder, client, check_cutout, "cutouts", lambda: client.probe(server, OFFLINE), lost
     )
 
 
@@ -358,9 +364,8 @@ def fetch_known(
         known |= find_positions(unknown[start : start + POSITIONS_AT_ONCE], server, asking)
         _keep_positions(known, folder)
     positions = {objid: known[objid] for objid in catalogue["objid"] if objid in known}
-    fetched = fetch_cutouts(positions, folder, server, Client(manners))
-    lost = {o: "SkyServer knows no such galaxy" for o in unknown if o not in known}
-    return replace(fetched, failures={**fetched.failures, **lost})
+    lost = [objid for objid in unknown if objid not in known]
+    return fetch_cutouts(positions, folder, server, Client(manners), lost)
 
 
 def _known_positions(catalogue: pd.DataFrame, folder: Path) -> dict[str, tuple[float, float]]:

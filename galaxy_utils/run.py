@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from galaxy_utils.appearance import SHAPE
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import Features
-from galaxy_utils.fetching import MANIFEST, Fetched, read_failures
+from galaxy_utils.fetching import FAILURES, MANIFEST, Fetched, read_failures
 from galaxy_utils.measurement import (
     NO_IMAGE,
     MeasuredTable,
@@ -1486,13 +1486,28 @@ def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
         recipe = _recipe_of(parameters.n_galaxies)
         folder = skyserver_folder(recipe)
         if not is_complete(folder):
-            fetch_sample(recipe, folder, server or SERVER)
+            _say_failures(fetch_sample(recipe, folder, server or SERVER), folder)
     elif parameters.sample in MEASURED and parameters.from_pixels:
         opened, _ = _open(parameters.sample, 0)
         wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
         images = MEASURED[parameters.sample] / "images"
         if _fetched_here(opened, images) and _lacks(images, wanted["objid"]):
-            fetch_known(wanted, images, server or SERVER)
+            _say_failures(_fetch_carried(wanted, images, server or SERVER), images)
+
+
+def _fetch_carried(wanted: pd.DataFrame, images: Path, server: str) -> Fetched:
+    try:
+        return fetch_known(wanted, images, server)
+    except UserError as error:
+        raise UserError(
+            f"{error}. Or put the cutouts into {images} as <objid>.jpg yourself, or leave "
+            "from_pixels (profile full) out"
+        ) from error
+
+
+def _say_failures(done: Fetched, folder: Path) -> None:
+    if done.failures:
+        print(f"{len(done.failures)} images could not be had: see {folder / FAILURES}", flush=True)
 
 
 def _fetched_here(opened: Sample, images: Path) -> bool:

@@ -58,7 +58,7 @@ QUERY_MANNERS = Manners(
 
 OFFLINE = (
     "Connect this machine to the internet (behind a proxy: set HTTPS_PROXY), or name another "
-    "server with --server; what was fetched is kept"
+    "server (galaxy-book skyserver and galaxy-book images take --server); what was fetched is kept"
 )
 
 

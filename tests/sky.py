@@ -34,9 +34,9 @@ QUICK = Manners(
 
 
 def jpeg(seed: int = 0, side: int = 256, black: bool = False) -> bytes:
-    """A picture that compresses as a real cutout does."""
-    generator = np.random.default_rng(seed)
-    pixels = generator.integers(5, 60, (side, side, 3), np.uint8)
+    """A picture of squares."""
+    squares = np.random.default_rng(seed).integers(5, 250, (side // 16, side // 16, 3), np.uint8)
+    pixels = squares.repeat(16, axis=0).repeat(16, axis=1)
     stream = io.BytesIO()
     Image.fromarray(pixels * (not black)).save(stream, "JPEG", quality=80)
     return stream.getvalue()

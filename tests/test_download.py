@@ -30,6 +30,11 @@ PICTURE = jpeg()
 Start = Callable[..., Sky]
 
 
+@pytest.fixture(autouse=True)
+def without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start servers; they end with the test."""
@@ -96,9 +101,9 @@ def test_no_faster_than_promised_also_where_tried_again(start: Start, tmp_path: 
     sky = start(lambda _, number: Answer(body=PICTURE) if number else json_error(503, "busy"))
     fetch(sky, 10, tmp_path, replace(QUICK, rate=25.0))
     assert len(sky.times) == 20
-    gaps = [b - a for a, b in zip(sky.times, sky.times[1:], strict=False)]
-    assert sky.times[-1] - sky.times[0] >= 19 / 25 - 0.02
-    assert sum(gap < 0.5 / 25 for gap in gaps) <= 2  # a busy machine may bunch a pair
+    assert sky.times[-1] - sky.times[0] >= 19 / 25 - 0.1  # as they arrive, on a busy machine
+    halves = zip(sky.times, sky.times[10:], strict=False)
+    assert all(late - early >= 10 / 25 - 0.15 for early, late in halves)
 
 
 def test_a_pause_holds_for_those_that_wait_already() -> None:
@@ -227,6 +232,11 @@ def test_a_server_that_vanishes_ends_the_fetch(start: Start, tmp_path: Path) -> 
     assert_sound(tmp_path, {"0.jpg", "1.jpg", "2.jpg"})
 
 
+def unknown_name(*_: object, **__: object) -> None:
+    """A name server that answers, and knows nothing."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
 def test_offline_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -234,6 +244,7 @@ def test_offline_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(QUICK)
     with pytest.raises(UserError, match=r"127.0.0.1:\d+ cannot be reached: .*refused.*Mend it"):
         client.probe(f"http://127.0.0.1:{port}/", "Mend it.")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_name)
     with pytest.raises(UserError, match="nowhere.invalid cannot be reached: NameResolutionError"):
         client.probe("http://nowhere.invalid/", "Mend it.")
 
@@ -242,7 +253,7 @@ def test_a_name_that_is_looked_up_for_ever_is_offline_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forever = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: forever.wait(30))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if forever.wait(30) else [])
     began = time.monotonic()
     with pytest.raises(UserError, match="no answer within 1 s"):
         Client(QUICK).probe("http://slow.example/", "Mend it.")

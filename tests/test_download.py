@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from sky import QUICK, Answer, Route, Sky, jpeg, json_error, page_of_error
 
-from galaxy_utils import download
+from galaxy_utils import download, fetching
 from galaxy_utils.download import Client, Limiter, Manners, Passing, Refused, Stopped
 from galaxy_utils.errors import UserError
 from galaxy_utils.fetching import FAILURES, MANIFEST, Fetched, Wanted, fetch_files, read_manifest
@@ -373,3 +373,30 @@ def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, start
     sky = start(picture_of)
     with pytest.raises(Refused, match="longer than 1000"):
         Client(QUICK).get(f"{sky.url}/getjpeg?n=0", check_cutout)
+
+
+def test_an_answer_cut_short_is_told_by_its_length(start: Start) -> None:
+    sky = start(lambda *_: Answer(body=b"a,b\n1,2\n", promised=100))
+    with pytest.raises(Passing):  # whatever the content: of a table nothing else tells it
+        Client(QUICK).get(f"{sky.url}/getjpeg", lambda _: None)
+
+
+def test_a_file_appears_under_its_name_only_when_it_is_whole(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_file = os.replace
+
+    def killed(source: Path, target: Path) -> None:
+        if target.suffix == ".jpg":
+            raise KeyboardInterrupt
+        replace_file(source, target)
+
+    sky = start(picture_of)
+    monkeypatch.setattr(fetching.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(sky, 3, tmp_path)
+    assert list(tmp_path.glob("*.jpg")) == []
+    monkeypatch.undo()
+    monkeypatch.setenv("NO_PROXY", "*")
+    assert fetch(sky, 3, tmp_path).now == 3
+    assert_sound(tmp_path, {"0.jpg", "1.jpg", "2.jpg"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sky import QUICK, Answer, Sky, jpeg, json_error, page_of_error
 
 from galaxy_utils import cli, download, recipe, run, skyserver
@@ -498,3 +500,10 @@ def test_waits_of_the_query_outlast_the_servers_own_limit() -> None:
     assert skyserver.QUERY_MANNERS.read_timeout > 600
     assert skyserver.QUERY_MANNERS.rate <= 1  # SkyServer allows 60 a minute
     assert replace(skyserver.QUERY_MANNERS).at_once == 1
+
+
+def test_a_picture_of_another_kind_is_no_cutout() -> None:
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(jpeg())).save(stream, "PNG")
+    with pytest.raises(skyserver.Passing, match="expected a JPEG"):
+        skyserver.check_cutout(stream.getvalue())

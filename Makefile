@@ -14,7 +14,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 # The first target: plain `make` builds the book.
-.PHONY: book help test measure studies lab lint lock clean
+.PHONY: book help test measure skyserver images studies lab lint lock clean
 
 book: $(INSTALLED)
 	@$(BIN)/galaxy-book build \
@@ -27,6 +27,8 @@ help:
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
 	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, FRAMING, CORES)'
+	@echo 'make skyserver fetch the sample of the paper'"'"'s recipe from SkyServer (NUMBER, SEED, OUT, SERVER)'
+	@echo 'make images    fetch the cutouts of sdss5000 that the book shows (SAMPLE, RUN, ALL=1, SERVER)'
 	@echo 'make studies   measure the studies that the project carries again (STUDIES, RUN, DRAWS, CORES)'
 	@echo 'make lint      check style and types'
 	@echo 'make lock      pin the dependencies anew; LOCK_FLAGS=--upgrade takes newer versions'
@@ -46,6 +48,14 @@ measure: $(INSTALLED)
 	@$(BIN)/galaxy-book measure --images "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${BACKBONES:+--backbones "$$BACKBONES"} \
 	  $${ENGINE:+--engine "$$ENGINE"} $${FRAMING:+--framing "$$FRAMING"} $${CORES:+--cores "$$CORES"}
+
+skyserver: $(INSTALLED)
+	@$(BIN)/galaxy-book skyserver $${NUMBER:+--number "$$NUMBER"} $${SEED:+--seed "$$SEED"} \
+	  $${OUT:+--out "$$OUT"} $${SERVER:+--server "$$SERVER"}
+
+images: $(INSTALLED)
+	@$(BIN)/galaxy-book images $${SAMPLE:+--sample "$$SAMPLE"} $${RUN:+--run "$$RUN"} \
+	  $${ALL:+--all} $${SERVER:+--server "$$SERVER"}
 
 studies: $(INSTALLED)
 	@$(BIN)/galaxy-book studies $$STUDIES $${RUN:+--run "$$RUN"} $${DRAWS:+--draws "$$DRAWS"} \

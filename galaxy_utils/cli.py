@@ -9,11 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from galaxy_utils.errors import UserError
+
+if TYPE_CHECKING:  # imported where it is needed: the command line starts at once
+    from galaxy_utils.fetching import Fetched
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build", help="execute what has changed and render the book")
     build.add_argument("--profile", default="book", help="smoke, book (default), best or full")
     build.add_argument("--run", help="name of the run; the profile's name if not given")
-    build.add_argument("--sample", help="sdss5000, hdf, or a folder")
+    build.add_argument("--sample", help="sdss5000, hdf, skyserver, or a folder")
     build.add_argument("--set", default="", help='parameters: "n_components=5 latent_dim=32"')
     build.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="at once")
     build.add_argument("--dry-run", action="store_true", help="say what would run; write nothing")
@@ -68,6 +73,21 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--framing", help="input of the networks; eq1 if not given")
     measure.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
     measure.set_defaults(run_command=_measure)
+
+    skyserver = commands.add_parser("skyserver", help="fetch the paper's sample from SkyServer")
+    skyserver.add_argument("--number", type=_cores, default=5000, help="galaxies (5000)")
+    skyserver.add_argument("--seed", type=int, default=0, help="of the pseudo-random order (0)")
+    skyserver.add_argument("--z-max", type=float, default=0.1, help="redshifts below it (0.1)")
+    skyserver.add_argument("--out", type=Path, help="folder of catalogue and images")
+    _add_server(skyserver)
+    skyserver.set_defaults(run_command=_skyserver)
+
+    images = commands.add_parser("images", help="fetch cutouts of a carried sample")
+    images.add_argument("--sample", default="sdss5000", help="sdss5000 (default)")
+    images.add_argument("--run", default="book", help="whose pictures (default: book)")
+    images.add_argument("--all", action="store_true", help="all galaxies, not those shown alone")
+    _add_server(images)
+    images.set_defaults(run_command=_images)
 
     studies = commands.add_parser("studies", help="measure the studies that the project carries")
     studies.add_argument("names", nargs="*", help="which ones; all if not given")
@@ -90,6 +110,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", type=_server, help="SkyServer's address; DR17 if not given")
+
+
+def _server(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"expected http://... or https://..., not {text!r}")
+    return text
+
+
 def _cores(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not {text!r}")
@@ -100,7 +130,12 @@ def _build(options: argparse.Namespace) -> int:
     from filelock import FileLock, Timeout
 
     from galaxy_utils.parameters import make_parameters, parse_assignments, write_parameters
-    from galaxy_utils.run import RunFolder, absolute_sample, write_sample_fingerprint
+    from galaxy_utils.run import (
+        RunFolder,
+        absolute_sample,
+        fetch_missing,
+        write_sample_fingerprint,
+    )
 
     changed = parse_assignments(options.set)
     if options.sample is not None:
@@ -111,6 +146,8 @@ def _build(options: argparse.Namespace) -> int:
     started = time.time()
     try:
         with FileLock(folder.file(".lock"), timeout=0), _restored(folder.path, options.dry_run):
+            if not options.dry_run:
+                fetch_missing(parameters)
             write_sample_fingerprint(folder, parameters)
             write_parameters(folder.file("parameters.yml"), options.profile, parameters)
             dry_run = ["--dry-run"] if options.dry_run else []
@@ -193,6 +230,43 @@ def _measure(options: argparse.Namespace) -> int:
     print(f"The measured table lies here; use it with make book RUN=mine SAMPLE={folder}")
     print(folder)
     return 0
+
+
+def _skyserver(options: argparse.Namespace) -> int:
+    from galaxy_utils.recipe import Recipe, fetch_sample
+    from galaxy_utils.run import skyserver_folder
+    from galaxy_utils.skyserver import SERVER
+
+    recipe = Recipe.of(number=options.number, seed=options.seed, z_max=options.z_max)
+    folder = options.out or skyserver_folder(recipe)
+    _say(fetch_sample(recipe, folder, options.server or SERVER), folder)
+    default = folder == skyserver_folder(Recipe.of(number=recipe.number))
+    sample = "skyserver" if default else str(folder)
+    less = f' SET="n_galaxies={recipe.number}"' if default and recipe.number != 5000 else ""
+    print(f"Use it with make book RUN=sky SAMPLE={sample}{less}")
+    print(folder)
+    return 0
+
+
+def _images(options: argparse.Namespace) -> int:
+    from galaxy_utils.run import fetch_pictures
+    from galaxy_utils.skyserver import SERVER
+
+    done, folder = fetch_pictures(
+        options.sample, options.run, options.all, options.server or SERVER
+    )
+    _say(done, folder)
+    print(f"The same make book RUN={options.run} now shows them.")
+    print(folder)
+    return 0
+
+
+def _say(done: Fetched, folder: Path) -> None:
+    print(f"{done.now} images fetched, {done.before} were there, {len(done.failures)} failed:")
+    for reason, count in Counter(done.failures.values()).most_common():
+        print(f"  {count:6d}  {reason}")
+    if done.failures:
+        print(f"Which ones stands in {folder / 'failures.csv'}; the same command tries them again.")
 
 
 def _studies(options: argparse.Namespace) -> int:

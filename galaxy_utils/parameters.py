@@ -33,7 +33,9 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     sample: str = _field(
-        "sdss5000", "sdss5000, hdf, or a folder of images", "5,000 SDSS cutouts, no list"
+        "sdss5000",
+        "sdss5000, hdf, skyserver (fetched by the paper's recipe), or a folder of images",
+        "5,000 SDSS cutouts, no list",
     )
     n_galaxies: int = _field(
         0,

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from galaxy_utils.appearance import SHAPE
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import Features
+from galaxy_utils.fetching import FAILURES, MANIFEST, Fetched, read_failures
 from galaxy_utils.measurement import (
     NO_IMAGE,
     MeasuredTable,
@@ -54,12 +55,16 @@ from galaxy_utils.parameters import (
     Parameters,
     check_names,
     make_parameters,
+    read_parameters,
     split_names,
 )
 from galaxy_utils.parity import REFERENCE
 from galaxy_utils.preprocessing import SIGMA, Image
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
-from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample
+from galaxy_utils.recipe import CATALOGUE as SKY_CATALOGUE
+from galaxy_utils.recipe import Recipe, fetch_sample, is_complete
+from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample, read_catalogue
+from galaxy_utils.skyserver import SERVER, fetch_known
 from galaxy_utils.study import Study, differences, run_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,6 +73,12 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 MEASURED = {"sdss5000": DATA / "sdss5000"}
 """Samples that the project carries as measured tables."""
+
+SKYSERVER = "skyserver"
+"""Sample of the paper's own recipe, fetched from SkyServer."""
+
+NAMED = (*MEASURED, "hdf", SKYSERVER)
+"""Samples that are no folder."""
 
 KNOWN = frozenset(Parameters.model_fields)
 
@@ -836,9 +847,7 @@ class Page:
             return None
         name = galaxies.sample.name
         folder = f"data/{name}/images/" if name in MEASURED else f"{name}/images/"
-        source = (
-            " (SkyServer's ImgCutout, 256 x 256 px at 0.40 arcsec/px)" if name in MEASURED else ""
-        )
+        source = " (or let `make images` fetch them from SkyServer)" if name in MEASURED else ""
         return Markdown(
             ":::{admonition} Pictures are missing here\n:class: note\n"
             f"This run has the measurements of `{name}`, not its images. Put the cutouts as "
@@ -1351,9 +1360,10 @@ def open_galaxies(
     Parameters
     ----------
     sample : str
-        `sdss5000`, `hdf`, a folder of images, or a folder with a measured table.
+        `sdss5000`, `hdf`, `skyserver`, a folder of images, or a folder with a measured table.
     n_galaxies : int
-        Take this many, evenly over the catalogue; 0 takes all.
+        Take this many, evenly over the catalogue; 0 takes all. Of `skyserver`
+        the first so many of its order (0: as many as the paper) are a sample of their own.
     from_pixels : bool
         Pass over the measured table.
     folder : Path, optional
@@ -1369,14 +1379,14 @@ def open_galaxies(
     UserError
         If there is no such sample, or it has no pixels though they are needed.
     """
-    opened, measured = _open(sample)
+    opened, measured = _open(sample, n_galaxies)
     if from_pixels:
         measured = None
     if measured is None and not opened.has_images:
         raise UserError(
             f"sample {sample}: no images in {MEASURED.get(sample, Path(sample)) / 'images'}; "
-            "from_pixels (profile full) needs them. Put the cutouts there as <objid>.jpg, or "
-            "leave from_pixels out"
+            "from_pixels (profile full) needs them. Put the cutouts there as <objid>.jpg (of "
+            "sdss5000: make images ALL=1), or leave from_pixels out"
         )
     if n_galaxies:
         opened = replace(opened, catalogue=evenly(opened.catalogue, n_galaxies))
@@ -1404,18 +1414,192 @@ def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
     return table.iloc[rows].reset_index(drop=True)
 
 
-def _open(sample: str) -> tuple[Sample, MeasuredTable | None]:
+def _open(sample: str, n_galaxies: int) -> tuple[Sample, MeasuredTable | None]:
     if sample == "hdf":
         return hdf_sample(), None
+    if sample == SKYSERVER:
+        return _open_skyserver(_recipe_of(n_galaxies)), None
     path = MEASURED.get(sample) or Path(sample).expanduser().resolve()
     if sample not in MEASURED and not path.is_dir():
-        known = ", ".join([*MEASURED, "hdf"])
+        known = ", ".join(NAMED)
         raise UserError(f"sample {sample!r}: there are {known}, or give a folder ({path} is none)")
     if not (path / "manifest.json").exists():
         return folder_sample(path), None
     measured = read_measured(path)
     images = path / "images"
     return Sample(sample, measured.catalogue, images if images.is_dir() else None), measured
+
+
+def _recipe_of(n_galaxies: int) -> Recipe:
+    return Recipe.of(number=n_galaxies) if n_galaxies else Recipe.of()
+
+
+def _open_skyserver(recipe: Recipe) -> Sample:
+    folder = skyserver_folder(recipe)
+    if not is_complete(folder):
+        raise UserError(
+            f"sample {SKYSERVER}: its images are not all in {folder}; fetch them with "
+            f"make skyserver NUMBER={recipe.number} (can be stopped and taken up)"
+        )
+    return Sample(SKYSERVER, read_catalogue(folder / SKY_CATALOGUE), folder)
+
+
+def skyserver_folder(recipe: Recipe) -> Path:
+    """Where a sample fetched from SkyServer lies, unless somebody says where.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Which one.
+
+    Returns
+    -------
+    Path
+        Named after its number and seed, and its redshift limit if that is not the paper's.
+    """
+    name = f"{SKYSERVER}-{recipe.number}-{recipe.seed}"
+    if recipe.z_max != Recipe.of().z_max:
+        name += f"-z{recipe.z_max:g}"
+    return ROOT / "runs" / MEASUREMENTS / name
+
+
+def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
+    """Fetch the images that a run needs and that nobody put there, before anything runs.
+
+    Those are the sample `skyserver`, and the cutouts of a carried sample that
+    is to be measured from pixels.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of the run.
+    server : str, optional
+        As `skyserver.SERVER`, which is taken if not given.
+
+    Raises
+    ------
+    UserError
+        If the server cannot be reached, or does not answer as it should.
+    """
+    if parameters.sample == SKYSERVER:
+        recipe = _recipe_of(parameters.n_galaxies)
+        folder = skyserver_folder(recipe)
+        if not is_complete(folder):
+            _say_failures(fetch_sample(recipe, folder, server or SERVER), folder)
+    elif parameters.sample in MEASURED and parameters.from_pixels:
+        opened, _ = _open(parameters.sample, 0)
+        wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
+        images = MEASURED[parameters.sample] / "images"
+        if _fetched_here(opened, images) and _lacks(images, wanted["objid"]):
+            _say_failures(_fetch_carried(wanted, images, server or SERVER), images)
+
+
+def _fetch_carried(wanted: pd.DataFrame, images: Path, server: str) -> Fetched:
+    try:
+        return fetch_known(wanted, images, server)
+    except UserError as error:
+        raise UserError(
+            f"{error}. Or put the cutouts into {images} as <objid>.jpg yourself, or leave "
+            "from_pixels (profile full) out"
+        ) from error
+
+
+def _say_failures(done: Fetched, folder: Path) -> None:
+    if done.failures:
+        print(f"{len(done.failures)} images could not be had: see {folder / FAILURES}", flush=True)
+
+
+def _fetched_here(opened: Sample, images: Path) -> bool:
+    """Whether the images are ours to complete: somebody's own folder stays as it is."""
+    return not opened.has_images or (images / MANIFEST).exists()
+
+
+def _lacks(images: Path, objids: Iterable[str]) -> bool:
+    failed = read_failures(images)
+    return any(o not in failed and not (images / f"{o}.jpg").exists() for o in objids)
+
+
+def shown_objids(folder: RunFolder) -> list[str]:
+    """Galaxies whose pictures the pages of a run show, or would show.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A finished run.
+
+    Returns
+    -------
+    list of str
+        Examples (sections 01 to 03), purged galaxies (04), and those that
+        stand for clusters and anomalies (09), each once.
+
+    Raises
+    ------
+    UserError
+        If the run was not made.
+    """
+    from galaxy_utils.taxonomy import representatives
+
+    _, p = read_parameters(folder.path / "parameters.yml")
+    everyone = open_galaxies(p.sample, p.n_galaxies).sample.catalogue
+    purged = folder.read_table(_KEPT)
+    dropped = purged[~purged["kept"]].sort_values(["drop_reason", "isolation_score"])
+    dropped = dropped.groupby("drop_reason").head(p.n_examples)
+    catalogue = folder.read_table(_CATALOGUE)
+    grid = representatives(catalogue[catalogue["kept"]], p.grid_size // 2)
+    objids = [*evenly(everyone, p.n_examples)["objid"], *dropped["objid"], *grid["objid"]]
+    return [objid for objid in dict.fromkeys(map(str, objids)) if objid]
+
+
+def fetch_pictures(
+    sample: str, run: str, everything: bool, server: str = SERVER
+) -> tuple[Fetched, Path]:
+    """Fetch cutouts of a carried sample: those that a run shows, or all.
+
+    Parameters
+    ----------
+    sample : str
+        Key of `MEASURED`.
+    run : str
+        Name of a finished run of this sample.
+    everything : bool
+        All galaxies, whatever the run shows.
+    server : str
+        As `skyserver.SERVER`.
+
+    Returns
+    -------
+    fetched : Fetched
+        What was done.
+    images : Path
+        Where the cutouts lie.
+
+    Raises
+    ------
+    UserError
+        If there is no such sample or run, or the server cannot be reached.
+    """
+    if sample not in MEASURED:
+        raise UserError(
+            f"sample {sample!r}: pictures are fetched for {', '.join(MEASURED)}; the images of "
+            f"{SKYSERVER} come with make skyserver, your own are where you put them"
+        )
+    images = MEASURED[sample] / "images"
+    catalogue = read_measured(MEASURED[sample]).catalogue
+    if not everything:
+        _check_run_of(sample, RunFolder.named(run))
+        catalogue = catalogue[catalogue["objid"].isin(shown_objids(RunFolder.named(run)))]
+    return fetch_known(catalogue, images, server), images
+
+
+def _check_run_of(sample: str, folder: RunFolder) -> None:
+    made = (folder.path / _CATALOGUE).exists()
+    if not made or read_parameters(folder.path / "parameters.yml")[1].sample != sample:
+        raise UserError(
+            f"run {folder.path.name} is not a finished run of {sample}, so which pictures its "
+            f"pages show is not known; make it first (make book RUN={folder.path.name}), name "
+            "another one with RUN, or fetch all with ALL=1"
+        )
 
 
 def absolute_sample(parameters: Parameters) -> Parameters:
@@ -1431,7 +1615,7 @@ def absolute_sample(parameters: Parameters) -> Parameters:
     parameters : Parameters
         The same where the sample is a name.
     """
-    if parameters.sample in (*MEASURED, "hdf"):
+    if parameters.sample in NAMED:
         return parameters
     folder = Path(parameters.sample).expanduser().resolve()
     return parameters.model_copy(update={"sample": str(folder)})

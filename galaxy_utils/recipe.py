@@ -26,9 +26,9 @@ from galaxy_utils.fetching import Fetched, read_failures
 from galaxy_utils.provenance import PACKAGE, sha256_of_file, write_atomically
 from galaxy_utils.sample import CATALOGUE_COLUMNS
 from galaxy_utils.skyserver import (
+    NATIVE_SCALE,
     OFFLINE,
     QUERY_MANNERS,
-    SCALE,
     SERVER,
     as_numbers,
     fetch_cutouts,
@@ -247,7 +247,7 @@ def fetch_sample(
         client.probe(server, OFFLINE)
         print(f"Asking {host_of(server)} for {recipe.number:,} galaxies; some minutes", flush=True)
         _write_catalogue(recipe, folder, server, Client(query_manners or QUERY_MANNERS))
-    return fetch_cutouts(_positions_in(folder), folder, server, client)
+    return fetch_cutouts(_positions_in(folder), folder, server, client, NATIVE_SCALE)
 
 
 def is_complete(folder: Path) -> bool:
@@ -299,7 +299,7 @@ def _write_catalogue(recipe: Recipe, folder: Path, server: str, client: Client) 
         "recipe": recipe.model_dump(),
         "server": server,
         "sql": sql,
-        "scale_arcsec": SCALE,
+        "scale_arcsec": NATIVE_SCALE,
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
         "sha256": sha256_of_file(path),
     }

@@ -35,8 +35,9 @@ SERVER = "https://skyserver.sdss.org/dr17"
 SIDE = 256
 """Height and width of a cutout in pixels (paper, section on the data set)."""
 
-SCALE = 0.4
-"""Arcseconds a pixel: that of the measured sample sdss5000; the paper states none."""
+CARRIED_SCALE, NATIVE_SCALE = 0.4, 0.396
+"""Arcseconds a pixel: of the cutouts that sdss5000 was measured on, and of the survey's own
+pixels, which the sample of the paper's recipe takes; the paper states none."""
 
 BLANK = 0.85
 """A frame with a larger share of pure black is no sky: SkyServer's own notice of a
@@ -81,7 +82,7 @@ def query_url(server: str, sql: str) -> str:
     return f"{server.rstrip('/')}/SkyServerWS/SearchTools/SqlSearch?{fields}"
 
 
-def cutout_url(server: str, ra: float, dec: float) -> str:
+def cutout_url(server: str, ra: float, dec: float, scale: float) -> str:
     """Address of a galaxy's colour cutout.
 
     Parameters
@@ -90,14 +91,16 @@ def cutout_url(server: str, ra: float, dec: float) -> str:
         As `SERVER`.
     ra, dec : float
         Degrees, J2000.
+    scale : float
+        Arcseconds a pixel.
 
     Returns
     -------
     str
-        Address; the answer is a JPEG of `SIDE` pixels a side, `SCALE` arcsec/px.
+        Address; the answer is a JPEG of `SIDE` pixels a side.
     """
     place = {"ra": f"{ra:.7f}", "dec": f"{dec:.7f}"}
-    fields = urlencode(place | {"scale": SCALE, "width": SIDE, "height": SIDE})
+    fields = urlencode(place | {"scale": scale, "width": SIDE, "height": SIDE})
     return f"{server.rstrip('/')}/SkyServerWS/ImgCutout/getjpeg?{fields}"
 
 
@@ -253,6 +256,7 @@ def fetch_cutouts(
     folder: Path,
     server: str,
     client: Client,
+    scale: float,
     unknown: Sequence[str] = (),
 ) -> Fetched:
     """Bring colour cutouts into a folder, named `<objid>.jpg`.
@@ -267,6 +271,8 @@ def fetch_cutouts(
         As `SERVER`.
     client : Client
         Asks it.
+    scale : float
+        Arcseconds a pixel.
     unknown : sequence of str
         Galaxies without a position; they are told among the failures.
 
@@ -276,7 +282,7 @@ def fetch_cutouts(
         What was done.
     """
     wanted = [
-        Wanted(objid, f"{objid}.jpg", cutout_url(server, ra, dec))
+        Wanted(objid, f"{objid}.jpg", cutout_url(server, ra, dec, scale))
         for objid, (ra, dec) in positions.items()
     ]
     lost = dict.fromkeys(unknown, "SkyServer knows no such galaxy")
@@ -365,7 +371,7 @@ def fetch_known(
         _keep_positions(known, folder)
     positions = {objid: known[objid] for objid in catalogue["objid"] if objid in known}
     lost = [objid for objid in unknown if objid not in known]
-    return fetch_cutouts(positions, folder, server, Client(manners), lost)
+    return fetch_cutouts(positions, folder, server, Client(manners), CARRIED_SCALE, lost)
 
 
 def _known_positions(catalogue: pd.DataFrame, folder: Path) -> dict[str, tuple[float, float]]:

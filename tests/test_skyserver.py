@@ -183,7 +183,7 @@ def test_a_sample_is_fetched_whole(sky: Sky, tmp_path: Path) -> None:
     assert len(sample.catalogue) == 12 and sample.catalogue["z"].eq(0.0523).all()
     assert sample.image(table["objid"][0]).shape == (256, 256, 3)
     path = next(p for p in sky.seen if "getjpeg" in p)
-    assert "scale=0.4" in path and "width=256&height=256" in path
+    assert "scale=0.396&" in path and "width=256&height=256" in path
     assert path.startswith("/dr17/SkyServerWS/ImgCutout/getjpeg?ra=")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from galaxy_utils import algorithms, oddities, robustness
+from galaxy_utils import algorithms, known_truth, mock_families, oddities, robustness
 from galaxy_utils.appearance import SHAPE, measure_appearance
 from galaxy_utils.chain import Recipe, deep_components
 from galaxy_utils.cluster_number import judged_spaces
 from galaxy_utils.features import Features
+from galaxy_utils.measurement import measure_appearances, measure_embedding, measure_morphology
+from galaxy_utils.mock import mock_sample
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import Parameters, make_parameters, split_names
 from galaxy_utils.preprocessing import Image, band_mean
@@ -23,6 +27,7 @@ from galaxy_utils.run import (
     RunFolder,
     galaxies_of,
     kept_objids,
+    mock_folder,
     read_features,
     read_latent,
     read_morphology,
@@ -308,6 +313,60 @@ def _has_image(sample: Sample, objid: str) -> bool:
         return objid in sample.cutouts or sample.path(objid).exists()
     except ImageError:
         return False
+
+
+def for_known_truth(folder: RunFolder, parameters: Parameters) -> known_truth.Mocks:
+    """Mock galaxies, drawn and measured as any sample is: for `known_truth.KNOWN_TRUTH`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`; the run's own galaxies take no part.
+
+    Returns
+    -------
+    known_truth.Mocks
+        All measurements are kept beside the mocks and taken up again.
+    """
+    p, best = parameters, best_variant()
+    where = mock_folder(p.seed, p.mock_artefacts)
+    sample = mock_sample(where, p.n_mocks, p.seed, p.mock_artefacts)
+    framings = tuple(dict.fromkeys((PAPER.framing, best.framing)))
+    journal = where.with_name(f"{where.name}-measured")
+    morphology, deep = _measured_mocks(sample, journal, p, framings)
+    whole = [np.isfinite(v).all(axis=1) for blocks in deep.values() for v in blocks.values()]
+    kept = known_truth.purge_mocks(morphology, p.seed) & np.logical_and.reduce(whole)
+    truth = mock_families.truth(p.n_mocks, p.seed, p.mock_artefacts)
+    families = truth["family"].to_numpy(object)
+    families[truth["is_artefact"].to_numpy(bool)] = None
+    found = Ingredients(
+        morphology[list(FIVE)].to_numpy(np.float64)[kept], _shape(morphology[kept]),
+        {f: {b: v[kept] for b, v in d.items()} for f, d in deep.items()},
+        families[kept], np.zeros(int(kept.sum()), dtype=bool),
+    )  # fmt: skip
+    columns = ["objid", *FIVE, *SHAPE, "flag", "rpetro_circ"]
+    return known_truth.Mocks(
+        truth, morphology[columns].assign(kept=kept.astype(int)), p.seed,
+        truth["objid"].to_numpy(str)[kept], found, Recipe.of(p), best, p.anomaly_percent,
+    )  # fmt: skip
+
+
+def _measured_mocks(
+    sample: Sample, journal: Path, parameters: Parameters, framings: tuple[str, ...]
+) -> tuple[pd.DataFrame, dict[str, dict[str, NDArray[np.float32]]]]:
+    """Morphology with axis ratio and colours, and features by framing and backbone."""
+    cores = os.cpu_count() or 1
+    morphology = measure_morphology(sample, journal, cores, parameters.engine)
+    shape = measure_appearances(sample, journal, cores)
+    morphology = morphology.assign(**{name: shape[name].to_numpy(float) for name in SHAPE})
+    deep = {
+        f: {
+            b: measure_embedding(sample, f"{b}-{f}", journal).astype(np.float32)
+            for b in split_names(parameters.backbones)
+        }
+        for f in framings
+    }
+    return morphology, deep
 
 
 def best_variant() -> Variant:

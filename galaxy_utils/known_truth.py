@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +11,19 @@ from numpy.typing import NDArray
 
 from galaxy_utils import purging, scores
 from galaxy_utils.chain import Recipe
+from galaxy_utils.mock_families import FAMILIES
+from galaxy_utils.parameters import MIXTURE, TRAINING
 from galaxy_utils.robustness import OURS, PAPERS
 from galaxy_utils.search import PAPER, Ingredients, Variant, make_space, supervised_ceiling
-from galaxy_utils.study import Row
+from galaxy_utils.stretch import stretch_rows
+from galaxy_utils.study import FEW_DRAWS, Row, Study
 from galaxy_utils.taxonomy import lowest
 
 PURGED = "purged"
 """Written in the place of a cluster for a mock that did not come through purging."""
+
+STRETCHED_MANY, STRETCHED_FEW = 500, 16
+"""Mocks measured in linear flux, too, where the study is made in full and where it is small."""
 
 BINS = 3
 """Parts of equal number in which recovery is shown."""
@@ -30,6 +37,12 @@ class Mocks:
 
     Parameters
     ----------
+    truth : DataFrame
+        Of all mocks, see `mock_families.truth`.
+    measured : DataFrame
+        Of all mocks: objid, the five parameters, `appearance.SHAPE`, flag, kept.
+    universe : int
+        Seed of the mock universe.
     objids : ndarray of str, shape (n,)
         Kept mocks.
     ingredients : Ingredients
@@ -42,6 +55,9 @@ class Mocks:
         Mocks of lowest log-likelihood called anomalies.
     """
 
+    truth: pd.DataFrame
+    measured: pd.DataFrame
+    universe: int
     objids: NDArray[np.str_]
     ingredients: Ingredients
     recipe: Recipe
@@ -81,7 +97,7 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
     seed : int
         Of the recipes.
     each : bool
-        Whether to give cluster and anomaly of every mock, too.
+        Whether to give cluster and anomaly of every mock, too, for the first number.
 
     Returns
     -------
@@ -101,7 +117,7 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
             odd = lowest(fit.log_likelihood, mocks.anomaly_percent)
             found = _scores(mocks.ingredients.types, values, fit.cluster, odd, seed)
             rows += [{"recipe": name, "k": k, "score": s, "value": v} for s, v in found.items()]
-            if each:
+            if each and k == numbers[0]:
                 rows += _each(mocks, name, k, fit.cluster, odd)
     return rows
 
@@ -134,6 +150,31 @@ def _scores(
         "false_anomalies": float((~artefact[odd]).mean()) if odd.any() else np.nan,
         "missed_artefacts": float((~odd[artefact]).mean()) if artefact.any() else np.nan,
     }
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    number = STRETCHED_MANY if draws >= FEW_DRAWS else STRETCHED_FEW
+    recipes = [{"what": "recipes", "draw": d, "seed": seed + d} for d in range(draws)]
+    return [{"what": "measured"}, {"what": "stretch", "number": number}, *recipes]
+
+
+def _measure(mocks: Mocks, unit: Row) -> list[Row]:
+    if unit["what"] == "measured":
+        rows: list[Row] = json.loads(mocks.measured.to_json(orient="records"))
+        return rows
+    if unit["what"] == "stretch":
+        return stretch_rows(mocks.truth.head(unit["number"]), mocks.universe)
+    numbers = tuple(dict.fromkeys((mocks.recipe.n_components, len(FAMILIES))))
+    return recovery_rows(mocks, numbers, unit["seed"], each=unit["draw"] == 0)
+
+
+KNOWN_TRUTH = Study(
+    "known_truth", _units, _measure,
+    ("n_mocks", "mock_artefacts", "backbones", "engine", *TRAINING, *MIXTURE, "anomaly_percent",
+     "seed"),
+    of_sample=False,
+)  # fmt: skip
+"""Mock galaxies measured, stretched, and clustered by the recipes."""
 
 
 def purge_mocks(morphology: pd.DataFrame, seed: int) -> NDArray[np.bool_]:

@@ -34,7 +34,7 @@ class Parameters(BaseModel):
 
     sample: str = _field(
         "sdss5000",
-        "sdss5000, hdf, skyserver (fetched by the paper's recipe), or a folder of images",
+        "sdss5000, hdf, skyserver (fetched by the paper's recipe), mock (drawn), or a folder",
         "5,000 SDSS cutouts, no list",
     )
     n_galaxies: int = _field(
@@ -168,6 +168,12 @@ class Parameters(BaseModel):
         ge=2,
         le=1000,
     )
+    n_mocks: int = _field(
+        2000, "mock galaxies of known family that section 21 draws", ge=40, le=1_000_000
+    )
+    mock_artefacts: float = _field(
+        0.05, "share of artefacts among the mock galaxies of section 21", ge=0, le=1
+    )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
         5000, "images that measuring and embedding are timed on", ge=8, le=1_000_000
@@ -203,6 +209,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "min_cluster_size": 8,
         "null_draws": 2,
         "study_draws": 2,
+        "n_mocks": 60,
         "timing_images": 12,
         "holdout_fraction": 0.2,
     },

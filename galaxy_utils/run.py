@@ -77,7 +77,13 @@ MEASURED = {"sdss5000": DATA / "sdss5000"}
 SKYSERVER = "skyserver"
 """Sample of the paper's own recipe, fetched from SkyServer."""
 
-NAMED = (*MEASURED, "hdf", SKYSERVER)
+MOCK = "mock"
+"""Sample of mock galaxies, drawn here."""
+
+MOCK_NUMBER, MOCK_SEED = 2000, 0
+"""How many mock galaxies the sample `mock` has where nobody says, and its universe."""
+
+NAMED = (*MEASURED, "hdf", SKYSERVER, MOCK)
 """Samples that are no folder."""
 
 KNOWN = frozenset(Parameters.model_fields)
@@ -1067,6 +1073,8 @@ def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> d
         `parameters` and `sample`, as `study.differences` takes them.
     """
     parameters = {name: run[name] for name in study.parameters}
+    if not study.of_sample:
+        return {"parameters": parameters, "sample": "none"}
     if run["sample"] not in MEASURED or run["from_pixels"]:
         return {"parameters": parameters, "sample": folder.read_json("sample.json")["digest"]}
     embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
@@ -1360,7 +1368,7 @@ def open_galaxies(
     Parameters
     ----------
     sample : str
-        `sdss5000`, `hdf`, `skyserver`, a folder of images, or a folder with a measured table.
+        `sdss5000`, `hdf`, `skyserver`, `mock`, a folder of images, or one with a measured table.
     n_galaxies : int
         Take this many, evenly over the catalogue; 0 takes all. Of `skyserver`
         the first so many of its order (0: as many as the paper) are a sample of their own.
@@ -1419,6 +1427,11 @@ def _open(sample: str, n_galaxies: int) -> tuple[Sample, MeasuredTable | None]:
         return hdf_sample(), None
     if sample == SKYSERVER:
         return _open_skyserver(_recipe_of(n_galaxies)), None
+    if sample == MOCK:
+        from galaxy_utils.mock import mock_sample  # half a second: only where needed
+
+        number = n_galaxies or MOCK_NUMBER
+        return mock_sample(mock_folder(MOCK_SEED, 0.05), number, MOCK_SEED, 0.05), None
     path = MEASURED.get(sample) or Path(sample).expanduser().resolve()
     if sample not in MEASURED and not path.is_dir():
         known = ", ".join(NAMED)
@@ -1442,6 +1455,28 @@ def _open_skyserver(recipe: Recipe) -> Sample:
             f"make skyserver NUMBER={recipe.number} (can be stopped and taken up)"
         )
     return Sample(SKYSERVER, read_catalogue(folder / SKY_CATALOGUE), folder)
+
+
+def mock_folder(seed: int, artefact_share: float) -> Path:
+    """Where mock galaxies are drawn to.
+
+    Parameters
+    ----------
+    seed : int
+        Of the mock universe.
+    artefact_share : float
+        Share of artefacts.
+
+    Returns
+    -------
+    Path
+        Named after both and after the code that draws, so that mocks of an
+        older code are never taken for today's; any number of them goes into it.
+    """
+    sources = (Path(__file__).with_name(f"{name}.py") for name in ("mock", "mock_families"))
+    code = hashlib.sha256("".join(sha256_of_file(path) for path in sources).encode()).hexdigest()
+    name = f"{MOCK}-{seed}-{artefact_share:g}-{code[:8]}"
+    return ROOT / "runs" / MEASUREMENTS / name
 
 
 def skyserver_folder(recipe: Recipe) -> Path:

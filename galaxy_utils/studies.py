@@ -13,6 +13,7 @@ from galaxy_utils.algorithms import ALGORITHMS
 from galaxy_utils.chain import CHAIN, CIRCULARITY
 from galaxy_utils.cluster_number import CLUSTER_NUMBER
 from galaxy_utils.errors import UserError
+from galaxy_utils.known_truth import KNOWN_TRUTH
 from galaxy_utils.oddities import ODDITIES
 from galaxy_utils.parameters import Parameters, read_parameters
 from galaxy_utils.robustness import ROBUSTNESS
@@ -31,6 +32,7 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (ODDITIES, inputs.for_oddities),
     (SEARCH, inputs.for_search),
     (ROBUSTNESS, inputs.for_robustness),
+    (KNOWN_TRUTH, inputs.for_known_truth),
 )
 
 STUDIES_BY_NAME = {study.name: (study, make_inputs) for study, make_inputs in _ALL}

@@ -50,6 +50,8 @@ class Study:
         Parameters of a run that decide the result.
     files : tuple of str
         Files of a measured table that it reads beside those of the run itself.
+    of_sample : bool
+        Whether the run's galaxies take part in it.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Study:
     measure: Callable[[Any, Row], list[Row]]
     parameters: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    of_sample: bool = True
 
 
 def run_study(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import ks_2samp
 
-from galaxy_utils import purging, scores
+from galaxy_utils import mock, purging, scores
+from galaxy_utils.appearance import SHAPE
 from galaxy_utils.chain import Recipe
-from galaxy_utils.mock_families import FAMILIES
+from galaxy_utils.mock_families import ARTEFACTS, FAMILIES
+from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import MIXTURE, TRAINING
+from galaxy_utils.preprocessing import Image
 from galaxy_utils.robustness import OURS, PAPERS
 from galaxy_utils.search import PAPER, Ingredients, Variant, make_space, supervised_ceiling
-from galaxy_utils.stretch import stretch_rows
+from galaxy_utils.stretch import COMPRESSED, LINEAR, stretch_rows
 from galaxy_utils.study import FEW_DRAWS, Row, Study
 from galaxy_utils.taxonomy import lowest
 
@@ -24,6 +29,19 @@ PURGED = "purged"
 
 STRETCHED_MANY, STRETCHED_FEW = 500, 16
 """Mocks measured in linear flux, too, where the study is made in full and where it is small."""
+
+FIVE_ALONE = "five parameters alone"
+"""Name of a third recipe: the mixture on the five parameters."""
+
+QUANTITIES = (*FIVE, *SHAPE)
+"""What is compared between mocks and a run's galaxies."""
+
+CURVES = {
+    "magnitude_r": "recovered (%) against $r$ (mag)",
+    "size_over_seeing": "recovered (%) against radius / seeing",
+    "axis_ratio": "recovered (%) against axis ratio",
+}
+"""What recovery is drawn against, and the label of its panel."""
 
 BINS = 3
 """Parts of equal number in which recovery is shown."""
@@ -79,7 +97,7 @@ def recipes(mocks: Mocks) -> dict[str, Variant]:
         The paper's, ours, and the five parameters alone.
     """
     found = {PAPERS: PAPER, OURS: mocks.best}
-    found["five parameters alone"] = replace(mocks.best, columns="five", framing="none")
+    found[FIVE_ALONE] = replace(mocks.best, columns="five", framing="none")
     return {
         k: v for k, v in found.items() if v.framing == "none" or v.framing in mocks.ingredients.deep
     }
@@ -307,6 +325,7 @@ def score_table(rows: pd.DataFrame) -> pd.DataFrame:
         row: Row = {"recipe": recipe, "k": int(k)}
         for name in ("ari", "ami", "balanced_accuracy"):
             row[name] = means[name]
+            row[f"{name}_low"], row[f"{name}_high"] = low[name], high[name]
             row[f"{name}_range"] = f"{low[name]:.2f} to {high[name]:.2f}"
             row[f"{name}_permuted"] = means[f"null_{name}"]
         row["ceiling"] = means["ceiling"]
@@ -314,3 +333,212 @@ def score_table(rows: pd.DataFrame) -> pd.DataFrame:
         row["missed_artefacts"] = 100 * means["missed_artefacts"]
         table.append(row)
     return pd.DataFrame(table)
+
+
+def measured_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """What was measured of every mock.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `KNOWN_TRUTH`.
+
+    Returns
+    -------
+    DataFrame
+        objid, the five parameters, `appearance.SHAPE`, flag, kept (0 or 1).
+    """
+    mine = rows[rows["what"] == "measured"]
+    return mine[["objid", *QUANTITIES, "flag", "kept"]].reset_index(drop=True)
+
+
+def examples(truth: pd.DataFrame, seed: int) -> dict[str, Image]:
+    """Draw a few mocks for the eye: two of each family, one of each kind of artefact.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        Of `mock_families.truth`.
+    seed : int
+        Of the mock universe.
+
+    Returns
+    -------
+    dict of str to ndarray of uint8, shape (256, 256, 3)
+        By title.
+    """
+    found = {}
+    for kind, mine in truth.groupby("family", sort=False):
+        number = 1 if mine["is_artefact"].iloc[0] else 2
+        for place, (_, row) in enumerate(mine.head(number).iterrows()):
+            found[(str(kind), place)] = (row["magnitude_r"], mock.draw(row, seed).composite)
+    order = [key for kind in (*FAMILIES, *ARTEFACTS) for key in found if key[0] == kind]
+    return {f"{k[0]}, r = {found[k][0]:.1f}" + " " * k[1]: found[k][1] for k in order}
+
+
+def both_samples(
+    measured: pd.DataFrame, truth: pd.DataFrame, galaxies: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Measurements of a run's galaxies and of mock galaxies, one table below the other.
+
+    Parameters
+    ----------
+    measured : DataFrame
+        Of `measured_of`.
+    truth : DataFrame
+        Of `mock_families.truth`.
+    galaxies : DataFrame
+        A run's `QUANTITIES`.
+
+    Returns
+    -------
+    table : DataFrame
+        `QUANTITIES`; artefacts left out.
+    who : Series of str
+        `mocks` or `galaxies`.
+    """
+    mine = measured[~truth["is_artefact"].to_numpy(bool)]
+    parts = {"galaxies": galaxies[list(QUANTITIES)], "mocks": mine[list(QUANTITIES)]}
+    table = pd.concat(parts, names=["who"]).reset_index(level=0).reset_index(drop=True)
+    return table.drop(columns="who"), table["who"]
+
+
+def beside_sample(
+    measured: pd.DataFrame, truth: pd.DataFrame, galaxies: pd.DataFrame
+) -> pd.DataFrame:
+    """Compare what is measured of mocks with what is measured of a run's galaxies.
+
+    Parameters
+    ----------
+    measured, truth, galaxies
+        As in `both_samples`.
+
+    Returns
+    -------
+    DataFrame
+        One row a quantity: quantity, galaxies and mocks (medians), ks (the
+        two-sample Kolmogorov-Smirnov distance; NaN where one is not measured).
+    """
+    table, who = both_samples(measured, truth, galaxies)
+    found = []
+    for name in QUANTITIES:
+        pair = [table.loc[who == group, name].dropna() for group in ("galaxies", "mocks")]
+        distance = float(ks_2samp(*pair).statistic) if all(map(len, pair)) else np.nan
+        found.append([name, pair[0].median(), pair[1].median(), distance])
+    return pd.DataFrame(found, columns=["quantity", "galaxies", "mocks", "ks"])
+
+
+def confusion(table: pd.DataFrame) -> pd.DataFrame:
+    """Families against clusters, matched ones first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `matched`; artefacts and mocks purged are left out.
+
+    Returns
+    -------
+    DataFrame
+        Counts, as of `scores.contingency`.
+    """
+    mine = table[~table["is_artefact"] & (table["cluster"] != PURGED)]
+    return scores.contingency(
+        mine["family"].to_numpy(object), mine["cluster"].to_numpy().astype(np.int64)
+    )
+
+
+def _quantities(table: pd.DataFrame) -> pd.DataFrame:
+    """Galaxies with what their recovery is drawn against."""
+    mine = table[~table["is_artefact"]]
+    return mine.assign(size_over_seeing=mine["half_light_radius"] / mine["seeing"])
+
+
+def recovery_curves(table: pd.DataFrame) -> pd.DataFrame:
+    """Recovery of each family against every quantity of `CURVES`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `matched`.
+
+    Returns
+    -------
+    DataFrame
+        As of `recovery_by`, and quantity.
+    """
+    galaxies = _quantities(table)
+    parts = [recovery_by(galaxies, name).assign(quantity=name) for name in CURVES]
+    return pd.concat(parts, ignore_index=True)
+
+
+def wide_curves(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The curves of several recipes side by side.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Of `matched`, by a short name of the recipe.
+
+    Returns
+    -------
+    DataFrame
+        Columns quantity, family, middle, number, and a percentage a recipe.
+    """
+    curves = {name: recovery_curves(table) for name, table in tables.items()}
+    first = next(iter(curves.values()))
+    shares = {name: curve["percent"].to_numpy() for name, curve in curves.items()}
+    return first[["quantity", "family", "middle", "number"]].assign(**shares)
+
+
+def faint_loss(table: pd.DataFrame) -> tuple[float, float]:
+    """Recovery of the brightest and of the faintest third, over all families.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `matched`.
+
+    Returns
+    -------
+    tuple of float
+        Percent.
+    """
+    galaxies = _quantities(table)
+    third = pd.qcut(galaxies["magnitude_r"], BINS, labels=False)
+    shares = 100 * galaxies["recovered"].groupby(third).mean()
+    return float(shares.iloc[0]), float(shares.iloc[-1])
+
+
+def stretch_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `stretch.stretch_rows` in the study's result.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `KNOWN_TRUTH`.
+
+    Returns
+    -------
+    DataFrame
+        objid, family, kind and the five parameters.
+    """
+    mine = rows[rows["what"] == "stretch"]
+    return mine[["objid", "family", "kind", *FIVE]].reset_index(drop=True)
+
+
+def stretch_pairs(flux: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Each parameter on linear flux and on cutouts.
+
+    Parameters
+    ----------
+    flux : DataFrame
+        Of `stretch_of`.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By parameter: columns `linear flux` and `cutout`, mocks where both were measured.
+    """
+    names = {LINEAR: "linear flux", COMPRESSED: "cutout"}
+    wide = {name: flux.pivot(index="objid", columns="kind", values=name) for name in FIVE}
+    return {k: v[list(names)].rename(columns=names).dropna() for k, v in wide.items()}

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from numpy.typing import NDArray
 
-from galaxy_utils.morphology import Segmentation
+from galaxy_utils.morphology import FIVE, Segmentation
 from galaxy_utils.preprocessing import Image
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -29,6 +29,9 @@ LABELS = {
     "smoothness": "smoothness $S$",
     "gini": "Gini",
     "m20": "$M_{20}$",
+    "axis_ratio": "axis ratio",
+    "colour_gr": "$g - r$",
+    "colour_ri": "$r - i$",
 }
 
 STYLE: dict[Any, Any] = {
@@ -280,7 +283,7 @@ def parity(table: pd.DataFrame) -> Figure:
     """
     figure, axes = _axes(1, 5, width=12.0, height=2.9)
     good = table["statmorph_flag"] == 0
-    for axis, name in zip(axes[0], LABELS, strict=True):
+    for axis, name in zip(axes[0], FIVE, strict=True):
         theirs = table[f"statmorph_{name}"]
         for chosen, colour, label in ((~good, PALETTE[1], "flagged"), (good, PALETTE[0], "flag 0")):
             axis.scatter(theirs[chosen], table[name][chosen], s=4, color=colour, linewidths=0,
@@ -291,6 +294,32 @@ def parity(table: pd.DataFrame) -> Figure:
         _say_outside(axis, theirs.dropna(), table[name][theirs.notna()])
     axes[0, 0].set_ylabel("compiled engine")
     axes[0, 0].legend(fontsize=7, markerscale=2, frameon=False, loc="upper left")
+    return figure
+
+
+def against(pairs: Mapping[str, pd.DataFrame]) -> Figure:
+    """Quantities measured in two ways, one against the other, around the line of equality.
+
+    Parameters
+    ----------
+    pairs : mapping of str to DataFrame
+        By quantity; the first column is the horizontal axis, the second the vertical.
+
+    Returns
+    -------
+    Figure
+        One panel a quantity.
+    """
+    figure, axes = _axes(1, len(pairs), width=2.4 * len(pairs), height=2.7)
+    for axis, (name, table) in zip(axes.flat, pairs.items(), strict=True):
+        first, second = (table[column] for column in table)
+        axis.plot(first, second, "o", ms=2, alpha=0.5, mew=0, color=PALETTE[0], rasterized=True)
+        low, high = table.stack().quantile([0.005, 0.995]) if len(table) else (0, 1)
+        axis.plot([low, high], [low, high], color="black", lw=0.6)
+        axis.set(xlim=(low, high), ylim=(low, high), title=LABELS.get(name, name))
+        axis.set_xlabel(first.name)
+        _say_outside(axis, first, second)
+    axes[0, 0].set_ylabel(second.name)
     return figure
 
 

@@ -229,8 +229,10 @@ SECTIONS = (
     Section(
         "20", "what-we-would-do-instead", _JUDGED, studies=("search",), shows=JUDGING,
     ),
-    Section("21", "what-survives", results=True),
-    Section("22", "scorecard", data=("paper_values.yml",), results=True),
+    Section("21", "known-truth", (_SHAPES,), studies=("known_truth",), shows=JUDGING),
+    Section("22", "robustness", _JUDGED, studies=("robustness",), shows=JUDGING),
+    Section("24", "what-survives", results=True),
+    Section("25", "scorecard", data=("paper_values.yml",), results=True),
 )  # fmt: skip
 
 

@@ -142,6 +142,21 @@ CONCLUSIONS = (
         "15-number-of-clusters", "fig-stability",
     ),
     Conclusion(
+        "The recipe finds families of galaxies where there are some.",
+        ("truth.paper_ari",), _above("truth.paper_ari", 0.5, 0.2),
+        "ARI with the families of mock galaxies {truth.paper_ari}; another recipe {truth.ours_ari}",
+        "21-known-truth", "table-recovery",
+    ),
+    Conclusion(
+        "A galaxy's class does not depend on how it is photographed.",
+        ("robust.paper_turned",),
+        lambda v: HOLDS if v["robust.paper_turned"] <= 2 else CAVEAT
+        if v["robust.paper_turned"] <= 10 else FAILS,
+        "turned by a quarter, {robust.paper_turned} % change cluster; moved by two pixels, "
+        "{robust.paper_moved} %",
+        "22-robustness", "fig-robustness",
+    ),
+    Conclusion(
         "A share of confident assignments shows that the taxonomy is stable.",
         ("nulls.confident_stands_out",), _true("nulls.confident_stands_out"),
         "{nulls.confident} % confident, {nulls.confident_null} % on the nearest null",

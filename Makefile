@@ -14,7 +14,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 # The first target: plain `make` builds the book.
-.PHONY: book help test measure skyserver images studies lab lint lock clean
+.PHONY: book help test measure classify model skyserver images studies lab lint lock clean
 
 book: $(INSTALLED)
 	@$(BIN)/galaxy-book build \
@@ -27,6 +27,8 @@ help:
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
 	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, FRAMING, CORES)'
+	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, CORES)'
+	@echo 'make model     fit that taxonomy again to the measured table'
 	@echo 'make skyserver fetch the sample of the paper'"'"'s recipe from SkyServer (NUMBER, SEED, OUT, SERVER)'
 	@echo 'make images    fetch the cutouts of sdss5000 that the book shows (SAMPLE, RUN, ALL=1, SERVER)'
 	@echo 'make studies   measure the studies that the project carries again (STUDIES, RUN, DRAWS, CORES)'
@@ -48,6 +50,16 @@ measure: $(INSTALLED)
 	@$(BIN)/galaxy-book measure --images "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${BACKBONES:+--backbones "$$BACKBONES"} \
 	  $${ENGINE:+--engine "$$ENGINE"} $${FRAMING:+--framing "$$FRAMING"} $${CORES:+--cores "$$CORES"}
+
+classify: $(INSTALLED)
+	@test -n "$$IMAGES" || { \
+	  echo 'make classify: say which images, for example: make classify IMAGES=/data/my_images' >&2; \
+	  exit 2; }
+	@$(BIN)/galaxy-book classify "$$IMAGES" $${OUT:+--out "$$OUT"} \
+	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${CORES:+--cores "$$CORES"}
+
+model: $(INSTALLED)
+	@$(BIN)/galaxy-book model
 
 skyserver: $(INSTALLED)
 	@$(BIN)/galaxy-book skyserver $${NUMBER:+--number "$$NUMBER"} $${SEED:+--seed "$$SEED"} \

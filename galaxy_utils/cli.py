@@ -74,6 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
     measure.set_defaults(run_command=_measure)
 
+    classify = commands.add_parser("classify", help="put your own galaxies through the taxonomy")
+    classify.add_argument("images", type=Path, help="folder of JPEG, PNG, TIFF or FITS cutouts")
+    classify.add_argument("--out", type=Path, help="folder of tables and page")
+    classify.add_argument("--catalogue", type=Path, help="CSV with objid, ra, dec, ...")
+    classify.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
+    classify.set_defaults(run_command=_classify)
+
+    model = commands.add_parser("model", help="fit the taxonomy that `classify` uses again")
+    model.set_defaults(run_command=_model)
+
     skyserver = commands.add_parser("skyserver", help="fetch the paper's sample from SkyServer")
     skyserver.add_argument("--number", type=_cores, default=5000, help="galaxies (5000)")
     skyserver.add_argument("--seed", type=int, default=0, help="of the pseudo-random order (0)")
@@ -229,6 +239,33 @@ def _measure(options: argparse.Namespace) -> int:
         print(f"  {count:6d}  {reason}")
     print(f"The measured table lies here; use it with make book RUN=mine SAMPLE={folder}")
     print(folder)
+    return 0
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from galaxy_utils.own_galaxies import classify_folder
+
+    page, table, drift = classify_folder(
+        options.images, options.out, options.catalogue, options.cores
+    )
+    lost = table[table["cluster"].isna()]
+    print(f"{len(table)} images, {len(lost)} without a cluster:")
+    for reason, count in lost["reason"].value_counts().items():
+        print(f"  {count:6d}  {reason}")
+    for cluster, count in table["cluster"].value_counts().sort_index().items():
+        print(f"cluster {cluster}: {count}")
+    print(drift.sentence())
+    print("Tables (galaxies.parquet, galaxies.csv) and a page of thumbnails lie here:")
+    print(page)
+    return 0
+
+
+def _model(options: argparse.Namespace) -> int:
+    from galaxy_utils.own_galaxies import fit_committed
+
+    about, clusters = fit_committed()
+    print(clusters.to_string(index=False))
+    print(about)
     return 0
 
 

@@ -51,7 +51,14 @@ from galaxy_utils.provenance import (
     versions,
     write_atomically,
 )
-from galaxy_utils.sample import ImageError, Sample, read_catalogue, read_image, read_rows
+from galaxy_utils.sample import (
+    ImageError,
+    Sample,
+    other_bands,
+    read_catalogue,
+    read_image,
+    read_rows,
+)
 
 SHARD = 250
 """Galaxies in one resumable piece of an embedding."""
@@ -335,7 +342,9 @@ def _fingerprint(sample: Sample, objid: str) -> str:
     if objid in sample.cutouts:
         return hashlib.sha256(sample.cutouts[objid].tobytes()).hexdigest()
     try:
-        return sha256_of_file(sample.path(objid))
+        path = sample.path(objid)
+        bands = [sha256_of_file(band) for band in other_bands(path)]
+        return " ".join([sha256_of_file(path), *bands])
     except (ImageError, OSError):
         return NO_IMAGE
 

@@ -100,6 +100,9 @@ HEADER = ("profile", "sample", "engine", "backbones", "framing", "seed")
 MEASUREMENTS = "measured"
 """Folder in `runs/` that holds measured tables, and so names no run."""
 
+CLASSIFIED = "classified"
+"""Folder in `runs/` for what `galaxy-book classify` found; it names no run."""
+
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -291,9 +294,10 @@ class RunFolder:
         UserError
             If the name could lead out of `runs/`, or is kept for measured tables.
         """
-        if name == MEASUREMENTS:
+        if name in (MEASUREMENTS, CLASSIFIED):
             raise UserError(
-                f"run name {name!r}: kept for the tables of `make measure`; take another"
+                f"run name {name!r}: kept for the tables of `make measure` and `make classify`; "
+                "take another"
             )
         if not RUN_NAME.fullmatch(name):
             raise UserError(

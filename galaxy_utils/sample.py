@@ -16,7 +16,8 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import segment
 from galaxy_utils.preprocessing import Image, band_mean
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+FITS_SUFFIXES = (".fits", ".fit")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", *FITS_SUFFIXES)
 SMALLEST_SIDE = 48
 
 BITS_PER_SAMPLE = 258
@@ -117,7 +118,9 @@ class Sample:
 
 
 def read_image(path: Path) -> Image:
-    """Read a JPEG, PNG or TIFF as an 8-bit colour composite.
+    """Read a JPEG, PNG, TIFF or FITS as an 8-bit colour composite.
+
+    FITS images are stretched, see `galaxy_utils.fits_images`.
 
     Parameters
     ----------
@@ -135,6 +138,10 @@ def read_image(path: Path) -> Image:
         If the file is not an image, is cut short, has more than 8 bits, or a
         side below `SMALLEST_SIDE` pixels.
     """
+    if path.suffix.lower() in FITS_SUFFIXES:
+        from galaxy_utils.fits_images import read_fits  # astropy: a second, only where needed
+
+        return _large_enough(read_fits(path))
     try:
         with PillowImage.open(path) as opened:
             if opened.mode.startswith(("I", "F")) or _bits(opened) > 8:
@@ -144,10 +151,33 @@ def read_image(path: Path) -> Image:
         raise
     except Exception as error:  # Pillow raises many types on damaged files
         raise ImageError(f"unreadable image: {type(error).__name__}: {error}"[:200]) from error
+    return _large_enough(pixels)
+
+
+def _large_enough(pixels: Image) -> Image:
     if min(pixels.shape[:2]) < SMALLEST_SIDE:
         height, width = pixels.shape[:2]
         raise ImageError(f"{width}x{height} px: expected at least {SMALLEST_SIDE} px a side")
     return pixels
+
+
+def other_bands(path: Path) -> list[Path]:
+    """The g and i images beside the r image of a triplet.
+
+    Parameters
+    ----------
+    path : Path
+        An image; of a triplet the one in r, named `<name>-r.fits`.
+
+    Returns
+    -------
+    list of Path
+        `<name>-g.fits` and `<name>-i.fits`, as far as they are there.
+    """
+    if path.suffix.lower() not in FITS_SUFFIXES or not path.stem.endswith("-r"):
+        return []
+    names = [path.with_name(f"{path.stem[:-1]}{band}{path.suffix}") for band in "gi"]
+    return [name for name in names if name.exists()]
 
 
 def _bits(opened: PillowImage.Image) -> int:
@@ -159,12 +189,23 @@ def _bits(opened: PillowImage.Image) -> int:
 
 
 def _image_files(folder: Path) -> Iterator[Path]:
-    """Images of a folder; names that begin with a dot (macOS writes `._*`) are none."""
+    """Images of a folder; names that begin with a dot (macOS writes `._*`) are none.
+
+    The g and i images of a triplet count with the one in r.
+    """
     return (
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and not _is_of_triplet(path)
     )
+
+
+def _is_of_triplet(path: Path) -> bool:
+    if path.suffix.lower() not in FITS_SUFFIXES or not path.stem.endswith(("-g", "-i")):
+        return False
+    return path.with_name(f"{path.stem[:-1]}r{path.suffix}").exists()
 
 
 def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:

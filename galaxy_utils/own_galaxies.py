@@ -1,0 +1,156 @@
+"""The commands `model` and `classify`: the committed model, and folders put through it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from galaxy_utils import classification, purging
+from galaxy_utils.appearance import SHAPE
+from galaxy_utils.measurement import measure_appearances, measure_embedding, measure_morphology
+from galaxy_utils.model import MEASURED, Model, describe, fit_model, load_model, save_model
+from galaxy_utils.parameters import make_parameters, split_names
+from galaxy_utils.preprocessing import Image
+from galaxy_utils.run import CLASSIFIED, DATA, ROOT, fingerprint_of, open_galaxies
+from galaxy_utils.sample import ImageError, Sample, folder_sample
+from galaxy_utils.validation import SEEN_TYPES
+
+MODEL = DATA / "model"
+"""Where the committed model lies."""
+
+
+def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
+    """Fit the recipe of the profile `best` to what the measured table holds, and keep it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+
+    Returns
+    -------
+    about : Path
+        The JSON file written.
+    clusters : DataFrame
+        As of `model.describe`.
+    """
+    p = make_parameters("best")
+    galaxies = open_galaxies(p.sample)
+    table = galaxies.measurements(p.engine)
+    limits = purging.Limits(p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum)
+    kept = purging.purge(table, limits, p.isolation_contamination, p.seed)["kept"].to_numpy(bool)
+    deep = np.hstack([galaxies.embedding(f"{b}-{p.framing}") for b in split_names(p.backbones)])
+    values = table[list(MEASURED)].to_numpy(np.float64)
+    kept = kept & np.isfinite(values).all(axis=1) & np.isfinite(deep).all(axis=1)
+    catalogue = galaxies.sample.catalogue[kept]
+    types = catalogue["gz1_class"].map(SEEN_TYPES).fillna("").to_numpy(str)
+    objids = catalogue["objid"].to_numpy(str)
+    settings = {name: getattr(p, name) for name in (
+        "deep_components", "n_components", "n_init", "reg_covar", "anomaly_percent", "seed"
+    )}  # fmt: skip
+    model = fit_model(values[kept], deep[kept], objids, types, settings)
+    about = {
+        "recipe": "profile best", "sample": p.sample, "galaxies": len(objids),
+        "digest": fingerprint_of(galaxies)["digest"], "settings": settings, "seed": p.seed,
+        "backbones": p.backbones, "framing": p.framing, "engine": p.engine,
+    }  # fmt: skip
+    return save_model(folder, model, about), describe(model)
+
+
+def classify_folder(
+    images: Path, out: Path | None = None, catalogue: Path | None = None, cores: int | None = None
+) -> tuple[Path, pd.DataFrame, classification.Drift]:
+    """Measure a folder of images and put it through the committed model.
+
+    Parameters
+    ----------
+    images : Path
+        Folder of JPEG, PNG, TIFF or FITS cutouts.
+    out : Path, optional
+        Where to; a folder in `runs/classified/` named after `images` if not given.
+    catalogue : Path, optional
+        As in `sample.folder_sample`.
+    cores : int, optional
+        Processes; all cores if not given.
+
+    Returns
+    -------
+    page : Path
+        The HTML page; galaxies.parquet and galaxies.csv lie beside it.
+    table : DataFrame
+        As of `classification.classify`, one row an image.
+    drift : Drift
+        As of `classification.judge_drift`.
+
+    Raises
+    ------
+    UserError
+        If there is no image, or the model cannot be read.
+    """
+    model, about = load_model(MODEL)
+    sample = folder_sample(images, catalogue)
+    folder = out or ROOT / "runs" / CLASSIFIED / _named_after(images)
+    folder.mkdir(parents=True, exist_ok=True)
+    table, drift = classify_sample(sample, folder / "measured", model, about, cores)
+    classification.write_tables(folder, table)
+    pictures = {objid: _picture(sample, objid) for objid in table["objid"]}
+    text = classification.page(images.resolve().name, table, drift, about, pictures)
+    (folder / "index.html").write_text(text, encoding="utf-8")
+    return folder / "index.html", table, drift
+
+
+def classify_sample(
+    sample: Sample, journal: Path, model: Model, about: dict[str, Any], cores: int | None = None
+) -> tuple[pd.DataFrame, classification.Drift]:
+    """Measure a sample and put it through a model.
+
+    Parameters
+    ----------
+    sample : Sample
+        With images.
+    journal : Path
+        Where finished measurements are kept, and taken up from.
+    model : Model
+        The taxonomy.
+    about : dict
+        What it was fitted with.
+    cores : int, optional
+        Processes; all cores if not given.
+
+    Returns
+    -------
+    table : DataFrame
+        As of `classification.classify`, with the columns of the catalogue.
+    drift : Drift
+        As of `classification.judge_drift`.
+    """
+    workers = cores or os.cpu_count() or 1
+    measured = measure_morphology(sample, journal, workers, about["engine"])
+    shape = measure_appearances(sample, journal, workers)
+    measured = measured.assign(**{name: shape[name].to_numpy(float) for name in SHAPE})
+    deep = np.hstack([
+        measure_embedding(sample, f"{b}-{about['framing']}", journal).astype(np.float32)
+        for b in split_names(about["backbones"])
+    ])  # fmt: skip
+    table, space = classification.classify(model, measured, deep)
+    known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
+    drift = classification.judge_drift(model, table, space, about["seed"])
+    return pd.concat([table, known.dropna(axis="columns", how="all")], axis=1), drift
+
+
+def _picture(sample: Sample, objid: str) -> Image | None:
+    try:
+        return sample.image(objid)
+    except ImageError:
+        return None
+
+
+def _named_after(images: Path) -> str:
+    digest = hashlib.sha256(str(images.resolve()).encode()).hexdigest()
+    stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in images.resolve().name)
+    return f"{stem.lstrip('.') or 'images'}-{digest[:8]}"

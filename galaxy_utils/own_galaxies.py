@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from galaxy_utils.measurement import measure_appearances, measure_embedding, mea
 from galaxy_utils.model import MEASURED, Model, describe, fit_model, load_model, save_model
 from galaxy_utils.parameters import make_parameters, split_names
 from galaxy_utils.preprocessing import Image
-from galaxy_utils.run import CLASSIFIED, DATA, ROOT, fingerprint_of, open_galaxies
+from galaxy_utils.run import CLASSIFIED, DATA, ROOT, evenly, fingerprint_of, open_galaxies
 from galaxy_utils.sample import ImageError, Sample, folder_sample
 from galaxy_utils.validation import SEEN_TYPES
 
@@ -154,3 +155,70 @@ def _named_after(images: Path) -> str:
     digest = hashlib.sha256(str(images.resolve()).encode()).hexdigest()
     stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in images.resolve().name)
     return f"{stem.lstrip('.') or 'images'}-{digest[:8]}"
+
+
+def few_of(sample: Sample, number: int) -> Sample:
+    """Some galaxies of a sample, evenly over its order.
+
+    Parameters
+    ----------
+    sample : Sample
+        Any.
+    number : int
+        How many, at most.
+
+    Returns
+    -------
+    Sample
+        The same images, a shorter catalogue.
+    """
+    return replace(sample, catalogue=evenly(sample.catalogue, number))
+
+
+def oddest(table: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The oddest galaxies of each cluster.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `classification.classify`.
+    number : int
+        Of each cluster, at most.
+
+    Returns
+    -------
+    DataFrame
+        Rows of the table by cluster, and title.
+    """
+    mine = table[table["cluster"].notna()].sort_values(["cluster", "percentile"])
+    mine = mine.groupby("cluster").head(number).reset_index(drop=True)
+    titles = [
+        f"cluster {cluster}, odder than {100 - percentile:.0f} %"
+        for cluster, percentile in zip(mine["cluster"], mine["percentile"], strict=True)
+    ]
+    return mine.assign(title=titles)
+
+
+def short(table: pd.DataFrame) -> pd.DataFrame:
+    """A few columns of what was found, for the eye.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `oddest`.
+
+    Returns
+    -------
+    DataFrame
+        objid, cluster, responsibility, odder_than_percent, nearest, its type.
+    """
+    return pd.DataFrame(
+        {
+            "objid": table["objid"],
+            "cluster": table["cluster"],
+            "responsibility": table["largest"].round(2),
+            "odder_than_percent": (100 - table["percentile"]).round(1),
+            "nearest": table["nearest_1"],
+            "nearest_type": table["nearest_1_type"],
+        }
+    )

@@ -234,6 +234,7 @@ SECTIONS = (
     ),
     Section("21", "known-truth", (_SHAPES,), studies=("known_truth",), shows=JUDGING),
     Section("22", "robustness", _JUDGED, studies=("robustness",), shows=JUDGING),
+    Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
     Section("24", "what-survives", results=True),
     Section("25", "scorecard", data=("paper_values.yml",), results=True),
 )  # fmt: skip

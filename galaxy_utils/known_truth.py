@@ -115,7 +115,7 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
     seed : int
         Of the recipes.
     each : bool
-        Whether to give cluster and anomaly of every mock, too, for the first number.
+        Whether to give cluster and anomaly of every mock, too, for the last number.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
             odd = lowest(fit.log_likelihood, mocks.anomaly_percent)
             found = _scores(mocks.ingredients.types, values, fit.cluster, odd, seed)
             rows += [{"recipe": name, "k": k, "score": s, "value": v} for s, v in found.items()]
-            if each and k == numbers[0]:
+            if each and k == numbers[-1]:
                 rows += _each(mocks, name, k, fit.cluster, odd)
     return rows
 
@@ -373,7 +373,9 @@ def examples(truth: pd.DataFrame, seed: int) -> dict[str, Image]:
         for place, (_, row) in enumerate(mine.head(number).iterrows()):
             found[(str(kind), place)] = (row["magnitude_r"], mock.draw(row, seed).composite)
     order = [key for kind in (*FAMILIES, *ARTEFACTS) for key in found if key[0] == kind]
-    return {f"{k[0]}, r = {found[k][0]:.1f}" + " " * k[1]: found[k][1] for k in order}
+    bare = {"star", "empty"}  # no galaxy is left to have a magnitude
+    titles = {k: k[0] if k[0] in bare else f"{k[0]}, r = {found[k][0]:.1f}" for k in order}
+    return {titles[k] + " " * k[1]: found[k][1] for k in order}
 
 
 def both_samples(

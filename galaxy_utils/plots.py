@@ -529,13 +529,15 @@ def violins(table: pd.DataFrame, names: Mapping[int, str]) -> Figure:
     return figure
 
 
-def confusion(table: pd.DataFrame) -> Figure:
+def confusion(table: pd.DataFrame, classes: str) -> Figure:
     """Counts of classes against matched clusters.
 
     Parameters
     ----------
     table : DataFrame
         One row a class, one column a cluster.
+    classes : str
+        What the classes are.
 
     Returns
     -------
@@ -546,7 +548,7 @@ def confusion(table: pd.DataFrame) -> Figure:
     share = table.div(table.sum(axis=1).clip(lower=1), axis=0)
     sns.heatmap(share, annot=table.to_numpy(), fmt="d", cmap="cividis", vmin=0, vmax=1,
                 cbar_kws={"label": "share of the class"}, ax=axes[0, 0])  # fmt: skip
-    axes[0, 0].set(xlabel="cluster, in matched order", ylabel="proxy class")
+    axes[0, 0].set(xlabel="cluster, in matched order", ylabel=classes)
     return figure
 
 

@@ -46,7 +46,7 @@ def _mocks(apart: float, artefacts: int = 10) -> tuple[Mocks, pd.DataFrame]:
             "magnitude_r": rng.uniform(14, 17.7, n),
         }
     )
-    return Mocks(objids, ingredients, RECIPE, BEST, 5.0), truth
+    return Mocks(truth, truth, 0, objids, ingredients, RECIPE, BEST, 5.0), truth
 
 
 @pytest.fixture(scope="module")

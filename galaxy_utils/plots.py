@@ -29,10 +29,9 @@ LABELS = {
     "smoothness": "smoothness $S$",
     "gini": "Gini",
     "m20": "$M_{20}$",
-    "axis_ratio": "axis ratio",
-    "colour_gr": "$g - r$",
-    "colour_ri": "$r - i$",
 }
+
+MORE_LABELS = {"axis_ratio": "axis ratio", "colour_gr": "$g - r$", "colour_ri": "$r - i$"}
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 80,
@@ -222,7 +221,7 @@ def histograms(table: pd.DataFrame, columns: Sequence[str], by: pd.Series | None
                 members[name], bins=25, range=(low, high), density=True, histtype="step",
                 color=PALETTE[index % len(PALETTE)], label=str(label),
             )  # fmt: skip
-        axis.set_xlabel(LABELS.get(name, name))
+        axis.set_xlabel((LABELS | MORE_LABELS).get(name, name))
         axis.set_yticks([])
     axes[0, 0].set_ylabel("density")
     if by is not None:

@@ -187,9 +187,8 @@ def partition_of(
     largest : ndarray of float64, shape (n,)
         Its responsibility.
     """
-    kind = "full" if variant == PAPER else variant.covariance
     values = make_space(ingredients, variant, recipe, seed)
-    model = recipe.mixture(values[~ingredients.held_out], seed, kind).model
+    model = recipe.mixture(values[~ingredients.held_out], seed, variant.covariance).model
     responsibilities = model.predict_proba(values)
     return responsibilities.argmax(axis=1), responsibilities.max(axis=1)
 
@@ -415,10 +414,10 @@ def _moved_rows(inputs: Inputs, rows: NDArray[np.int64], measured: Measured) -> 
 
 
 def _units(draws: int, seed: int) -> list[Row]:
+    """A unit measures thousands of images: half as many as draws are asked for."""
     many = draws >= FEW_DRAWS
-    return [
-        {"many": many, "draw": draw, "seed": seed + draw} for draw in range(draws if many else 1)
-    ]
+    number = draws // 2 if many else 1
+    return [{"many": many, "draw": draw, "seed": seed + draw} for draw in range(number)]
 
 
 ROBUSTNESS = Study("robustness", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH.files)

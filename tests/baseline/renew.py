@@ -15,7 +15,19 @@ from galaxy_utils.run import RunFolder
 
 MEASURED = ("dataset", "preprocessing", "morphology", "purging", "features")
 TIMES = ("scalability", "scorecard")
-JUDGED = ("nulls", "number", "circularity", "labels", "anomalies", "tested", "instead", "survival")
+JUDGED = (
+    "nulls",
+    "number",
+    "circularity",
+    "labels",
+    "anomalies",
+    "tested",
+    "instead",
+    "truth",
+    "robust",
+    "own",
+    "survival",
+)
 """Pages of the second look: few draws of few galaxies, where a mixture that falls the other
 way on another machine moves much."""
 

@@ -567,3 +567,26 @@ def furthest(rows: pd.DataFrame) -> tuple[str, str]:
         f"The largest median shift is that of {row['of']} when images are {row['change']}: "
         f"{row['value']:+.2f} of its scatter between galaxies."
     )
+
+
+def compare(changed: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Changes under which our recipe moves fewer galaxies than the paper's, and more.
+
+    Parameters
+    ----------
+    changed : DataFrame
+        As of `changed_table`, with both recipes.
+
+    Returns
+    -------
+    fewer, more : list of str
+        Names of changes; those with equal shares are in neither.
+    """
+    changes = [name for name in CHANGES if name != UNCHANGED]
+    difference = dict(
+        zip(changes, changed.loc[OURS, changes] - changed.loc[PAPERS, changes], strict=True)
+    )
+    return (
+        [name for name, value in difference.items() if value < 0],
+        [name for name, value in difference.items() if value > 0],
+    )

@@ -167,3 +167,10 @@ def test_galaxies_that_cannot_be_measured_any_more_are_counted() -> None:
 
 def test_no_result_makes_an_empty_table() -> None:
     assert changed_table(pd.DataFrame()).empty
+
+
+def test_recipes_are_compared_change_by_change() -> None:
+    changes = [name for name in CHANGES if name != UNCHANGED]
+    table = pd.DataFrame(0.1, index=[robustness.PAPERS, robustness.OURS], columns=changes)
+    table.loc[robustness.OURS, ["blurred", "mirrored"]] = [0.3, 0.0]
+    assert robustness.compare(table) == (["mirrored"], ["blurred"])

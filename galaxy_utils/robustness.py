@@ -583,9 +583,8 @@ def compare(changed: pd.DataFrame) -> tuple[list[str], list[str]]:
         Names of changes; those with equal shares are in neither.
     """
     changes = [name for name in CHANGES if name != UNCHANGED]
-    difference = dict(
-        zip(changes, changed.loc[OURS, changes] - changed.loc[PAPERS, changes], strict=True)
-    )
+    rows = changed.loc[[PAPERS, OURS], changes].to_numpy(np.float64)
+    difference = dict(zip(changes, rows[1] - rows[0], strict=True))
     return (
         [name for name, value in difference.items() if value < 0],
         [name for name, value in difference.items() if value > 0],

@@ -338,9 +338,10 @@ def parameter_rows(five: Values, changed: Values, scale: Values) -> list[Row]:
     -------
     list of dict
         Keys of (parameter), score, value: `bias` (median difference) and
-        `scatter` (1.4826 times its median absolute deviation).
+        `scatter` (1.4826 times its median absolute deviation); NaN for a parameter in
+        which galaxies do not differ.
     """
-    difference = (changed - five) / scale
+    difference = (changed - five) / np.where(scale > 0, scale, np.nan)
     bias = np.median(difference, axis=0)
     scatter = median_abs_deviation(difference, axis=0, scale="normal")
     return [

@@ -145,7 +145,8 @@ def test_parameters_are_read_from_the_tagged_cell_only(tmp_path: Path) -> None:
 
 
 def test_samples_that_do_not_exist_are_named() -> None:
-    with pytest.raises(UserError, match="there are sdss5000, hdf, skyserver, or give a folder"):
+    names = "there are sdss5000, hdf, skyserver, mock, or give a folder"
+    with pytest.raises(UserError, match=names):
         open_galaxies("sdss500")
 
 

@@ -252,6 +252,27 @@ def matched(truth: pd.DataFrame, rows: pd.DataFrame, recipe: str, k: int) -> pd.
     )
 
 
+def left_over(found: pd.DataFrame) -> tuple[list[str], int]:
+    """Families without a cluster of their own, and clusters that hold artefacts alone.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Result of `matched`.
+
+    Returns
+    -------
+    families : list of str
+        Sorted; none of their mocks lies in a cluster matched to them because there is none.
+    clusters : int
+        How many clusters hold no galaxy of any family.
+    """
+    galaxies = found[~found["is_artefact"]]
+    families = sorted(set(galaxies["family"]) - set(found["found"].dropna()))
+    clusters = set(found["cluster"]) - set(galaxies["cluster"]) - {PURGED}
+    return families, len(clusters)
+
+
 def recovery_by(galaxies: pd.DataFrame, quantity: str, bins: int = BINS) -> pd.DataFrame:
     """Share of each family recovered, in parts of equal number of a quantity.
 

@@ -65,7 +65,7 @@ from galaxy_utils.recipe import CATALOGUE as SKY_CATALOGUE
 from galaxy_utils.recipe import Recipe, fetch_sample, is_complete
 from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample, read_catalogue
 from galaxy_utils.skyserver import SERVER, fetch_known
-from galaxy_utils.study import Study, differences, run_study
+from galaxy_utils.study import Study, differences, resumed_note, run_study
 
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout: notebooks, data and the lock lie beside the package."""
@@ -806,7 +806,8 @@ class Page:
         if stored and not changed:
             self.studied[study.name] = (
                 f"carried by the project, {stored['draws']} draws, code `{stored['code']}`, "
-                f"{stored['minutes']:.0f} minutes on {stored['cores']} cores; to make it again: "
+                f"{stored['minutes']:.0f} minutes on {stored['cores']} cores"
+                f"{resumed_note(stored)}; to make it again: "
                 f"`make studies STUDIES={study.name}`"
             )
             return read_study(study.name)

@@ -19,7 +19,7 @@ from galaxy_utils.parameters import Parameters, read_parameters
 from galaxy_utils.robustness import ROBUSTNESS
 from galaxy_utils.run import STUDIES, RunFolder, study_journal, study_settings
 from galaxy_utils.search import SEARCH
-from galaxy_utils.study import Study, run_study, write_study
+from galaxy_utils.study import Study, finished_units, run_study, write_study
 
 Inputs = Callable[[RunFolder, Parameters], Any]
 
@@ -85,7 +85,8 @@ def measure_study(name: str, folder: RunFolder, draws: int, n_processes: int) ->
     if taken is None:
         raise UserError(f"study {name} needs images, and run {folder.path.name} has none")
     journal = study_journal(folder, settings)
+    resumed = finished_units(study, draws, parameters.seed, journal)
     table = run_study(study, taken, draws, parameters.seed, journal, n_processes)
     settings |= {"draws": draws, "seed": parameters.seed}
-    write_study(STUDIES, name, table, settings, started)
+    write_study(STUDIES, name, table, settings, started, resumed)
     return STUDIES / f"{name}.csv"

@@ -87,7 +87,7 @@ def run_study(
     """
     journal.mkdir(parents=True, exist_ok=True)
     units = study.units(draws, seed)
-    paths = [journal / f"{study.name}-{_digest(unit)}.json" for unit in units]
+    paths = _unit_paths(study, units, journal)
     todo = [(unit, path) for unit, path in zip(units, paths, strict=True) if not path.exists()]
     workers = Parallel(n_jobs=n_processes or os.cpu_count(), return_as="generator_unordered")
     jobs = workers(delayed(_measure_unit)(study.measure, inputs, unit, path) for unit, path in todo)
@@ -104,6 +104,26 @@ def run_study(
         for row in json.loads(path.read_text(encoding="utf-8"))
     ]
     return pd.DataFrame(rows)
+
+
+def _unit_paths(study: Study, units: list[Row], journal: Path) -> list[Path]:
+    return [journal / f"{study.name}-{_digest(unit)}.json" for unit in units]
+
+
+def finished_units(study: Study, draws: int, seed: int, journal: Path) -> int:
+    """How many units of a study a journal has already.
+
+    Parameters
+    ----------
+    study, draws, seed, journal
+        As in `run_study`.
+
+    Returns
+    -------
+    int
+        Units that `run_study` will not measure again.
+    """
+    return sum(path.exists() for path in _unit_paths(study, study.units(draws, seed), journal))
 
 
 def _digest(unit: Row) -> str:
@@ -124,7 +144,7 @@ def _measure_unit(
 
 
 def write_study(
-    folder: Path, name: str, table: pd.DataFrame, settings: Row, started: float
+    folder: Path, name: str, table: pd.DataFrame, settings: Row, started: float, resumed: int = 0
 ) -> None:
     """Keep a study's result, for the project to carry.
 
@@ -140,6 +160,8 @@ def write_study(
         What it was made from, see `differences`.
     started : float
         Seconds since the epoch.
+    resumed : int
+        Units that were there before, and which the minutes do not count.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
@@ -147,6 +169,7 @@ def write_study(
     content = {
         **settings,
         "minutes": round((time.time() - started) / 60, 1),
+        "resumed_units": resumed,
         "cores": os.cpu_count(),
         "code": git_commit(PACKAGE),
         "versions": versions(),
@@ -176,3 +199,20 @@ def differences(stored: Row, settings: Row) -> list[str]:
     defaults = {name: field.default for name, field in Parameters.model_fields.items()}
     changed = [name for name in mine if theirs.get(name, defaults[name]) != mine[name]]
     return changed + (["the galaxies"] if stored["sample"] != settings["sample"] else [])
+
+
+def resumed_note(stored: Row) -> str:
+    """What to add to a study's duration where a journal had units of it already.
+
+    Parameters
+    ----------
+    stored : dict
+        Content of the study's JSON file.
+
+    Returns
+    -------
+    str
+        Empty where all was measured in one go.
+    """
+    resumed = stored.get("resumed_units", 0)
+    return f", without {resumed} units that were measured before" if resumed else ""

@@ -81,9 +81,19 @@ def test_every_mock_has_a_fate(rows: pd.DataFrame) -> None:
     assert found.loc["star", "anomaly"] > 50 and found.loc["galaxy", "anomaly"] < 5
 
 
+def test_families_that_share_a_cluster_are_named() -> None:
+    found = pd.DataFrame({
+        "family": ["spiral", "merger", "merger", "star"], "is_artefact": [False] * 3 + [True],
+        "found": ["merger", "merger", "merger", None],
+        "cluster": ["0", "0", known_truth.PURGED, "1"],
+    })  # fmt: skip
+    assert known_truth.left_over(found) == (["spiral"], 1)
+
+
 def test_recovery_follows_the_quantity_that_spoils_it(rows: pd.DataFrame) -> None:
     _, truth = _mocks(8.0)
     table = matched(truth, rows, OURS, 5)
+    assert known_truth.left_over(table)[0] == []
     galaxies = table[~table["is_artefact"]].copy()
     assert galaxies["recovered"].mean() > 0.9
     galaxies.loc[galaxies["magnitude_r"] > galaxies["magnitude_r"].median(), "recovered"] = False

@@ -12,7 +12,15 @@ import pytest
 from galaxy_utils.errors import UserError
 from galaxy_utils.run import STUDIES, read_study
 from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names
-from galaxy_utils.study import Row, Study, differences, run_study, write_study
+from galaxy_utils.study import (
+    Row,
+    Study,
+    differences,
+    finished_units,
+    resumed_note,
+    run_study,
+    write_study,
+)
 
 
 def _units(draws: int, seed: int) -> list[Row]:
@@ -45,8 +53,11 @@ def test_a_stopped_study_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "stop").unlink()
     for path in tmp_path.glob("measured-*"):
         path.unlink()
+    assert finished_units(TOY, 4, 0, tmp_path / "journal") == 2
     table = run_study(TOY, tmp_path, 4, 0, tmp_path / "journal", 1)
-    assert len(table) == 8
+    assert len(table) == 8 and finished_units(TOY, 4, 0, tmp_path / "journal") == 4
+    assert resumed_note({"resumed_units": 2}) == ", without 2 units that were measured before"
+    assert resumed_note({}) == ""
     assert {path.name for path in tmp_path.glob("measured-*")} == {"measured-2", "measured-3"}
 
 

@@ -34,7 +34,7 @@ help:
 	@echo 'make studies   measure the studies that the project carries again (STUDIES, RUN, DRAWS, CORES)'
 	@echo 'make lint      check style and types'
 	@echo 'make lock      pin the dependencies anew; LOCK_FLAGS=--upgrade takes newer versions'
-	@echo 'make clean     remove all runs and caches; environment and measurements stay'
+	@echo 'make clean     remove all runs and caches; environment and measurements (runs/measured) stay'
 	@echo
 	@echo 'PYTHON=python3.12 chooses the Python of a new environment,'
 	@echo 'INSTALLER=pip installs without uv.'
@@ -97,7 +97,8 @@ lock: $(BIN)/python
 	@mv requirements.lock.partial requirements.lock
 
 clean:
-	rm -rf runs build .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	if [ -d runs ]; then find runs -mindepth 1 -maxdepth 1 ! -name measured -exec rm -rf {} +; fi
+	rm -rf build .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find galaxy_utils tests notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp comes last: an installation that was cut off is done again.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from galaxy_utils.errors import UserError
-from galaxy_utils.parameters import read_mapping
+from galaxy_utils.parameters import read_parameters
 from galaxy_utils.provenance import modules_of, sha256_of_file
 from galaxy_utils.run import (
     DATA,
@@ -78,7 +78,8 @@ def parameters_of(section: Section, folder: RunFolder) -> dict[str, dict[str, An
         `used`: those that the notebook declares, `run` included; `shown`:
         those that it shows, whether it uses them or not. Name to value each.
     """
-    values = read_mapping(folder.existing("parameters.yml"))
+    profile, parameters = read_parameters(folder.existing("parameters.yml"))
+    values = {"profile": profile, **parameters.model_dump()}  # younger ones with their defaults
     declared = declared_parameters(section.notebook)
     used = {name: values[name] for name in declared if name != "run"}
     shown = {name: values[name] for name in (*HEADER, *section.shows)}

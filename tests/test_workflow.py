@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_utils import workflow
+from galaxy_utils.parameters import Parameters, make_parameters
 from galaxy_utils.run import ROOT, RunFolder, section_of
 from galaxy_utils.workflow import dependencies, execute, modules_of
 
@@ -123,6 +124,15 @@ def test_what_is_in_the_checkout_counts(
     )
     after = dependencies(section, smoke)["files"]
     assert {name for name in after if after[name] != before[name]} == {paths[what]}
+
+
+def test_a_run_older_than_a_parameter_has_its_default(smoke: RunFolder, tmp_path: Path) -> None:
+    text = smoke.existing("parameters.yml").read_text(encoding="utf-8")
+    older = "\n".join(line for line in text.splitlines() if not line.startswith("n_mocks"))
+    (tmp_path / "older").mkdir()
+    (tmp_path / "older" / "parameters.yml").write_text(older, encoding="utf-8")
+    found = workflow.parameters_of(section_of("21"), RunFolder(tmp_path / "older"))
+    assert found["used"]["n_mocks"] == Parameters().n_mocks != make_parameters("smoke").n_mocks
 
 
 def test_a_failing_cell_is_named_and_the_notebook_kept(

@@ -14,7 +14,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 # The first target: plain `make` builds the book.
-.PHONY: book help test measure classify model skyserver images studies lab lint lock clean
+.PHONY: book help test measure classify model train skyserver images studies lab lint lock clean
 
 book: $(INSTALLED)
 	@$(BIN)/galaxy-book build \
@@ -29,6 +29,7 @@ help:
 	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, FRAMING, CORES)'
 	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, CORES)'
 	@echo 'make model     fit that taxonomy again to the measured table'
+	@echo 'make train     train the galaxy encoder again: IMAGES (OUT, CATALOGUE, PLAN)'
 	@echo 'make skyserver fetch the sample of the paper'"'"'s recipe from SkyServer (NUMBER, SEED, OUT, SERVER)'
 	@echo 'make images    fetch the cutouts of sdss5000 that the book shows (SAMPLE, RUN, ALL=1, SERVER)'
 	@echo 'make studies   measure the studies that the project carries again (STUDIES, RUN, DRAWS, CORES)'
@@ -60,6 +61,13 @@ classify: $(INSTALLED)
 
 model: $(INSTALLED)
 	@$(BIN)/galaxy-book model
+
+train: $(INSTALLED)
+	@test -n "$$IMAGES" || { \
+	  echo 'make train: say which images, for example: make train IMAGES=/data/sdss5000' >&2; \
+	  exit 2; }
+	@$(BIN)/galaxy-book train --images "$$IMAGES" --out "$${OUT:-runs/encoder}" \
+	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${PLAN:+--plan "$$PLAN"}
 
 skyserver: $(INSTALLED)
 	@$(BIN)/galaxy-book skyserver $${NUMBER:+--number "$$NUMBER"} $${SEED:+--seed "$$SEED"} \

@@ -141,7 +141,7 @@ def probe_rows(values: Values, types: NDArray[np.object_], seed: int) -> list[Ro
     rows: list[Row] = []
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for fold, (fitted, asked) in enumerate(folds.split(data, labels)):
-        for name, model in _probes(data.shape[1], len(fitted), seed).items():
+        for name, model in probes(data.shape[1], len(fitted), seed).items():
             said = model.fit(data[fitted], labels[fitted]).predict(data[asked])
             found = {
                 "accuracy": accuracy_score(labels[asked], said),
@@ -155,7 +155,24 @@ def probe_rows(values: Values, types: NDArray[np.object_], seed: int) -> list[Ro
     return rows
 
 
-def _probes(dimension: int, n: int, seed: int) -> dict[str, Any]:
+def probes(dimension: int, n: int, seed: int) -> dict[str, Any]:
+    """Classifiers that ask a representation for the types.
+
+    Parameters
+    ----------
+    dimension : int
+        Of the representation; of a wide one they see the leading components.
+    n : int
+        Galaxies that they will be fitted to.
+    seed : int
+        Of the components.
+
+    Returns
+    -------
+    dict of str to scikit-learn pipeline
+        `linear` (logistic regression) and `neighbours`.
+    """
+
     def before() -> list[Any]:
         """Standardise; keep the leading components of a wide space."""
         if dimension <= PROBED_COMPONENTS:

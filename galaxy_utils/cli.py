@@ -84,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     model = commands.add_parser("model", help="fit the taxonomy that `classify` uses again")
     model.set_defaults(run_command=_model)
 
+    train = commands.add_parser("train", help="train the galaxy encoder without labels")
+    train.add_argument("--images", type=Path, required=True, help="folder of cutouts")
+    train.add_argument("--catalogue", type=Path, help="CSV table with a column objid")
+    train.add_argument("--plan", type=Path, help="YAML file; the committed plan if not given")
+    train.add_argument("--out", type=Path, required=True, help="folder of weights and checkpoint")
+    train.set_defaults(run_command=_train)
+
     skyserver = commands.add_parser("skyserver", help="fetch the paper's sample from SkyServer")
     skyserver.add_argument("--number", type=_cores, default=5000, help="galaxies (5000)")
     skyserver.add_argument("--seed", type=int, default=0, help="of the pseudo-random order (0)")
@@ -266,6 +273,21 @@ def _model(options: argparse.Namespace) -> int:
     about, clusters = fit_committed()
     print(clusters.to_string(index=False))
     print(about)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from galaxy_utils.galaxy_convnext import ENCODER
+    from galaxy_utils.pretraining import read_plan, train_on_sample
+    from galaxy_utils.sample import folder_sample
+
+    plan = read_plan(options.plan or ENCODER / "plan.yml")
+    sample = folder_sample(options.images, options.catalogue)
+    weights, log, failures = train_on_sample(sample, plan, options.out)
+    for reason, count in Counter(failures.values()).items():
+        print(f"  {count:6d}  left out: {reason}")
+    print(f"{len(log)} epochs, last loss {log['loss'].iloc[-1]:.3f}")
+    print(weights)
     return 0
 
 

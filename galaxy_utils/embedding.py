@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from galaxy_utils._torchvision import import_torchvision
 from galaxy_utils.errors import UserError
+from galaxy_utils.galaxy_convnext import ENCODER, MEAN, SHAPE, STD, load_encoder_weights
 from galaxy_utils.preprocessing import Image, standardise
 
 DOWNLOAD_TIMEOUT = 30.0
@@ -217,6 +218,11 @@ BACKBONES: dict[str, Backbone] = {
             source="ImageNet; torchvision, downloaded", downloaded=True,
             build=lambda folder: _build_torchvision("convnext_base", folder),
         ),
+        Backbone(
+            "galaxy_convnext", SHAPE.dimension, SHAPE.side, (MEAN,) * 3, (STD,) * 3,
+            source="galaxies alone, without labels; carried by the project", downloaded=False,
+            build=lambda folder: load_encoder_weights(folder or ENCODER),
+        ),
     )
 }  # fmt: skip
 
@@ -251,6 +257,11 @@ FRAMINGS = {
     ),
     "native": Framing(
         "the whole frame, resized, with the backbone's own normalisation", equation_1=False
+    ),
+    "centre": Framing(
+        "the central quarter of the frame's height and width, resized, with the backbone's own "
+        "normalisation",
+        equation_1=False, zoom=4,
     ),
     "quarter": Framing(
         "the central quarter of the frame's height and width, resized, with the backbone's own "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,7 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from galaxy_utils import algorithms, known_truth, mock_families, oddities, robustness
+from galaxy_utils import (
+    algorithms,
+    encoders,
+    galaxy_convnext,
+    known_truth,
+    mock_families,
+    oddities,
+    robustness,
+)
 from galaxy_utils.appearance import SHAPE, measure_appearance
 from galaxy_utils.chain import Recipe, deep_components
 from galaxy_utils.cluster_number import judged_spaces
@@ -24,6 +33,7 @@ from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import Parameters, make_parameters, split_names
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.run import (
+    Galaxies,
     RunFolder,
     galaxies_of,
     kept_objids,
@@ -306,6 +316,104 @@ def for_robustness(folder: RunFolder, parameters: Parameters) -> robustness.Inpu
         Recipe.of(parameters), best, order,
         partial(_image_of_row, galaxies.sample, objids), partial(measure_framings, names, asked),
     )  # fmt: skip
+
+
+def for_encoders(folder: RunFolder, parameters: Parameters) -> encoders.Inputs | None:
+    """Features of all encoders, plain and turned: for `encoders.STUDY`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    encoders.Inputs or None
+        Of the galaxies whose images are there; None where the run has none.
+        What the measured table holds of their features is taken from there.
+    """
+    galaxies = galaxies_of(folder, parameters)
+    if not galaxies.sample.has_images:
+        return None
+    objids = [o for o in kept_objids(folder) if _has_image(galaxies.sample, o)]
+    morphology = read_morphology(folder).loc[objids]
+    held_out = is_held_out(objids)
+    images = [partial(galaxies.sample.image, objid) for objid in objids]
+    many = len(images) >= encoders.MANY
+    seed = parameters.seed
+    angles = np.random.default_rng(seed).uniform(0, 360, len(objids))
+    turned = [
+        partial(_turned_image, image, angle)
+        for image, angle, out in zip(images, angles, held_out, strict=True)
+        if out
+    ]
+    plain = _all_features(images, seed, many, _carried(galaxies, objids))
+    again = {k: v for k, v in _all_features(turned, seed, many, {}).items() if k in plain}
+    five = morphology[list(FIVE)].to_numpy(np.float64)
+    plain[encoders.FIVE] = five.astype(np.float32)
+    again[encoders.FIVE] = _five_of([image() for image in turned]).astype(np.float32)
+    type_of = dict(zip(kept_objids(folder), read_features(folder).types, strict=True))
+    return encoders.whole(encoders.Inputs(
+        encoders.with_pairs(plain), encoders.with_pairs(again),
+        np.array([type_of[objid] for objid in objids], object), held_out,
+        morphology[[*FIVE, *(name for name in SHAPE if name in morphology)]],
+        Recipe.of(parameters),
+    ))  # fmt: skip
+
+
+def _turned_image(image: Callable[[], Image], angle: float) -> Image:
+    return encoders.turn_by(image(), angle)
+
+
+def carried_features(folder: RunFolder, parameters: Parameters) -> encoders.Features:
+    """Features of the kept galaxies by encoder, as far as the measured table has them.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (n, dimension)
+        Empty where everything was measured from pixels.
+    """
+    return _carried(galaxies_of(folder, parameters), kept_objids(folder))
+
+
+def _carried(galaxies: Galaxies, objids: list[str]) -> encoders.Features:
+    """Features that the measured table has already, by encoder."""
+    if galaxies.measured is None:
+        return {}
+    row_of = {objid: row for row, objid in enumerate(galaxies.sample.catalogue["objid"])}
+    rows = np.array([row_of[objid] for objid in objids])
+    names = {name: "-".join(which) for name, which in encoders.CONFIGURATIONS.items()}
+    there = galaxies.measured.embeddings
+    return {k: galaxies.embedding(v)[rows] for k, v in names.items() if v in there}
+
+
+def _all_features(
+    images: Sequence[Callable[[], Image]], seed: int, many: bool, carried: encoders.Features
+) -> encoders.Features:
+    """Features by encoder; of a small sample not those of every framing."""
+    from galaxy_utils.embedding import Configuration
+    from galaxy_utils.inference import embed, engine_name, make_encoder
+
+    found = dict(carried)
+    for name, which in encoders.CONFIGURATIONS.items():
+        if name not in found and (many or name not in encoders.SPARED):
+            found[name] = embed(_encoder("-".join(which)), images)
+    configuration = Configuration("galaxy_convnext", "quarter")
+    network = galaxy_convnext.random_network(seed)
+    found[encoders.RANDOM] = embed(make_encoder(configuration, network, engine_name()), images)
+    mirrored = embed(_encoder(configuration.name), [partial(_mirrored, i) for i in images])
+    found[encoders.MIRRORED] = np.asarray((found[encoders.GALAXY] + mirrored) / 2, np.float32)
+    found[encoders.PIXELS] = np.stack([encoders.pixels(image()) for image in images])
+    return found
+
+
+def _mirrored(image: Callable[[], Image]) -> Image:
+    return np.ascontiguousarray(image()[:, ::-1])
 
 
 def _has_image(sample: Sample, objid: str) -> bool:

@@ -17,7 +17,7 @@ from galaxy_utils.errors import UserError
 OFFLINE_BACKBONES = ("efficientnet_lite0", "efficientnet_lite2")
 """Networks whose weights are installed; the others are downloaded at first use."""
 
-BACKBONE_NAMES = (*OFFLINE_BACKBONES, "efficientnet_b0", "convnext_base")
+BACKBONE_NAMES = (*OFFLINE_BACKBONES, "galaxy_convnext", "efficientnet_b0", "convnext_base")
 """Keys of `embedding.BACKBONES`, here without the import of torch."""
 
 OPEN = "not stated"
@@ -56,10 +56,11 @@ class Parameters(BaseModel):
         f"frozen networks, joined by commas, of: {', '.join(BACKBONE_NAMES)}",
         "efficientnet_b0,convnext_base",
     )
-    framing: Literal["eq1", "crop2", "native", "quarter"] = _field(
+    framing: Literal["eq1", "crop2", "native", "centre", "quarter"] = _field(
         "eq1",
         "input of the networks: eq1 (smoothed, z-scored), crop2 (its central half), native "
-        "normalisation, or quarter (the central quarter, native, four turns averaged)",
+        "normalisation, centre (the central quarter, native), or quarter (the same, four turns "
+        "averaged)",
         "eq1",
     )
     n_examples: int = _field(8, "galaxies shown on a picture page", ge=1, le=48)

@@ -795,6 +795,33 @@ def intervals(table: pd.DataFrame, xlabel: str, zero: bool = True) -> Figure:
     return figure
 
 
+def interval_panels(panels: Mapping[str, pd.DataFrame]) -> Figure:
+    """Values with intervals of the same things by several scores, a panel a score.
+
+    Parameters
+    ----------
+    panels : mapping of str to DataFrame
+        Axis label with unit to columns value, low, high; the same index in all.
+
+    Returns
+    -------
+    Figure
+        Names stand at the first panel.
+    """
+    names = list(next(iter(panels.values())).index) if panels else []
+    width, height = 2.2 + 1.9 * max(len(panels), 1), 0.9 + 0.26 * max(len(names), 1)
+    figure, axes = _axes(1, max(len(panels), 1), width=width, height=height)
+    places = np.arange(len(names))
+    for axis, (label, table) in zip(axes[0], panels.items(), strict=False):
+        axis.hlines(places, table["low"], table["high"], color=PALETTE[0], lw=2)
+        axis.plot(table["value"], places, "o", color=PALETTE[0], ms=4)
+        axis.set(yticks=places, ylim=(max(len(names), 1) - 0.5, -0.5))
+        axis.set_xlabel(label, fontsize=8)
+        axis.set_yticklabels(names if axis is axes[0, 0] else [])
+        axis.grid(axis="y", lw=0.4, color="0.9")
+    return figure
+
+
 def scatter(
     table: pd.DataFrame, x: str, y: str, by: str, xlabel: str, ylabel: str, marked: pd.DataFrame
 ) -> Figure:

@@ -235,8 +235,11 @@ SECTIONS = (
     Section("21", "known-truth", (_SHAPES,), studies=("known_truth",), shows=JUDGING),
     Section("22", "robustness", _JUDGED, studies=("robustness",), shows=JUDGING),
     Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
-    Section("24", "what-survives", results=True),
-    Section("25", "scorecard", data=("paper_values.yml",), results=True),
+    Section("24", "an-encoder-that-has-seen-galaxies", _JUDGED,
+            data=("encoder/weights.safetensors", "encoder/encoder.json", "encoder/log.csv"),
+            studies=("encoders",), shows=JUDGING),
+    Section("25", "what-survives", results=True),
+    Section("26", "scorecard", data=("paper_values.yml",), results=True),
 )  # fmt: skip
 
 

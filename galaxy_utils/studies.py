@@ -12,6 +12,7 @@ from galaxy_utils import inputs
 from galaxy_utils.algorithms import ALGORITHMS
 from galaxy_utils.chain import CHAIN, CIRCULARITY
 from galaxy_utils.cluster_number import CLUSTER_NUMBER
+from galaxy_utils.encoders import STUDY as ENCODERS
 from galaxy_utils.errors import UserError
 from galaxy_utils.known_truth import KNOWN_TRUTH
 from galaxy_utils.oddities import ODDITIES
@@ -33,6 +34,7 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (SEARCH, inputs.for_search),
     (ROBUSTNESS, inputs.for_robustness),
     (KNOWN_TRUTH, inputs.for_known_truth),
+    (ENCODERS, inputs.for_encoders),
 )
 
 STUDIES_BY_NAME = {study.name: (study, make_inputs) for study, make_inputs in _ALL}

@@ -244,7 +244,7 @@ def test_every_page_says_with_what_it_was_made(smoke: RunFolder) -> None:
 
 
 def test_every_claim_stands_on_the_scorecard_with_a_verdict(smoke: RunFolder) -> None:
-    text = (smoke.path / "html" / "notebooks" / "25-scorecard.html").read_text()
+    text = (smoke.path / "html" / "notebooks" / "26-scorecard.html").read_text()
     for claim in read_claims(CLAIMS):
         row = re.search(rf'<tr id="{re.escape(claim.id)}" data-verdict="([^"]+)"', text)
         assert row, claim.id

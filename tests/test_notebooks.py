@@ -120,7 +120,7 @@ def test_every_figure_has_caption_and_alternative_text(notebook: Path) -> None:
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_tells_claim_verdict_exercise_and_is_checked(notebook: Path) -> None:
     text = prose(notebook)
-    if notebook.stem != "25-scorecard":
+    if notebook.stem != "26-scorecard":
         for part in ("What the paper claims", "## Verdict", "**Exercise.**", "**Knob"):
             assert part in text
     assert "".join(cells(notebook, "code")[-1]["source"]) == "page.duration()"

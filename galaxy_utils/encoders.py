@@ -39,8 +39,9 @@ CONFIGURATIONS = {
 }  # fmt: skip
 """Encoders that are a backbone and a framing."""
 
-MANY = 1000
-"""With fewer galaxies the encoders of `SPARED` are left out."""
+MANY, FEW = 1000, 48
+"""With fewer galaxies than the first the encoders of `SPARED` are left out, and no more than the
+second are looked at."""
 
 SPARED = tuple(name for name in IMAGENET if name != "Lite0, quarter")
 
@@ -180,8 +181,9 @@ def _units(draws: int, seed: int) -> list[Row]:
 
 def _measure(inputs: Inputs, unit: Row) -> list[Row]:
     name, seed = unit["encoder"], unit["seed"]
-    if name not in inputs.features:
-        return []
+    held_out = int(inputs.held_out.sum())
+    if name not in inputs.features or min(held_out, (len(inputs.types) - held_out) // 5) < 2:
+        return []  # nothing to ask, or too few to ask it of
     rows = label_rows(inputs, name, seed)
     for shift in range(unit["seeds"]):
         rows += [{"draw": shift, **row} for row in cluster_rows(inputs, name, seed + shift)]
@@ -397,6 +399,8 @@ def paired_gain(
         Difference of the accuracies in percentage points, and its 95 %
         interval over resampled galaxies; NaN where one was not measured.
     """
+    if "galaxy" not in rows:  # no types, or nothing measured
+        return np.nan, np.nan, np.nan
     hits = rows[rows["score"] == f"{probe}_hit"].pivot(
         index="galaxy", columns="encoder", values="value"
     )
@@ -444,6 +448,8 @@ def direction_table(rows: pd.DataFrame, encoder: str) -> pd.DataFrame:
     DataFrame
         One row a property, one column a component, numbered from 1.
     """
+    if rows.empty:
+        return pd.DataFrame()
     mine = rows[(rows["encoder"] == encoder) & (rows["score"] == "direction")]
     table = mine.pivot(index="property", columns="direction", values="value")
     table.columns = table.columns.astype(int)

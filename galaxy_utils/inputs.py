@@ -35,6 +35,7 @@ from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.run import (
     Galaxies,
     RunFolder,
+    evenly,
     galaxies_of,
     kept_objids,
     mock_folder,
@@ -336,6 +337,8 @@ def for_encoders(folder: RunFolder, parameters: Parameters) -> encoders.Inputs |
     if not galaxies.sample.has_images:
         return None
     objids = [o for o in kept_objids(folder) if _has_image(galaxies.sample, o)]
+    if len(objids) < encoders.MANY:
+        objids = list(evenly(pd.DataFrame({"objid": objids}), encoders.FEW)["objid"])
     morphology = read_morphology(folder).loc[objids]
     held_out = is_held_out(objids)
     images = [partial(galaxies.sample.image, objid) for objid in objids]

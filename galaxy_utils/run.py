@@ -237,7 +237,7 @@ SECTIONS = (
     Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
     Section("24", "an-encoder-that-has-seen-galaxies", _JUDGED,
             data=("encoder/weights.safetensors", "encoder/encoder.json", "encoder/log.csv"),
-            studies=("encoders",), shows=JUDGING),
+            studies=("encoders",), shows=JUDGING, sample=True),
     Section("25", "what-survives", results=True),
     Section("26", "scorecard", data=("paper_values.yml",), results=True),
 )  # fmt: skip

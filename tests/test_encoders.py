@@ -88,6 +88,9 @@ def test_without_types_turns_and_clusters_are_still_measured(inputs: Inputs) -> 
     assert encoders.label_rows(untyped, GALAXY, 0) == []
     found = pd.DataFrame(encoders.cluster_rows(untyped, GALAXY, 0)).set_index("score")["value"]
     assert np.isnan(found["ari"]) and found["cluster_turned"] > 0.98
+    unlabelled = pd.DataFrame(encoders.cluster_rows(untyped, GALAXY, 0)).assign(encoder=GALAXY)
+    assert np.isnan(paired_gain(unlabelled, GALAXY, GALAXY, "linear")).all()
+    assert encoders.direction_table(pd.DataFrame(), GALAXY).empty
     empty = encoders.summary(pd.DataFrame())
     assert empty.empty and encoders.plotted(empty) == {}
     assert encoders.value_of(empty, GALAXY, "ari") is None

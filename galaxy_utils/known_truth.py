@@ -233,7 +233,7 @@ def matched(truth: pd.DataFrame, rows: pd.DataFrame, recipe: str, k: int) -> pd.
     DataFrame
         The truth and cluster (text; `purged` for mocks that did not come
         through), odd (bool), found (family matched to the cluster, one to
-        one; None for clusters left over) and recovered (whether found is the
+        one; None for clusters left over or without any galaxy of it) and recovered (whether found is the
         family; False for mocks purged).
     """
     mine = rows[(rows["recipe"] == recipe) & (rows["k"] == k) & rows["objid"].notna()]
@@ -241,7 +241,8 @@ def matched(truth: pd.DataFrame, rows: pd.DataFrame, recipe: str, k: int) -> pd.
     families = joined["family"].where(~joined["is_artefact"]).to_numpy(object)
     kept = joined["cluster"].notna().to_numpy()
     table = scores.contingency(families[kept], joined["cluster"].to_numpy()[kept].astype(np.int64))
-    names = dict(zip(table.columns[: len(table)], table.index, strict=False))
+    pairs = zip(table.columns[: len(table)], table.index, strict=False)
+    names = {number: family for number, family in pairs if table.loc[family, number]}
     cluster = joined["cluster"].astype("Int64").astype(str)
     found = cluster.map({str(number): family for number, family in names.items()})
     return joined.assign(

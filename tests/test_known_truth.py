@@ -81,6 +81,19 @@ def test_every_mock_has_a_fate(rows: pd.DataFrame) -> None:
     assert found.loc["star", "anomaly"] > 50 and found.loc["galaxy", "anomaly"] < 5
 
 
+def test_a_cluster_of_artefacts_is_matched_to_no_family(rows: pd.DataFrame) -> None:
+    _, truth = _mocks(8.0)
+    mine = rows[(rows["recipe"] == OURS) & (rows["k"] == 5) & rows["objid"].notna()].copy()
+    families = truth.set_index("objid")["family"].reindex(mine["objid"]).to_numpy()
+    artefact = truth.set_index("objid")["is_artefact"].reindex(mine["objid"]).to_numpy(bool)
+    codes = {name: min(code, 1) for code, name in enumerate(FAMILIES)}
+    mine["cluster"] = [4 if odd else codes[f] for f, odd in zip(families, artefact, strict=True)]
+    table = matched(truth, mine, OURS, 5)
+    without, alone = known_truth.left_over(table)
+    assert len(without) == 1 and alone == 1
+    assert not table.loc[table["family"] == without[0], "recovered"].any()
+
+
 def test_families_that_share_a_cluster_are_named() -> None:
     found = pd.DataFrame({
         "family": ["spiral", "merger", "merger", "star"], "is_artefact": [False] * 3 + [True],

@@ -115,6 +115,8 @@ def test_every_figure_has_caption_and_alternative_text(notebook: Path) -> None:
             shown = cell["metadata"]["mystnb"]
             assert shown["figure"]["caption"] and shown["figure"]["name"]
             assert shown["image"]["alt"]
+            last = ast.parse("".join(cell["source"])).body[-1]
+            assert ast.unparse(last).startswith("page.show_figure("), "only the last line is shown"
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

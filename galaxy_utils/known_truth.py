@@ -233,8 +233,8 @@ def matched(truth: pd.DataFrame, rows: pd.DataFrame, recipe: str, k: int) -> pd.
     DataFrame
         The truth and cluster (text; `purged` for mocks that did not come
         through), odd (bool), found (family matched to the cluster, one to
-        one; None for clusters left over or without any galaxy of it) and recovered (whether found is the
-        family; False for mocks purged).
+        one; None for clusters left over or without any galaxy of it) and
+        recovered (whether found is the family; False for mocks purged).
     """
     mine = rows[(rows["recipe"] == recipe) & (rows["k"] == k) & rows["objid"].notna()]
     joined = truth.merge(mine[["objid", "cluster", "odd"]], how="left", on="objid")

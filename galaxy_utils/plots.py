@@ -761,9 +761,10 @@ def heat(table: pd.DataFrame, xlabel: str, ylabel: str, label: str, digits: int 
     low, high = (measured.min(), measured.max()) if measured.size else (0, 1)
     sns.heatmap(
         values, annot=True, fmt=f".{digits}f", cmap="cividis", ax=axes[0, 0],
-        vmin=low, vmax=high, cbar_kws={"label": label},
+        vmin=low, vmax=high,
     )  # fmt: skip
     axes[0, 0].set(xlabel=xlabel, ylabel=ylabel)
+    axes[0, 0].set_title(label, fontsize=9, loc="right")
     return figure
 
 

@@ -287,3 +287,25 @@ def recall(table: pd.DataFrame) -> pd.Series:
     number = min(counts.shape)
     matched[:number] = np.diag(counts)[:number]
     return pd.Series(matched / total, index=table.index)
+
+
+def with_p_text(table: pd.DataFrame, column: str = "p_holm") -> pd.DataFrame:
+    """A table whose p-values can be read: none of them is 0.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a column of p-values.
+    column : str
+        Which; it is named `p (Holm)`.
+
+    Returns
+    -------
+    DataFrame
+        The p-values as text with two digits, `< 0.001` below that, empty where
+        there is none; the table itself where there is no such column.
+    """
+    if column not in table:
+        return table
+    text = ["" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.2g}" for p in table[column]]
+    return table.assign(**{column: text}).rename(columns={column: "p (Holm)"})

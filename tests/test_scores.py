@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.mixture import GaussianMixture
 
@@ -67,3 +68,10 @@ def test_intervals_hold_the_value() -> None:
     value = scores.against_classes(classes, half)
     for name, (low, high) in scores.bootstrap_against_classes(classes, half, 0).items():
         assert low < value[name] < high
+
+
+def test_no_p_value_is_shown_as_zero() -> None:
+    table = pd.DataFrame({"name": list("abcd"), "p_holm": [1e-9, 0.0312, 1.0, np.nan]})
+    shown = scores.with_p_text(table).round(3)
+    assert shown["p (Holm)"].tolist() == ["< 0.001", "0.031", "1", ""]
+    assert scores.with_p_text(pd.DataFrame()).empty

@@ -135,18 +135,19 @@ def test_a_run_older_than_a_parameter_has_its_default(smoke: RunFolder, tmp_path
     assert found["used"]["n_mocks"] == Parameters().n_mocks != make_parameters("smoke").n_mocks
 
 
-def test_a_failing_cell_is_named_and_the_notebook_kept(
-    smoke: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_failing_cell_is_named_and_the_notebook_kept(smoke: RunFolder, tmp_path: Path) -> None:
     copy = RunFolder(shutil.copytree(smoke.path, tmp_path / "copy"))
-    (copy.path / "parameters.yml").write_text(
-        (smoke.path / "parameters.yml").read_text().replace("seed: 0", "seed: -1")
-    )
-    with pytest.raises(
-        workflow.UserError, match=r"06-autoencoder failed in cell .*seed=-1"
-    ) as told:
+    (copy.path / "artefacts" / "deep.npz").unlink()
+    with pytest.raises(workflow.UserError, match=r"06-autoencoder failed in cell .*seed=0") as told:
         execute(section_of("06"), copy)
     assert Path(str(told.value).rsplit(" ", 1)[-1]).exists()
+
+
+def test_a_run_with_an_impossible_parameter_is_refused(smoke: RunFolder, tmp_path: Path) -> None:
+    text = smoke.existing("parameters.yml").read_text(encoding="utf-8")
+    (tmp_path / "parameters.yml").write_text(text.replace("seed: 0", "seed: -1"), encoding="utf-8")
+    with pytest.raises(workflow.UserError, match=r"parameters.yml: parameter seed=-1: .* 0 "):
+        workflow.parameters_of(section_of("06"), RunFolder(tmp_path))
 
 
 def snakemake(checkout: Path, *more: str) -> str:

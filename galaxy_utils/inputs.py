@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -334,34 +335,39 @@ def for_encoders(folder: RunFolder, parameters: Parameters) -> encoders.Inputs |
         What the measured table holds of their features is taken from there.
     """
     galaxies = galaxies_of(folder, parameters)
-    if not galaxies.sample.has_images:
+    objids = _looked_at(galaxies.sample, kept_objids(folder))
+    if not objids:
         return None
-    objids = [o for o in kept_objids(folder) if _has_image(galaxies.sample, o)]
-    if len(objids) < encoders.MANY:
-        objids = list(evenly(pd.DataFrame({"objid": objids}), encoders.FEW)["objid"])
     morphology = read_morphology(folder).loc[objids]
     held_out = is_held_out(objids)
     images = [partial(galaxies.sample.image, objid) for objid in objids]
+    turned = _turned(list(compress(images, held_out)), parameters.seed)
     many = len(images) >= encoders.MANY
-    seed = parameters.seed
-    angles = np.random.default_rng(seed).uniform(0, 360, len(objids))
-    turned = [
-        partial(_turned_image, image, angle)
-        for image, angle, out in zip(images, angles, held_out, strict=True)
-        if out
-    ]
-    plain = _all_features(images, seed, many, _carried(galaxies, objids))
-    again = {k: v for k, v in _all_features(turned, seed, many, {}).items() if k in plain}
-    five = morphology[list(FIVE)].to_numpy(np.float64)
-    plain[encoders.FIVE] = five.astype(np.float32)
+    plain = _all_features(images, parameters.seed, many, _carried(galaxies, objids))
+    again = _all_features(turned, parameters.seed, many, {})
+    plain[encoders.FIVE] = morphology[list(FIVE)].to_numpy(np.float32)
     again[encoders.FIVE] = _five_of([image() for image in turned]).astype(np.float32)
     type_of = dict(zip(kept_objids(folder), read_features(folder).types, strict=True))
     return encoders.whole(encoders.Inputs(
-        encoders.with_pairs(plain), encoders.with_pairs(again),
+        encoders.with_pairs({k: plain[k] for k in again}), encoders.with_pairs(again),
         np.array([type_of[objid] for objid in objids], object), held_out,
         morphology[[*FIVE, *(name for name in SHAPE if name in morphology)]],
         Recipe.of(parameters),
     ))  # fmt: skip
+
+
+def _looked_at(sample: Sample, objids: list[str]) -> list[str]:
+    """Galaxies with an image; of a small sample a few."""
+    found = [o for o in objids if _has_image(sample, o)] if sample.has_images else []
+    if not found or len(found) >= encoders.MANY:
+        return found
+    return list(evenly(pd.DataFrame({"objid": found}), encoders.FEW)["objid"])
+
+
+def _turned(images: Sequence[Callable[[], Image]], seed: int) -> list[Callable[[], Image]]:
+    """The same images, each turned by an angle of its own when it is called for."""
+    angles = np.random.default_rng(seed).uniform(0, 360, len(images))
+    return [partial(_turned_image, *pair) for pair in zip(images, angles, strict=True)]
 
 
 def _turned_image(image: Callable[[], Image], angle: float) -> Image:

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from galaxy_utils import encoders
+from galaxy_utils import inputs as inputs_of
 from galaxy_utils.chain import Recipe
 from galaxy_utils.encoders import GALAXY, RANDOM, Inputs, paired_gain, summary, whole
-from galaxy_utils.parameters import make_parameters
+from galaxy_utils.parameters import make_parameters, read_parameters
+from galaxy_utils.run import RunFolder
 from galaxy_utils.study import run_study
 
 TYPES = ("edge-on", "elliptical", "merger", "spiral")
@@ -141,3 +143,22 @@ def test_nearest_neighbours_are_near(inputs: Inputs) -> None:
     assert len(rows) == len(titles) == 4 * 2 * 4
     assert [inputs.types[row] for row in rows[::8]] == list(TYPES)
     assert titles[0] == f"{GALAXY}:\nedge-on"
+
+
+def test_an_encoder_carried_but_not_turned_is_left_out(
+    smoke: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def few(images: list[object], seed: int, many: bool, carried: encoders.Features) -> object:
+        assert not many
+        return {**carried, GALAXY: np.ones((len(images), 8), np.float32)}
+
+    def carried(galaxies: object, objids: list[str]) -> encoders.Features:
+        return {"Lite2, eq1": np.zeros((len(objids), 4), np.float32)}
+
+    monkeypatch.setattr(inputs_of, "_carried", carried)
+    monkeypatch.setattr(inputs_of, "_all_features", few)
+    _, parameters = read_parameters(smoke.existing("parameters.yml"))
+    found = inputs_of.for_encoders(smoke, parameters)
+    assert found is not None and list(found.features) == list(found.turned)
+    assert set(found.features) == {GALAXY, encoders.FIVE}
+    assert len(found.types) <= encoders.FEW and found.held_out.sum() == len(found.turned[GALAXY])

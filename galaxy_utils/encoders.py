@@ -323,6 +323,7 @@ STUDY = Study(
     ("sample", "n_galaxies", "engine", "concentration_minimum", "concentration_maximum",
      "asymmetry_maximum", "isolation_contamination", "seed", "judged_components", "n_init",
      "reg_covar"),
+    tuple(f"{'-'.join(which)}.npz" for which in CONFIGURATIONS.values()),
 )  # fmt: skip
 """Encoders on galaxies that none of them was trained on."""
 

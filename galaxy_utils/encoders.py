@@ -21,7 +21,7 @@ from galaxy_utils.algorithms import probes
 from galaxy_utils.chain import Recipe
 from galaxy_utils.embedding import central
 from galaxy_utils.preprocessing import Image
-from galaxy_utils.search import half_stability
+from galaxy_utils.search import Ingredients, Variant, evaluate, half_stability, make_space
 from galaxy_utils.study import Row, Study
 from galaxy_utils.taxonomy import fit_mixture
 
@@ -432,6 +432,89 @@ def best_of(table: pd.DataFrame, names: Sequence[str], score: str) -> str | None
     found = {name: value_of(table, name, score) for name in names}
     there = {name: value for name, value in found.items() if value is not None}
     return max(there, key=there.__getitem__) if there else None
+
+
+IN_RECIPE = {
+    "Lite0 + Lite2": PAIRS["Lite0 + Lite2, quarter"],
+    "Lite0 + galaxy": PAIRS["Lite0, quarter + galaxy"],
+    "galaxy alone": (GALAXY,),
+}  # fmt: skip
+"""Encoders whose features are put into the recipe of the profile `best`."""
+
+
+def in_recipe(
+    features: Features, ingredients: Ingredients, variant: Variant, recipe: Recipe, seeds: range
+) -> pd.DataFrame:
+    """The recipe of the profile `best` with the features of other encoders.
+
+    Parameters
+    ----------
+    features : dict of str to ndarray of float32, shape (n, dimension)
+        Of all kept galaxies, by encoder.
+    ingredients : Ingredients
+        The same galaxies; its deep features are not used.
+    variant : Variant
+        The recipe; also made with half and twice its components.
+    recipe : Recipe
+        Number of clusters, starts.
+    seeds : range
+        The whole recipe is made anew for each.
+
+    Returns
+    -------
+    DataFrame
+        One row encoders and number of components: encoders, components, ari
+        (held-out galaxies, mean), ari_low, ari_high (range over seeds), ceiling
+        (see `search.evaluate`), stability (of the galaxies that are not held
+        out, no label read). Empty without types or features.
+    """
+    known = np.asarray(pd.notna(ingredients.types))
+    if min((known & ingredients.held_out).sum(), (known & ~ingredients.held_out).sum()) < MANY / 10:
+        return pd.DataFrame()
+    rows: list[Row] = []
+    for name, parts in IN_RECIPE.items():
+        if not all(part in features for part in parts):
+            continue
+        mine = replace(ingredients, deep={variant.framing: {p: features[p] for p in parts}})
+        for number in (variant.components // 2, variant.components, 2 * variant.components):
+            made = replace(variant, components=number)
+            rows.append(
+                {"encoders": name, "components": number, **_judged(mine, made, recipe, seeds)}
+            )
+    return pd.DataFrame(rows)
+
+
+def _judged(mine: Ingredients, variant: Variant, recipe: Recipe, seeds: range) -> Row:
+    found = evaluate(mine, variant, recipe, seeds)
+    seen = make_space(mine, variant, recipe, seeds[0])[~mine.held_out]
+    k, reg = recipe.n_components, recipe.reg_covar
+    return {
+        "ari": found["ari"].mean(), "ari_low": found["ari"].min(), "ari_high": found["ari"].max(),
+        "ceiling": found["ceiling"].mean(),
+        "stability": half_stability(seen, k, variant.covariance, reg, 2, seeds[0]),
+    }  # fmt: skip
+
+
+def chosen_pair(table: pd.DataFrame, components: int) -> str | None:
+    """The more stable of the pairs, which is how a recipe is chosen without labels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `in_recipe`.
+    components : int
+        Of the recipe.
+
+    Returns
+    -------
+    str or None
+        Name of the encoders; None where nothing was measured.
+    """
+    if table.empty:
+        return None
+    pair = table["encoders"].str.contains("+", regex=False) & (table["components"] == components)
+    mine = table[pair].set_index("encoders")["stability"]
+    return None if mine.empty else str(mine.idxmax())
 
 
 def direction_table(rows: pd.DataFrame, encoder: str) -> pd.DataFrame:

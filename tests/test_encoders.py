@@ -15,6 +15,7 @@ from galaxy_utils.chain import Recipe
 from galaxy_utils.encoders import GALAXY, RANDOM, Inputs, paired_gain, summary, whole
 from galaxy_utils.parameters import make_parameters, read_parameters
 from galaxy_utils.run import RunFolder
+from galaxy_utils.search import Ingredients, Variant
 from galaxy_utils.study import run_study
 
 TYPES = ("edge-on", "elliptical", "merger", "spiral")
@@ -162,3 +163,24 @@ def test_an_encoder_carried_but_not_turned_is_left_out(
     assert found is not None and list(found.features) == list(found.turned)
     assert set(found.features) == {GALAXY, encoders.FIVE}
     assert len(found.types) <= encoders.FEW and found.held_out.sum() == len(found.turned[GALAXY])
+
+
+def test_the_recipe_of_best_is_judged_with_other_encoders(inputs: Inputs) -> None:
+    rng = np.random.default_rng(1)
+    n = len(inputs.types)
+    held_out = np.arange(n) % 2 == 0
+    features = {
+        "Lite0, quarter": rng.normal(size=(n, 24)).astype(np.float32),
+        GALAXY: inputs.features[GALAXY],
+    }
+    five = rng.normal(size=(n, 5))
+    ingredients = Ingredients(five, np.empty((n, 0)), {}, inputs.types, held_out)
+    variant = Variant("five", "z", "quarter", 8, "pca", "diag")
+    table = encoders.in_recipe(features, ingredients, variant, inputs.recipe, range(2))
+    assert set(table["encoders"]) == {"Lite0 + galaxy", "galaxy alone"}  # no Lite2
+    assert sorted(set(table["components"])) == [4, 8, 16]
+    alone = table[(table["encoders"] == "galaxy alone") & (table["components"] == 4)]
+    assert alone["ari"].item() > 0.2 and (table["ari_low"] <= table["ari_high"]).all()
+    assert encoders.chosen_pair(table, 8) == "Lite0 + galaxy"
+    assert encoders.in_recipe({}, ingredients, variant, inputs.recipe, range(2)).empty
+    assert encoders.chosen_pair(pd.DataFrame(), 8) is None

@@ -29,6 +29,7 @@ ENCODER = PACKAGE.parent / "data" / "encoder"
 """Where the trained weights lie that the project carries."""
 
 WEIGHTS_FILE, ABOUT_FILE, LOG_FILE = "weights.safetensors", "encoder.json", "log.csv"
+TRIALS_FILE = "trials.csv"
 
 
 @dataclass(frozen=True)
@@ -233,6 +234,23 @@ def read_log(folder: Path) -> pd.DataFrame:
         Columns epoch, loss, learning_rate, seconds.
     """
     return pd.read_csv(folder / LOG_FILE)
+
+
+def read_trials(folder: Path) -> pd.DataFrame:
+    """Short trainings that were tried before, as they were looked at by hand.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the carried weights.
+
+    Returns
+    -------
+    DataFrame
+        One row a trial; empty where the folder has none.
+    """
+    path = folder / TRIALS_FILE
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
 
 def load_encoder_weights(folder: Path) -> GalaxyConvNeXt:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from galaxy_utils import galaxy_convnext
 from galaxy_utils.errors import UserError
 from galaxy_utils.galaxy_convnext import (
     ABOUT_FILE,
@@ -29,7 +30,8 @@ def test_sizes_are_those_of_the_family(size: str, millions: float) -> None:
     network = GalaxyConvNeXt(Shape(size))
     number = sum(p.numel() for p in network.parameters()) / 1e6
     assert number == pytest.approx(millions, abs=0.01) and number < 10
-    assert network(torch.zeros(2, 3, 96, 96)).shape == (2, Shape(size).dimension)
+    side = Shape(size).side
+    assert network(torch.zeros(2, 3, side, side)).shape == (2, Shape(size).dimension)
 
 
 def test_the_window_is_round_and_hides_the_corners() -> None:
@@ -79,3 +81,9 @@ def test_the_json_beside_says_what_they_are(tmp_path: Path) -> None:
     about = json.loads((tmp_path / ABOUT_FILE).read_text(encoding="utf-8"))
     assert about["epochs"] == 3 and about["shape"] == {"size": "atto", "field": 64, "side": 32}
     assert about["bytes"] == (tmp_path / WEIGHTS_FILE).stat().st_size
+
+
+def test_trials_are_carried_and_may_be_missing(tmp_path: Path) -> None:
+    trials = galaxy_convnext.read_trials(galaxy_convnext.ENCODER)
+    assert len(trials) > 1 and "neighbours, %" in trials
+    assert galaxy_convnext.read_trials(tmp_path).empty

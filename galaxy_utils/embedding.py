@@ -209,6 +209,11 @@ BACKBONES: dict[str, Backbone] = {
             build=lambda folder: _build_lite(2),
         ),
         Backbone(
+            "galaxy_convnext", SHAPE.dimension, SHAPE.side, (MEAN,) * 3, (STD,) * 3,
+            source="galaxies alone, without labels; carried by the project", downloaded=False,
+            build=lambda folder: load_encoder_weights(folder or ENCODER),
+        ),
+        Backbone(
             "efficientnet_b0", 1280, 224, **_IMAGENET,
             source="ImageNet; torchvision, downloaded", downloaded=True,
             build=lambda folder: _build_torchvision("efficientnet_b0", folder),
@@ -217,11 +222,6 @@ BACKBONES: dict[str, Backbone] = {
             "convnext_base", 1024, 224, **_IMAGENET,
             source="ImageNet; torchvision, downloaded", downloaded=True,
             build=lambda folder: _build_torchvision("convnext_base", folder),
-        ),
-        Backbone(
-            "galaxy_convnext", SHAPE.dimension, SHAPE.side, (MEAN,) * 3, (STD,) * 3,
-            source="galaxies alone, without labels; carried by the project", downloaded=False,
-            build=lambda folder: load_encoder_weights(folder or ENCODER),
         ),
     )
 }  # fmt: skip

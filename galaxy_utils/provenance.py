@@ -22,6 +22,8 @@ PACKAGES = (
     "scikit-learn",
     "torch",
     "torchvision",
+    "numba",
+    "openvino",
     "photutils",
     "statmorph",
     "umap-learn",

@@ -16,6 +16,11 @@ NOTHING_CENTRAL = "no source at the centre"
 HOT_PIXEL = "one pixel has more than half of the source's light"
 UNSMOOTHED = "smoothness is 0 by construction: r_petro below 8 px"
 NO_RADIUS = "no circle holds 20 % or 80 % of the light"
+DEGENERATE = {
+    "concentration": "concentration has no meaning: r20 and r80 are the same radius",
+    "m20": "m20 has no meaning: a fifth of the light has all of the second moment",
+}
+"""Quantities that are invalid where they are exactly 0, and why."""
 
 _KNOWN = {"Root not found within range.": NO_RADIUS}
 
@@ -28,4 +33,4 @@ def failed(error: Exception) -> str:
 def not_measured(names: Iterable[str]) -> str:
     """Name the quantities that are invalid; empty where none is."""
     listed = ", ".join(names)
-    return f"statmorph could not measure {listed}" if listed else ""
+    return f"could not be measured: {listed}" if listed else ""

@@ -174,6 +174,26 @@ def test_a_worker_that_dies_is_a_row_with_a_reason(
     assert len(rows) == 8
 
 
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_workers_measure_however_they_are_started(folder: Path, tmp_path: Path, method: str) -> None:
+    code = (
+        "import multiprocessing, sys; from pathlib import Path\n"
+        "from galaxy_utils import measurement, sample\n"
+        "if __name__ == '__main__':\n"
+        f"    multiprocessing.set_start_method({method!r})\n"
+        "    rows = measurement.measure_appearances(\n"
+        "        sample.folder_sample(Path(sys.argv[1])), Path(sys.argv[2]), 2)\n"
+        "    assert not rows['reason'].str.contains('died').any(), rows['reason'].tolist()\n"
+    )
+    (tmp_path / "measure.py").write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "measure.py", folder, tmp_path / "out"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def test_one_and_two_processes_measure_the_same(folder: Path, tmp_path: Path) -> None:
     sample = folder_sample(folder)
     _same(

@@ -167,6 +167,16 @@ def test_a_touching_neighbour_is_deblended_by_default() -> None:
     assert measure(image).asymmetry < 0.5 * measure(image, UNDEBLENDED).asymmetry
 
 
+def test_the_share_kept_is_that_of_the_detection() -> None:
+    image = with_blob(with_blob(DISC, 80, 98), 80, 98)
+    cut, whole = segment(image), segment(image, UNDEBLENDED)
+    assert whole.kept_share == 1.0
+    mine = cut.image[cut.labels == cut.central].sum()
+    assert cut.kept_share == mine / whole.image[whole.labels == whole.central].sum() < 1.0
+    assert measure(image).kept_share == cut.kept_share
+    assert np.isnan(measure(np.zeros((9, 9))).kept_share)
+
+
 def test_segment_subtracts_the_sky_and_knows_the_rounding_noise() -> None:
     found = segment(DISC + 30)
     assert np.median(found.image[found.labels == 0]) == pytest.approx(0, abs=0.1)
@@ -266,7 +276,15 @@ def test_statmorphs_invalid_becomes_nan_and_is_named(value: float) -> None:
     assert np.isnan(found.m20)
     assert np.isnan(found.r20)
     assert (found.gini, found.flag, found.area, found.n_sources) == (1.5, 2, 9, 2)
-    assert found.reason == "statmorph could not measure m20, r20"
+    assert found.reason == "could not be measured: m20, r20"
+
+
+@pytest.mark.parametrize("name", reasons.DEGENERATE)
+def test_a_zero_that_means_nothing_is_no_number(name: str) -> None:
+    says = {**dict.fromkeys((*FIVE, *EXTRAS), 1.5), name: 0.0}
+    found = morphology.from_values(says, 0, "", Morphology(area=9, n_sources=2))
+    assert np.isnan(getattr(found, name))
+    assert found.reason == reasons.DEGENERATE[name]
 
 
 def test_smoothness_of_a_small_galaxy_carries_a_warning() -> None:

@@ -305,9 +305,7 @@ def examine(
     if segmentation.central == 0:
         return None, Morphology(n_sources=n_sources, reason=reasons.NOTHING_CENTRAL)
     light = segmentation.image[segmentation.labels == segmentation.central]
-    found = Morphology(
-        area=light.size, n_sources=n_sources, kept_share=segmentation.kept_share
-    )
+    found = Morphology(area=light.size, n_sources=n_sources, kept_share=segmentation.kept_share)
     if 0.0 < light.sum() < 2.0 * light.max():
         return None, replace(found, reason=reasons.HOT_PIXEL)
     return segmentation, found

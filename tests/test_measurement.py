@@ -175,7 +175,9 @@ def test_a_worker_that_dies_is_a_row_with_a_reason(
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_workers_measure_however_they_are_started(folder: Path, tmp_path: Path, method: str) -> None:
+def test_workers_measure_however_they_are_started(
+    folder: Path, tmp_path: Path, method: str
+) -> None:
     code = (
         "import multiprocessing, sys; from pathlib import Path\n"
         "from galaxy_utils import measurement, sample\n"

@@ -63,7 +63,14 @@ from galaxy_utils.preprocessing import SIGMA, Image
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.recipe import CATALOGUE as SKY_CATALOGUE
 from galaxy_utils.recipe import Recipe, fetch_sample, is_complete
-from galaxy_utils.sample import ImageError, Sample, folder_sample, hdf_sample, read_catalogue
+from galaxy_utils.sample import (
+    ImageError,
+    Sample,
+    folder_sample,
+    hdf_sample,
+    read_catalogue,
+    read_rows,
+)
 from galaxy_utils.skyserver import SERVER, fetch_known
 from galaxy_utils.study import Study, differences, resumed_note, run_study
 
@@ -1089,10 +1096,32 @@ def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> d
     if run["sample"] not in MEASURED or run["from_pixels"]:
         return {"parameters": parameters, "sample": folder.read_json("sample.json")["digest"]}
     embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
-    wanted = ("catalogue.csv", "morphology.csv", *embeddings, *study.files)
-    manifest = json.loads((MEASURED[run["sample"]] / "manifest.json").read_text(encoding="utf-8"))
-    content = json.dumps([manifest.get(name) for name in wanted])
-    return {"parameters": parameters, "sample": hashlib.sha256(content.encode()).hexdigest()}
+    digest = measured_digest(MEASURED[run["sample"]], (*embeddings, *study.files))
+    return {"parameters": parameters, "sample": digest}
+
+
+def measured_digest(folder: Path, files: Iterable[str]) -> str:
+    """Checksum of what a study takes from a measured table.
+
+    Parameters
+    ----------
+    folder : Path
+        The table.
+    files : iterable of str
+        Those of its files that count whole, beside the catalogue.
+
+    Returns
+    -------
+    str
+        sha256 of the files' checksums, and of the five parameters of the
+        galaxies that have all of them: others never reach a study, and a reason
+        said in other words changes none.
+    """
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    whole = read_rows(folder / "morphology.csv")[["objid", *FIVE]].dropna()
+    rows = whole.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    named = [manifest.get(name) for name in ("catalogue.csv", *files)]
+    return hashlib.sha256(json.dumps([*named, rows]).encode()).hexdigest()
 
 
 def study_journal(folder: RunFolder, settings: Mapping[str, Any]) -> Path:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.errors import UserError
-from galaxy_utils.run import STUDIES, read_study
+from galaxy_utils.run import STUDIES, measured_digest, read_study
 from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names
 from galaxy_utils.study import (
     Row,
@@ -90,3 +90,19 @@ def test_the_carried_results_are_whole(name: str) -> None:
     assert len(read_study(name)) > 0
     assert set(stored["parameters"]) <= set(STUDIES_BY_NAME[name][0].parameters)
     assert not stored["code"].endswith("+changes")
+
+
+def test_the_digest_of_a_table_is_of_what_studies_take(tmp_path: Path) -> None:
+    def digest(value: str, reason: str, checksum: str = "1") -> str:
+        manifest = {"catalogue.csv": "0", "lite.npz": checksum, "morphology.csv": reason}
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+        (tmp_path / "morphology.csv").write_text(
+            "objid,concentration,asymmetry,smoothness,gini,m20,reason\n"
+            f"1,{value},0.1,0.0,0.5,-1.5,\n2,3.0,0.1,,0.5,-1.5,{reason}\n"
+        )
+        return measured_digest(tmp_path, ["lite.npz"])
+
+    before = digest("2.5", "in some words")
+    assert digest("2.5", "in others") == before
+    assert digest("2.6", "in some words") != before
+    assert digest("2.5", "in some words", checksum="2") != before

@@ -411,9 +411,12 @@ def difference_text(tests: pd.DataFrame, first: str, second: str) -> str:
     Returns
     -------
     str
-        Mean difference, first minus second, and its interval.
+        Mean difference, first minus second, and its interval; "not measured" where
+        the table lacks the pair.
     """
     pair = tests[(tests["first"] == first) & (tests["second"] == second)]
+    if pair.empty:
+        return "not measured"
     difference, low, high = (float(pair[name].iloc[0]) for name in ("difference", "low", "high"))
     return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
 

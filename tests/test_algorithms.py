@@ -93,6 +93,8 @@ def test_a_difference_is_told_with_its_interval() -> None:
     said = difference_text(tests, "x", "y")
     assert re.fullmatch(r"\+0\.\d{3} \(\+0\.\d{3} to \+0\.\d{3}\)", said)
     assert float(said[:6]) == pytest.approx(0.1, abs=0.02)
+    assert difference_text(tests, "x", "z") == "not measured"
+    assert difference_text(tests.iloc[:0], "x", "y") == "not measured"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -398,6 +398,29 @@ def excess_table(table: pd.DataFrame) -> pd.DataFrame:
     return named.assign(excess=named["silhouette"] - named["null"]).reset_index()
 
 
+def difference_text(tests: pd.DataFrame, first: str, second: str) -> str:
+    """Difference of one pair with its interval, for prose.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        As of `paired_tests`.
+    first, second : str
+        The pair, in the table's order.
+
+    Returns
+    -------
+    str
+        Mean difference, first minus second, and its interval; "not measured" where
+        the table lacks the pair.
+    """
+    pair = tests[(tests["first"] == first) & (tests["second"] == second)]
+    if pair.empty:
+        return "not measured"
+    difference, low, high = (float(pair[name].iloc[0]) for name in ("difference", "low", "high"))
+    return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def better_than(tests: pd.DataFrame, algorithm: str, level: float = 0.05) -> list[str]:
     """Algorithms that a paired test finds better than one.
 

@@ -14,8 +14,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from galaxy_utils.errors import UserError
 
 MATCH, DIFFERS, SETTING = "match", "differs", "setting taken over"
+CHANCE, NOT_MEASURED = "no more than chance", "not measured in this run"
 INCONSISTENT, NOT_REPRODUCIBLE = "inconsistent in paper", "not reproducible"
-VERDICTS = (MATCH, DIFFERS, SETTING, INCONSISTENT, NOT_REPRODUCIBLE)
+VERDICTS = (MATCH, CHANCE, DIFFERS, SETTING, INCONSISTENT, NOT_REPRODUCIBLE, NOT_MEASURED)
+MEASURED = (MATCH, CHANCE, DIFFERS)
+"""Verdicts that rest on a result of the run."""
 
 NUMERIC = ("number", "upper_limit", "setting")
 """Checks that compare our number with the paper's."""
@@ -50,6 +53,11 @@ class Claim(BaseModel):
         Why there can be no match, for the other two.
     beside : dict of str to str
         Further results of ours that are shown with ours: label to key.
+    chance : tuple of str
+        Keys of what a match must pass besides, for number and statement: a
+        result that is true or false says whether ours stands out of what data
+        without the claimed structure give; any other is a value that ours
+        must exceed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +75,7 @@ class Claim(BaseModel):
     tolerance: dict[Literal["relative", "absolute"], float] = {}
     reason: str = ""
     beside: dict[str, str] = {}
+    chance: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> Claim:
@@ -79,6 +88,8 @@ class Claim(BaseModel):
             raise ValueError(f"claim {self.id}: a {self.check} needs a tolerance")
         if self.check in ("inconsistent", "not_reproducible") and not self.reason:
             raise ValueError(f"claim {self.id}: {self.check} needs a reason")
+        if self.chance and self.check not in ("number", "statement"):
+            raise ValueError(f"claim {self.id}: a {self.check} has no `chance`")
         return self
 
 
@@ -138,15 +149,35 @@ def verdict(claim: Claim, results: Mapping[str, Any]) -> tuple[str, str]:
         return INCONSISTENT, claim.reason
     if claim.check == "not_reproducible":
         return NOT_REPRODUCIBLE, claim.reason
-    if claim.ours not in results:
-        raise UserError(f"claim {claim.id}: no result {claim.ours!r} in this run")
-    ours = results[claim.ours]["value"]
+    ours = _value(claim, claim.ours, results)
     if ours is None:
-        return NOT_REPRODUCIBLE, f"this run could not measure {claim.ours}"
+        unmeasured = f"no value of {claim.ours} in this run"
+        return NOT_MEASURED, f"{unmeasured}; {claim.reason}" if claim.reason else unmeasured
     if claim.check == "statement":
-        return (MATCH if ours == claim.value else DIFFERS), claim.reason
-    judged, rule = _compare(claim, float(ours))
-    return judged, f"{rule}; {claim.reason}" if claim.reason else rule
+        judged, rule = (MATCH if ours == claim.value else DIFFERS), ""
+    else:
+        judged, rule = _compare(claim, float(ours))
+    if judged == MATCH and claim.chance:
+        judged, beyond = _beside_chance(claim, ours, results)
+        rule = f"{rule}; {beyond}" if rule else beyond
+    return judged, "; ".join(part for part in (rule, claim.reason) if part)
+
+
+def _value(claim: Claim, key: str, results: Mapping[str, Any]) -> Any:
+    if key not in results:
+        raise UserError(f"claim {claim.id}: no result {key!r} in this run")
+    return results[key]["value"]
+
+
+def _beside_chance(claim: Claim, ours: Any, results: Mapping[str, Any]) -> tuple[str, str]:
+    """What becomes of a match once it is held against chance, and why."""
+    limits = {key: _value(claim, key, results) for key in claim.chance}
+    shown = ", ".join(f"{key}: {results[key]['text']}" for key in claim.chance)
+    if any(limit is None for limit in limits.values()):
+        return NOT_MEASURED, f"agrees, but chance was not measured ({shown})"
+    if all(limit if isinstance(limit, bool) else ours > limit for limit in limits.values()):
+        return MATCH, f"beyond chance ({shown})"
+    return CHANCE, f"agrees, but not beyond chance ({shown})"
 
 
 def _compare(claim: Claim, ours: float) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import (
     accuracy_score,
     adjusted_mutual_info_score,
+    adjusted_rand_score,
     balanced_accuracy_score,
     confusion_matrix,
 )
@@ -242,6 +243,31 @@ def chance_accuracy(
         rows, columns = linear_sum_assignment(-counts)
         scores[repeat] = counts[rows, columns].sum() / len(labels)
     return scores
+
+
+def chance_ari(
+    cluster: NDArray[np.int64], classes: NDArray[np.object_], seed: int, repeats: int = 200
+) -> NDArray[np.float64]:
+    """Adjusted Rand index when the clusters are shuffled.
+
+    Parameters
+    ----------
+    cluster, classes : ndarray, shape (n,)
+        As in `align`.
+    seed : int
+        Of the permutations.
+    repeats : int
+        How many permutations.
+
+    Returns
+    -------
+    ndarray of float64, shape (repeats,)
+        Indices without any relation between cluster and class.
+    """
+    rng = np.random.default_rng(seed)
+    return np.array(
+        [adjusted_rand_score(classes, rng.permutation(cluster)) for _ in range(repeats)]
+    )
 
 
 def rule_baselines(

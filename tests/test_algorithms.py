@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from galaxy_utils.algorithms import (
     agreement_table,
     algorithm_rows,
     better_than,
+    difference_text,
     excess_table,
     noise_rows,
     paired_tests,
@@ -83,6 +86,15 @@ def test_a_real_difference_is_found_though_subsamples_differ_more() -> None:
     assert (tests["p_holm"] >= tests["p"]).all()
     assert better_than(tests.reset_index(), "y") == ["x"]
     assert better_than(tests.reset_index(), "x") == []
+
+
+def test_a_difference_is_told_with_its_interval() -> None:
+    tests = paired_tests(drawn({"x": 0.5, "y": 0.4}), "ami")
+    said = difference_text(tests, "x", "y")
+    assert re.fullmatch(r"\+0\.\d{3} \(\+0\.\d{3} to \+0\.\d{3}\)", said)
+    assert float(said[:6]) == pytest.approx(0.1, abs=0.02)
+    assert difference_text(tests, "x", "z") == "not measured"
+    assert difference_text(tests.iloc[:0], "x", "y") == "not measured"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,9 +12,12 @@ import yaml
 from pydantic import ValidationError
 
 from galaxy_utils.claims import (
+    CHANCE,
     DIFFERS,
     INCONSISTENT,
     MATCH,
+    MEASURED,
+    NOT_MEASURED,
     NOT_REPRODUCIBLE,
     NUMERIC,
     SETTING,
@@ -48,6 +51,16 @@ def result(value: object) -> dict[str, Any]:
     return {"value": value, "text": f"{value}", "unit": "", "section": "03-purging"}
 
 
+def measured(claim: Claim, value: object, beyond: bool = True) -> dict[str, Any]:
+    """Results of one claim, beyond chance or not."""
+    return {key: result(beyond) for key in claim.chance} | {claim.ours: result(value)}
+
+
+def keys(claim: Claim) -> list[str]:
+    """Everything of the run that a claim names."""
+    return [key for key in (claim.ours, *claim.beside.values(), *claim.chance) if key]
+
+
 def ledger(folder: Path, *claims: object) -> Path:
     path = folder / "ledger.yml"
     path.write_text(yaml.safe_dump({"claims": list(claims)}))
@@ -71,12 +84,22 @@ def test_the_committed_ledger_loads() -> None:
 def test_every_statement_of_the_committed_ledger_can_be_true_or_false() -> None:
     for claim in read_claims(LEDGER):
         if claim.check == "statement":
-            assert verdict(claim, {claim.ours: result(claim.value)})[0] == MATCH, claim.id
+            assert verdict(claim, measured(claim, claim.value))[0] == MATCH, claim.id
         if claim.check in NUMERIC:
             expected = SETTING if claim.check == "setting" else MATCH
-            assert verdict(claim, {claim.ours: result(claim.value)})[0] == expected, claim.id
+            assert verdict(claim, measured(claim, claim.value))[0] == expected, claim.id
             far = float(claim.value) * 3 + 1000
-            assert verdict(claim, {claim.ours: result(far)})[0] == DIFFERS, claim.id
+            assert verdict(claim, measured(claim, far))[0] == DIFFERS, claim.id
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["validation.accuracy_percent", "validation.low_ari", "related.kmeans_spheres",
+     "ablation.fused_best_davies_bouldin"],
+)  # fmt: skip
+def test_a_score_of_the_committed_ledger_is_held_against_chance(name: str) -> None:
+    claim = next(claim for claim in read_claims(LEDGER) if claim.id == name)
+    assert verdict(claim, measured(claim, claim.value, beyond=False))[0] == CHANCE
 
 
 # Verdicts
@@ -150,10 +173,46 @@ def test_what_cannot_match_keeps_its_reason_whatever_ours_is(check: str, expecte
         assert verdict(claim, {"n_kept": result(200)}) == (expected, "page 3 says 4")
 
 
-def test_a_result_that_could_not_be_measured_is_not_reproducible() -> None:
-    judged, reason = verdict(Claim(**NUMBER), {"n_kept": result(None)})
-    assert judged == NOT_REPRODUCIBLE
-    assert "n_kept" in reason
+def test_a_result_that_this_run_could_not_measure_is_no_word_on_the_paper() -> None:
+    for claim in (NUMBER, STATEMENT):
+        judged, reason = verdict(Claim(**claim), {"n_kept": result(None)})
+        assert judged == NOT_MEASURED
+        assert "n_kept" in reason
+
+
+@pytest.mark.parametrize(
+    ("ours", "null", "stands_out", "expected"),
+    [
+        (201, 190, True, MATCH),
+        (201, 201, True, CHANCE),
+        (201, 190, False, CHANCE),
+        (300, 190, True, DIFFERS),
+        (300, 400, False, DIFFERS),
+        (201, None, True, NOT_MEASURED),
+        (201, 190, None, NOT_MEASURED),
+        (300, None, None, DIFFERS),
+    ],
+)
+def test_a_match_must_pass_every_chance(
+    ours: float, null: float | None, stands_out: bool | None, expected: str
+) -> None:
+    claim = Claim(**NUMBER | {"chance": ["null", "out"]})
+    results = {"n_kept": result(ours), "null": result(null), "out": result(stands_out)}
+    judged, reason = verdict(claim, results)
+    assert judged == expected
+    assert ("null" in reason) == (expected != DIFFERS)
+
+
+@pytest.mark.parametrize(("stands_out", "expected"), [(True, MATCH), (False, CHANCE)])
+def test_a_statement_that_chance_makes_true_is_no_match(stands_out: bool, expected: str) -> None:
+    claim = Claim(**STATEMENT | {"chance": ["out"]})
+    assert verdict(claim, {"n_kept": result(True), "out": result(stands_out)})[0] == expected
+    assert verdict(claim, {"n_kept": result(False), "out": result(stands_out)})[0] == DIFFERS
+
+
+def test_a_chance_that_is_not_there_is_told() -> None:
+    with pytest.raises(UserError, match="no result 'gone'"):
+        verdict(Claim(**NUMBER | {"chance": ["gone"]}), {"n_kept": result(200)})
 
 
 def test_a_result_that_is_not_there_is_told() -> None:
@@ -176,6 +235,8 @@ def test_a_result_that_is_not_there_is_told() -> None:
         {"check": "inconsistent"},
         {"check": "not_reproducible"},
         {"check": "statement", "ours": ""},
+        {"check": "setting", "chance": ["null"]},
+        {"check": "upper_limit", "chance": ["null"]},
         {"colour": "red"},
         {"text": None},
     ],
@@ -246,19 +307,17 @@ def test_the_html_escapes_and_has_one_row_a_claim() -> None:
 def test_every_claim_has_a_verdict_and_every_verdict_a_value_or_a_reason() -> None:
     claims = read_claims(LEDGER)
     assert len(claims) >= 60
-    keys = [key for claim in claims for key in (claim.ours, *claim.beside.values()) if key]
-    results = {key: result(1) for key in keys}
+    results = {key: result(1) for claim in claims for key in keys(claim)}
     for row in scorecard(claims, results).to_dict("records"):
         assert row["verdict"] in VERDICTS, row["claim"]
         assert row["ours"] or row["reason"], row["claim"]
-        if row["verdict"] in (MATCH, DIFFERS):
+        if row["verdict"] in MEASURED:
             assert row["ours"], row["claim"]
 
 
 def test_every_claim_of_the_committed_ledger_has_its_row() -> None:
     claims = read_claims(LEDGER)
-    keys = [key for claim in claims for key in (claim.ours, *claim.beside.values()) if key]
-    results = {key: result(1) for key in keys}
+    results = {key: result(1) for claim in claims for key in keys(claim)}
     html = as_html(scorecard(claims, results))
     assert html.count("<tr id=") == len(claims)
     assert html.count("<td>") == 7 * len(claims)

@@ -9,7 +9,17 @@ import pytest
 
 from galaxy_utils import survival
 from galaxy_utils.run import ROOT
-from galaxy_utils.survival import CAVEAT, CONCLUSIONS, FAILS, HOLDS, UNKNOWN, Conclusion, judge
+from galaxy_utils.survival import (
+    CAVEAT,
+    CONCLUSIONS,
+    FAILS,
+    HOLDS,
+    OURS,
+    PAPER,
+    UNKNOWN,
+    Conclusion,
+    judge,
+)  # fmt: skip
 
 
 def results(**values: Any) -> dict[str, Any]:
@@ -28,11 +38,17 @@ def conclusion_with(key: str) -> Conclusion:
         ({"nulls.seed_ari": 0.2}, FAILS),
         ({"nulls.seed_ari": None}, UNKNOWN),
         ({"nulls.fusion_adds": False}, FAILS),
-        ({"nulls.silhouette_lowest": 0.2, "nulls.copula_silhouette_highest": 0.1}, HOLDS),
+        ({"nulls.silhouette_lowest": 0.2, "nulls.copula_silhouette_highest": 0.1}, CAVEAT),
         ({"nulls.silhouette_lowest": 0.05, "nulls.copula_silhouette_highest": 0.1}, FAILS),
         ({"instead.ari": 0.3, "instead.ari_low": 0.25}, CAVEAT),
         ({"labels.paper_ari": 0.04, "labels.permuted_highest": 0.0}, FAILS),
         ({"scalability.near_linear": False}, CAVEAT),
+        ({"tested.kmeans_worse": True}, HOLDS),
+        ({"tested.kmeans_worse": False}, FAILS),
+        ({"circularity.put_in": True}, FAILS),
+        ({"circularity.put_in": False}, CAVEAT),
+        ({"stability.confident_percent": 98.5, "stability.copula_percent": 95.3}, FAILS),
+        ({"stability.confident_percent": 82.5, "stability.copula_percent": 95.3}, CAVEAT),
     ],
 )  # fmt: skip
 def test_rules(values: dict[str, Any], verdict: str) -> None:
@@ -59,3 +75,63 @@ def test_lists_are_in_order_and_the_empty_one_says_so() -> None:
     assert (table["verdict"] == UNKNOWN).all() and len(table) == len(CONCLUSIONS)
     assert survival.as_markdown(table, HOLDS) == "*Nothing.*"
     assert survival.as_markdown(table, UNKNOWN).count("{numref}") == len(CONCLUSIONS)
+
+
+@pytest.mark.parametrize(
+    ("flagged", "merger", "verdict"),
+    [
+        ((58, 10, 0.003), (9, 16, 0.05), CAVEAT),
+        ((58, 10, 0.3), (9, 16, 0.05), FAILS),
+        ((58, 10, 0.3), (16, 9, 0.01), CAVEAT),
+        ((10, 58, 0.003), (9, 16, 0.003), FAILS),
+        ((58, 10, 0.003), (None, None, None), UNKNOWN),
+    ],
+)
+def test_anomalies_are_judged_by_what_they_have_more_of(
+    flagged: tuple[float, ...], merger: tuple[float, ...], verdict: str
+) -> None:
+    values = {
+        f"anomalies.{key}{suffix}": value
+        for key, shares in {"flagged": flagged, "merger": merger}.items()
+        for suffix, value in zip(("", "_others", "_p"), shares, strict=True)
+    }
+    assert judge(conclusion_with("anomalies.flagged"), results(**values)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("key", "origin"),
+    [
+        ("robust.paper_turned", OURS),
+        ("truth.paper_ari", OURS),
+        ("labels.best_probe_ari", OURS),
+        ("morphology.n_complete", OURS),
+        ("nulls.silhouette_lowest", OURS),
+        ("nulls.fusion_adds", PAPER),
+        ("anomalies.flagged", PAPER),
+    ],
+)
+def test_a_line_says_whether_the_paper_claims_it(key: str, origin: str) -> None:
+    assert conclusion_with(key).origin == origin
+
+
+def test_the_papers_lines_come_first_and_every_line_says_whose_it_is() -> None:
+    keys = {k for c in CONCLUSIONS for k in [*c.keys, *re.findall(r"\{([a-z_.]+)\}", c.numbers)]}
+    table = survival.lists(results(**dict.fromkeys(keys)))
+    assert list(table["origin"]) == sorted(table["origin"], key=[PAPER, OURS].index)
+    lines = survival.as_markdown(table, UNKNOWN).splitlines()
+    assert sum(line.startswith("- *Claimed by the paper.*") for line in lines) > 10
+    assert sum(line.startswith("- *Asked by us.*") for line in lines) == 7
+
+
+def test_what_a_run_does_not_have_is_left_out_of_the_extras() -> None:
+    line = next(c for c in CONCLUSIONS if "instead.ari" in c.keys)
+    there: dict[str, Any] = dict.fromkeys(
+        ["instead.paper_ari", "instead.ari", "instead.share_percent"], 0.3
+    )
+    assert "would have given" not in survival._numbers(line, results(**there))
+    unmeasured = there | {"instead.alone_ari": None}
+    assert "would have given" not in survival._numbers(line, results(**unmeasured))
+    full = there | {"instead.alone_ari": 0.17}
+    assert survival._numbers(line, results(**full)).endswith("would have given 0.17")
+    rules = full | {"instead.ari_lowest_rule": 0.1, "instead.ari_highest_rule": 0.32}
+    assert survival._numbers(line, results(**rules)).endswith("from 0.1 to 0.32")

@@ -12,6 +12,7 @@ from galaxy_utils.validation import (
     CLASSES,
     align,
     chance_accuracy,
+    chance_ari,
     proxy_classes,
     shared_with_classes,
 )
@@ -106,6 +107,14 @@ def test_chance_of_a_balanced_four_by_four_is_a_little_above_a_quarter() -> None
     assert 0.255 < scores.mean() < 0.30
     np.testing.assert_array_equal(scores, chance_accuracy(cluster, classes, seed=0, repeats=100))
     assert (scores != chance_accuracy(cluster, classes, seed=1, repeats=100)).any()
+
+
+def test_chance_ari_is_around_zero_whatever_the_sizes() -> None:
+    cluster, classes = counted((90, 4, 2), (2, 1, 1))
+    scores = chance_ari(cluster, classes, seed=0, repeats=200)
+    assert scores.shape == (200,)
+    assert abs(scores.mean()) < 0.05 and scores.min() < 0 < scores.max() < 1
+    np.testing.assert_array_equal(scores, chance_ari(cluster, classes, seed=0, repeats=200))
 
 
 def test_chance_is_judged_as_the_match_itself() -> None:

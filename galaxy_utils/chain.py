@@ -35,6 +35,9 @@ PARTITIONS = ("morphology", "deep", "fused")
 GALAXIES = "galaxies"
 PERMUTED = "permuted modalities"
 COPULA = "Gaussian copula, own marginals"
+CLUSTERLESS = tuple(nulls.NULLS)
+"""Nulls without any clusters; permuted modalities keep those of each modality."""
+
 LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 """A partition is stored as text, one letter a galaxy."""
 
@@ -326,9 +329,10 @@ def beside_nulls(
     -------
     DataFrame
         One row a score: label, galaxies (mean), range (text), null (the one
-        whose mean is best), null_mean, null_range (text), stands_out (whether
-        the worst value of the galaxies is better than the best of all nulls),
-        verdict (text).
+        whose mean is best), null_mean, null_range (text), judged (whether the
+        score can be compared between data sets, see `scores.OF_SCALE`),
+        stands_out (whether it is judged and the worst value of the galaxies is
+        better than the best of all nulls), verdict (text).
     """
     mine = table[table["partition"] == partition]
     rows = []
@@ -337,22 +341,50 @@ def beside_nulls(
         sign = -1.0 if score in scores.LOWER_IS_BETTER else 1.0
         real = found.loc[found["data"] == GALAXIES, "value"]
         null = found[found["data"] != GALAXIES]
-        means = (sign * null["value"]).groupby(null["data"], sort=False).mean()
-        hardest = null.loc[null["data"] == means.idxmax(), "value"]
-        apart = bool((sign * real).min() > (sign * null["value"]).max())
+        name = hardest_null(found, sign)
+        hardest = null.loc[null["data"] == name, "value"]
+        judged = score not in scores.OF_SCALE
+        apart = judged and bool((sign * real).min() > (sign * null["value"]).max())
         rows.append(
             {
                 "label": label,
                 "galaxies": float(real.mean()),
                 "range": _range(real),
-                "null": str(means.idxmax()),
+                "null": name,
                 "null_mean": float(hardest.mean()),
                 "null_range": _range(hardest),
+                "judged": judged,
                 "stands_out": apart,
-                "verdict": "stands out" if apart else "does not stand out",
+                "verdict": _verdict(judged, apart),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _verdict(judged: bool, apart: bool) -> str:
+    if not judged:
+        return "not judged"
+    return "stands out" if apart else "does not stand out"
+
+
+def hardest_null(table: pd.DataFrame, sign: float) -> str:
+    """Name the null that scores best.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of one partition, space and score; columns data, value.
+    sign : float
+        1 where a higher score is better, -1 where a lower one is.
+
+    Returns
+    -------
+    str
+        The null whose mean over draws is best; `not measured` where none has one.
+    """
+    null = table[table["data"] != GALAXIES]
+    means = (sign * null["value"]).groupby(null["data"], sort=False).mean().dropna()
+    return str(means.idxmax()) if len(means) else "not measured"
 
 
 def _range(values: pd.Series) -> str:
@@ -384,37 +416,72 @@ def fusion_gain(table: pd.DataFrame) -> dict[str, float]:
     return {"difference": mean, "low": mean - float(half), "high": mean + float(half)}
 
 
-def fair_table(table: pd.DataFrame, null: str = COPULA) -> pd.DataFrame:
-    """Every partition in every space, minus what structureless data give there.
+def fair_table(table: pd.DataFrame, against: Sequence[str] = ()) -> pd.DataFrame:
+    """Every partition in every space, beside what the hardest null gives there.
 
     Parameters
     ----------
     table : DataFrame
-        Rows of `CHAIN`.
-    null : str
-        Which null is taken off.
+        Rows of `CHAIN`, partitions as text left out.
+    against : sequence of str
+        Nulls that count; all of them if empty.
 
     Returns
     -------
     DataFrame
-        One row a partition; columns partition, and for each space
-        `silhouette in <space>` and `Davies-Bouldin in <space>`.
+        One row a space, partition and score (`silhouette`, `davies_bouldin`):
+        columns space, partition, score, value (mean over seeds), null (the one
+        whose mean is best for that partition in that space), gain (mean over
+        seeds of how much better the galaxies are than that null), low, high
+        (range of the gain, draws paired).
     """
-    names = {"silhouette": "silhouette", "davies_bouldin": "Davies-Bouldin"}
-    rows = []
-    for made in PARTITIONS:
-        row: Row = {"partition": made}
-        for score, label in names.items():
-            for space in SPACES:
-                found = table[
-                    (table["partition"] == made)
-                    & (table["space"] == space)
-                    & (table["score"] == score)
-                ].groupby("data")["value"]
-                means = found.mean()
-                row[f"{label} in {space}"] = float(means[GALAXIES] - means[null])
-        rows.append(row)
+    kept = table if not against else table[table["data"].isin([GALAXIES, *against])]
+    rows: list[Row] = []
+    for space in SPACES:
+        for made in PARTITIONS:
+            for score in ("silhouette", "davies_bouldin"):
+                cell = kept[
+                    (kept["space"] == space)
+                    & (kept["partition"] == made)
+                    & (kept["score"] == score)
+                ]
+                key = {"space": space, "partition": made, "score": score}
+                rows.append(key | _gain(cell, -1.0 if score in scores.LOWER_IS_BETTER else 1.0))
     return pd.DataFrame(rows)
+
+
+def _gain(cell: pd.DataFrame, sign: float) -> Row:
+    """How much better the galaxies are than the hardest null, over draws."""
+    name = hardest_null(cell, sign)
+    drawn = cell.pivot(index="draw", columns="data", values="value")
+    gain = sign * (drawn[GALAXIES] - drawn.get(name, np.nan))
+    mean, low, high = (float(value) for value in (gain.mean(), gain.min(), gain.max()))
+    return {"value": float(drawn[GALAXIES].mean()), "null": name, "gain": mean,
+            "low": low, "high": high}  # fmt: skip
+
+
+def winners(fair: pd.DataFrame, score: str = "silhouette") -> dict[str, str | None]:
+    """Name the partition that stands out in each space, if one does.
+
+    Parameters
+    ----------
+    fair : DataFrame
+        As of `fair_table`.
+    score : str
+        By which score.
+
+    Returns
+    -------
+    dict of str to str or None
+        Space to the partition whose gain is above 0 at every seed, and above
+        the gains of the other partitions at all of theirs; None where there is none.
+    """
+    found: dict[str, str | None] = {}
+    for space, rows in fair[fair["score"] == score].groupby("space", sort=False):
+        ranked = rows.dropna(subset="gain").sort_values("gain", ascending=False)
+        apart = len(ranked) > 0 and ranked["low"].iloc[0] > max([0.0, *ranked["high"].iloc[1:]])
+        found[str(space)] = str(ranked["partition"].iloc[0]) if apart else None
+    return found
 
 
 def pairwise_agreement(texts: Sequence[str]) -> NDArray[np.float64]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,12 +24,28 @@ COVARIANCES = ("full", "tied", "diag", "spherical")
 NUMBERS = tuple(range(1, 13))
 """Numbers of components that are tried."""
 
-STABILITY_NUMBERS = (2, 3, 4, 5, 6, 8, 10, 12)
+STABILITY_COVARIANCES = ("full", "diag")
+"""For stability: tied ones take as long as full ones, spherical ones are as cheap
+as diagonal ones and fit worse."""
+
 DIMENSIONS = (2, 4, 8, 16, 32, 64)
 """Leading principal components in which saturation is looked at."""
 
-SEEDS = 5
+STARTS = 2
+"""Of each mixture of all galaxies, for likelihood and saturation. Mixtures of halves
+and of bootstrap samples have one, so that all of them can be paid for; other draws
+have other starts."""
+
+RESAMPLINGS = 4
+"""Bootstrap samples in each draw; all draws together make four times their number."""
+
+OTHER_START = 1000
+"""Added to the seed of a start to have another one."""
+
 PAIRS = 20_000
+
+CHOOSING = ("bic", "icl", "held_out")
+"""Scores that choose a number of components."""
 
 Values = NDArray[np.float64]
 
@@ -62,7 +79,7 @@ def likelihood_rows(
     half, rest = values[order[: len(order) // 2]], values[order[len(order) // 2 :]]
     rows: list[Row] = []
     for k in numbers:
-        fit = fit_mixture(values, k, covariance, 1, reg_covar, seed)
+        fit = fit_mixture(values, k, covariance, STARTS, reg_covar, seed)
         found = {name: under_mixture(fit, 0.5)[name] for name in ("log_likelihood", "bic", "icl")}
         found["held_out"] = float(
             fit_mixture(half, k, covariance, 1, reg_covar, seed).model.score(rest)
@@ -110,52 +127,71 @@ def clusterwise_jaccard(
 
 
 def stability_rows(
-    values: Values, k: int, covariance: str, reg_covar: float, resamplings: int, seed: int
+    values: Values, numbers: Sequence[int], covariance: str, reg_covar: float, start: int, seed: int
 ) -> list[Row]:
-    """Stability of a mixture's clusters against resampling and against other starts.
+    """Stability of a mixture's clusters against resampling and against another start.
 
     Parameters
     ----------
     values : ndarray of float64, shape (n, dimension)
         The points.
-    k, covariance, reg_covar
+    numbers : sequence of int
+        Numbers of components.
+    covariance, reg_covar
         As in `taxonomy.fit_mixture`.
-    resamplings : int
-        Bootstrap samples.
+    start : int
+        Seed of the reference partition: the same in all draws that are to
+        speak of the same clusters.
     seed : int
-        Of all of it.
+        Of the resampling and of the other start.
 
     Returns
     -------
     list of dict
-        Keys score, value: `jaccard_mean` and `jaccard_lowest` (over clusters,
-        each the mean over bootstrap samples), `seed_ari` (mean adjusted Rand
-        index with refits of other seeds).
+        Keys k, score, value: `jaccard_mean` and `jaccard_lowest` (over clusters,
+        each the mean over `RESAMPLINGS` bootstrap samples), `seed_ari` (adjusted
+        Rand index with a refit from another start), and with the key cluster
+        (from 0, by falling weight) `jaccard`, that of each cluster.
 
     References
     ----------
     Hennig (2007); Hubert & Arabie (1985).
     """
     rng = np.random.default_rng(seed)
-    reference = fit_mixture(values, k, covariance, 1, reg_covar, seed).cluster
+    rows: list[Row] = []
+    for k in numbers:
+        reference = fit_mixture(values, k, covariance, 1, reg_covar, start).cluster
+        each = _resampled_jaccard(values, reference, k, covariance, reg_covar, rng)
+        other = fit_mixture(values, k, covariance, 1, reg_covar, start + OTHER_START + seed)
+        result = {
+            "jaccard_mean": float(each.mean()),
+            "jaccard_lowest": float(each.min()),
+            "seed_ari": float(adjusted_rand_score(reference, other.cluster)),
+        }
+        rows += [{"k": k, "score": name, "value": value} for name, value in result.items()]
+        rows += [
+            {"k": k, "score": "jaccard", "cluster": int(cluster), "value": float(value)}
+            for cluster, value in zip(np.unique(reference), each, strict=True)
+        ]
+    return rows
+
+
+def _resampled_jaccard(
+    values: Values,
+    reference: NDArray[np.int64],
+    k: int,
+    covariance: str,
+    reg_covar: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Mean Jaccard coefficient of each cluster over bootstrap samples."""
     found = []
-    for _ in range(resamplings):
+    for _ in range(RESAMPLINGS):
         rows = rng.integers(0, len(values), len(values))
-        cluster = fit_mixture(values[rows], k, covariance, 1, reg_covar, seed).cluster
+        start = int(rng.integers(2**31))
+        cluster = fit_mixture(values[rows], k, covariance, 1, reg_covar, start).cluster
         found.append(clusterwise_jaccard(reference, rows, cluster))
-    each = np.mean(found, axis=0)
-    refits = [
-        adjusted_rand_score(
-            reference, fit_mixture(values, k, covariance, 1, reg_covar, seed + 1 + other).cluster
-        )
-        for other in range(SEEDS)
-    ]
-    result = {
-        "jaccard_mean": float(each.mean()),
-        "jaccard_lowest": float(each.min()),
-        "seed_ari": float(np.mean(refits)),
-    }
-    return [{"k": k, "score": name, "value": value} for name, value in result.items()]
+    return np.asarray(np.mean(found, axis=0), dtype=np.float64)
 
 
 def saturation_rows(values: Values, recipe: Recipe, seed: int) -> list[Row]:
@@ -180,7 +216,7 @@ def saturation_rows(values: Values, recipe: Recipe, seed: int) -> list[Row]:
     for d in [d for d in DIMENSIONS if d <= components.shape[1]]:
         for covariance in COVARIANCES:
             fit = fit_mixture(
-                components[:, :d], recipe.n_components, covariance, 1, recipe.reg_covar, seed
+                components[:, :d], recipe.n_components, covariance, STARTS, recipe.reg_covar, seed
             )
             found = under_mixture(fit, recipe.confidence)
             rows += [
@@ -210,9 +246,10 @@ def calibration_rows(values: Values, recipe: Recipe, seed: int) -> list[Row]:
     -------
     list of dict
         Keys bin, score, value: `predicted`, `observed`, `pairs` for each tenth
-        of probability; and with bin -1 `confident_agree`: percent of the
-        galaxies confident in the first mixture that the second, its clusters
-        matched one to one, puts into the same cluster.
+        of probability; and with bin -1, of the galaxies confident in the first
+        mixture, `confident_promised`: the mean of their largest responsibility,
+        in percent, and `confident_agree`: percent of them that the second, its
+        clusters matched one to one, puts into the same cluster.
     """
     rng = np.random.default_rng(seed)
     first, second, last = np.array_split(rng.permutation(len(values)), 3)
@@ -233,16 +270,22 @@ def calibration_rows(values: Values, recipe: Recipe, seed: int) -> list[Row]:
             "pairs": int(inside.sum()),
         }
         rows += [{"bin": int(b), "score": name, "value": value} for name, value in found.items()]
-    agree = _confident_agreement(responsibilities, cluster, recipe)
-    return [*rows, {"bin": -1, "score": "confident_agree", "value": agree}]
+    confident = _confident_agreement(responsibilities, cluster, recipe)
+    return rows + [{"bin": -1, "score": name, "value": v} for name, v in confident.items()]
 
 
 def _confident_agreement(
     responsibilities: Values, cluster: NDArray[np.int64], recipe: Recipe
-) -> float:
+) -> dict[str, float]:
     mine = scores.matched_onto(responsibilities.argmax(axis=1), cluster)
-    sure = responsibilities.max(axis=1) > recipe.confidence
-    return float(100 * (mine[sure] == cluster[sure]).mean()) if sure.any() else np.nan
+    largest = responsibilities.max(axis=1)
+    sure = largest > recipe.confidence
+    if not sure.any():
+        return {"confident_promised": np.nan, "confident_agree": np.nan}
+    return {
+        "confident_promised": float(100 * largest[sure].mean()),
+        "confident_agree": float(100 * (mine[sure] == cluster[sure]).mean()),
+    }
 
 
 def best_number(rows: Sequence[Row], score: str) -> int:
@@ -266,32 +309,23 @@ def best_number(rows: Sequence[Row], score: str) -> int:
 
 
 def _units(draws: int, seed: int) -> list[Row]:
-    few = max(1, draws // 3)
-    data = [(GALAXIES, 0)] + [(name, draw) for draw in range(few) for name in nulls.NULLS]
+    highest = NUMBERS[-1] if draws >= FEW_DRAWS else NUMBERS[-1] // 2
     units: list[Row] = []
-    for name, draw in data:
-        base = {"data": name, "draw": draw, "seed": seed + draw}
-        for space in ("latent", "morphology"):
-            units += [
-                {
-                    **base,
-                    "what": "likelihood",
-                    "space": space,
-                    "covariance": covariance,
-                    "highest": NUMBERS[-1] if draws >= FEW_DRAWS else NUMBERS[-1] // 2,
-                }
-                for covariance in COVARIANCES
-            ]
-            units += [
-                {**base, "what": "stability", "space": space, "k": k, "resamplings": 2 * draws}
-                for k in STABILITY_NUMBERS
-                if draw < max(1, draws // 5)
-            ]
-        units.append({**base, "what": "saturation", "space": "latent"})
     for draw in range(draws):
         for name in (GALAXIES, *nulls.NULLS):
             base = {"data": name, "draw": draw, "seed": seed + draw}
-            units.append({**base, "what": "calibration", "space": "latent"})
+            start = seed if name == GALAXIES else seed + draw
+            for space in ("latent", "morphology"):
+                sweep = {**base, "space": space, "highest": highest}
+                units += [
+                    {**sweep, "what": "likelihood", "covariance": covariance}
+                    for covariance in COVARIANCES
+                ]
+                units += [
+                    {**sweep, "what": "stability", "covariance": covariance, "start": start}
+                    for covariance in STABILITY_COVARIANCES
+                ]
+            units += [{**base, "what": what, "space": "latent"} for what in CONFIDENCE]
     return units
 
 
@@ -300,16 +334,17 @@ def _measure(inputs: tuple[dict[str, Values], Recipe], unit: Row) -> list[Row]:
     values, seed = spaces[unit["space"]], unit["seed"]
     if unit["data"] != GALAXIES:
         values = nulls.NULLS[unit["data"]](values, seed)
+    if unit["what"] in CONFIDENCE:
+        return CONFIDENCE[unit["what"]](values, recipe, seed)
+    numbers = [k for k in NUMBERS if k <= min(unit["highest"], len(values) // 4)]
+    shape, reg = unit["covariance"], recipe.reg_covar
     if unit["what"] == "likelihood":
-        numbers = [k for k in NUMBERS if k <= min(unit["highest"], len(values) // 4)]
-        return likelihood_rows(values, numbers, unit["covariance"], recipe.reg_covar, seed)
-    if unit["what"] == "stability":
-        kind, reg = recipe.covariance_type, recipe.reg_covar
-        return stability_rows(values, unit["k"], kind, reg, unit["resamplings"], seed)
-    if unit["what"] == "saturation":
-        return saturation_rows(values, recipe, seed)
-    return calibration_rows(values, recipe, seed)
+        return likelihood_rows(values, numbers, shape, reg, seed)
+    return stability_rows(values, numbers[1:], shape, reg, unit["start"], seed)
 
+
+CONFIDENCE = {"saturation": saturation_rows, "calibration": calibration_rows}
+"""What is asked of the recipe's own number of components."""
 
 CLUSTER_NUMBER = Study("cluster_number", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE))
 """Likelihoods over k and covariance, stability, saturation and calibration, with nulls."""
@@ -336,8 +371,8 @@ def judged_spaces(features: Features, latent: NDArray[np.float32]) -> dict[str, 
     }
 
 
-def chosen_numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """Number of components that each score chooses, on galaxies and on nulls.
+def chosen(table: pd.DataFrame) -> pd.DataFrame:
+    """Number of components that each score chooses in each draw.
 
     Parameters
     ----------
@@ -347,42 +382,179 @@ def chosen_numbers(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a space, covariance and data (draws of a null as a range):
-        columns space, covariance, data, bic, icl, held_out (text).
+        Columns space, covariance, data, draw, score (bic, icl, held_out), k.
     """
-    asked = table[(table["what"] == "likelihood") & table["score"].isin(["bic", "icl", "held_out"])]
+    asked = table[(table["what"] == "likelihood") & table["score"].isin(CHOOSING)]
+    keys = ["space", "covariance", "data", "draw"]
     rows = []
-    for (space, covariance, data), group in asked.groupby(
-        ["space", "covariance", "data"], sort=False
-    ):
-        row: Row = {"space": space, "covariance": covariance, "data": data}
-        for score in ("bic", "icl", "held_out"):
-            found = [best_number(_as_rows(drawn), score) for _, drawn in group.groupby("draw")]
-            low, high = min(found), max(found)
-            row[score] = str(low) if low == high else f"{low} to {high}"
-        rows.append(row)
+    for names, drawn in asked.groupby(keys, sort=False):
+        found = _as_rows(drawn)
+        own = dict(zip(keys, names, strict=True))
+        rows += [{**own, "score": score, "k": best_number(found, score)} for score in CHOOSING]
     return pd.DataFrame(rows)
 
 
-def stability_at(table: pd.DataFrame, space: str, k: int) -> pd.DataFrame:
+def chosen_numbers(found: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of components that were chosen, on galaxies and on nulls, as text.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As of `chosen`.
+
+    Returns
+    -------
+    DataFrame
+        One row a space, covariance and data (several draws as a range):
+        columns space, covariance, data, bic, icl, held_out (text).
+    """
+    rows = []
+    for names, group in found.groupby(["space", "covariance", "data"], sort=False):
+        row: Row = dict(zip(["space", "covariance", "data"], names, strict=True))
+        rows.append(row | {s: _number_range(group.loc[group["score"] == s, "k"]) for s in CHOOSING})
+    return pd.DataFrame(rows)
+
+
+def _number_range(numbers: pd.Series) -> str:
+    low, high = numbers.min(), numbers.max()
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def stability_at(table: pd.DataFrame, k: int, covariance: str) -> pd.DataFrame:
     """Stability at one number of components, galaxies beside nulls.
 
     Parameters
     ----------
     table : DataFrame
         Rows of `CLUSTER_NUMBER`.
-    space : str
-        `latent` or `morphology`.
     k : int
         Number of components.
+    covariance : str
+        One of `STABILITY_COVARIANCES`.
 
     Returns
     -------
     DataFrame
-        Index: data; columns jaccard_mean, jaccard_lowest, seed_ari: means over draws.
+        Columns space, data, score (`jaccard_mean`, `jaccard_lowest`,
+        `seed_ari`), mean, low, high (over draws).
     """
-    found = table[(table["what"] == "stability") & (table["space"] == space) & (table["k"] == k)]
-    return found.pivot_table(index="data", columns="score", values="value", sort=False)
+    found = _stability(table, k, covariance)
+    found = found[found["score"] != "jaccard"]
+    grouped = found.groupby(["space", "data", "score"], sort=False)["value"]
+    drawn = grouped.agg(["mean", "min", "max"]).reset_index()
+    return drawn.rename(columns={"min": "low", "max": "high"})
+
+
+def stability_of_clusters(table: pd.DataFrame, k: int, covariance: str) -> pd.DataFrame:
+    """Jaccard coefficient of each cluster at one number of components.
+
+    Parameters
+    ----------
+    table, k, covariance
+        As in `stability_at`.
+
+    Returns
+    -------
+    DataFrame
+        Index: space, data; one column a cluster (from 0, by falling weight):
+        mean over all bootstrap samples of all draws. Each draw of a null has
+        clusters of its own, and what is averaged is the cluster of that rank.
+    """
+    found = _stability(table, k, covariance)
+    found = found[found["score"] == "jaccard"].astype({"cluster": int})
+    return found.pivot_table(
+        index=["space", "data"], columns="cluster", values="value", sort=False
+    ).sort_index(axis=1)
+
+
+def _stability(table: pd.DataFrame, k: int, covariance: str) -> pd.DataFrame:
+    mine = (table["what"] == "stability") & (table["k"] == k) & (table["covariance"] == covariance)
+    return table[mine]
+
+
+def beside_hardest(stability: pd.DataFrame, score: str = "jaccard_mean") -> dict[str, Row]:
+    """Hold the galaxies' stability in each space beside the most stable null.
+
+    Parameters
+    ----------
+    stability : DataFrame
+        As of `stability_at`.
+    score : str
+        By which score.
+
+    Returns
+    -------
+    dict of str to dict
+        Space to `galaxies` and `null` (means over draws), `name` (of that null)
+        and `relation`: `more` or `less` where the ranges of the draws do not
+        overlap, else `neither`.
+    """
+    found: dict[str, Row] = {}
+    for space, rows in stability[stability["score"] == score].groupby("space", sort=False):
+        own, *others = rows.sort_values("data", key=lambda d: d != GALAXIES).to_dict("records")
+        hardest = max(others, key=lambda row: row["mean"])
+        found[str(space)] = {
+            "galaxies": own["mean"],
+            "null": hardest["mean"],
+            "name": hardest["data"],
+            "relation": _relation(own, hardest),
+        }
+    return found
+
+
+def _relation(own: Mapping[Hashable, Any], other: Mapping[Hashable, Any]) -> str:
+    if own["low"] > other["high"]:
+        return "more"
+    return "less" if own["high"] < other["low"] else "neither"
+
+
+def calibration_error(curve: pd.DataFrame) -> pd.DataFrame:
+    """Expected calibration error of the probability that two galaxies share a cluster.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        As of `calibration_curve`.
+
+    Returns
+    -------
+    DataFrame
+        Index: data; columns mean, low, high (over draws) of the mean distance
+        between predicted and observed share, weighted by pairs.
+
+    References
+    ----------
+    Guo, Pleiss, Sun & Weinberger (2017).
+    """
+    off = (curve["predicted"] - curve["observed"]).abs() * curve["pairs"]
+    by = [curve["data"], curve["draw"]]
+    error = off.groupby(by, sort=False).sum() / curve["pairs"].groupby(by, sort=False).sum()
+    drawn = error.groupby("data", sort=False).agg(["mean", "min", "max"])
+    return drawn.rename(columns={"min": "low", "max": "high"})
+
+
+def kept_promise(table: pd.DataFrame) -> pd.DataFrame:
+    """What confident galaxies are promised, and what an independent fit confirms.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `CLUSTER_NUMBER`.
+
+    Returns
+    -------
+    DataFrame
+        Index: data; columns promised, agree (percent, means over draws), gap
+        (agree minus promised, percentage points), low, high (range of the gap
+        over draws).
+    """
+    names = {"confident_promised": "promised", "confident_agree": "agree"}
+    found = table[(table["what"] == "calibration") & table["score"].isin(names)]
+    wide = found.pivot(index=["data", "draw"], columns="score", values="value")
+    wide = wide.rename(columns=names).assign(gap=lambda t: t["agree"] - t["promised"])
+    grouped = wide.groupby("data", sort=False)
+    means = grouped[["promised", "agree", "gap"]].mean()
+    return means.assign(low=grouped["gap"].min(), high=grouped["gap"].max())
 
 
 def calibration_curve(table: pd.DataFrame) -> pd.DataFrame:

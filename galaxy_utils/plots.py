@@ -694,7 +694,8 @@ def dots(
 
 def panel_lines(
     table: pd.DataFrame, x: str, y: str, by: str, panel: str, xlabel: str,
-    labels: Mapping[str, str], diagonal: bool = False,
+    labels: Mapping[str, str], diagonal: bool = False, ylabel: str = "",
+    dashed: Sequence[str] = (),
 ) -> Figure:  # fmt: skip
     """Lines over draws, a panel a score: the mean, and the range of the draws shaded.
 
@@ -710,6 +711,11 @@ def panel_lines(
         Label of the vertical axis of each panel, in the order to be drawn.
     diagonal : bool
         Whether the line of equal values is drawn, dashed.
+    ylabel : str
+        Where it is given, all panels share one vertical axis of that label and
+        `labels` are their titles.
+    dashed : sequence of str
+        Names in `by` whose lines are dashed.
 
     Returns
     -------
@@ -724,11 +730,17 @@ def panel_lines(
         for index, (name, found) in enumerate(inside.groupby(by, sort=False)):
             drawn = found.groupby(x)[y].agg(["mean", "min", "max"])
             colour = PALETTE[index % len(PALETTE)]
-            axis.plot(drawn.index, drawn["mean"], "o-", ms=3.5, color=colour, label=str(name))
+            style = "o--" if name in dashed else "o-"
+            axis.plot(drawn.index, drawn["mean"], style, ms=3.5, color=colour, label=str(name))
             axis.fill_between(drawn.index, drawn["min"], drawn["max"], color=colour, alpha=0.2)
         if diagonal:
             axis.axline((0, 0), slope=1, ls="--", lw=0.8, color=GREY)
-        axis.set(xlabel=xlabel, ylabel=label)
+        axis.set(xlabel=xlabel, ylabel="" if ylabel else label)
+        if ylabel:
+            axis.set_title(label, fontsize=9)
+            axis.sharey(axes.flat[0])
+    if ylabel:
+        axes.flat[0].set_ylabel(ylabel)
     axes.flat[0].legend(fontsize=7, frameon=False)
     for axis in axes.flat[len(labels) :]:
         axis.remove()

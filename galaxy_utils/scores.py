@@ -10,6 +10,7 @@ from sklearn.metrics import (
     adjusted_mutual_info_score,
     adjusted_rand_score,
     calinski_harabasz_score,
+    davies_bouldin_score,
     silhouette_samples,
 )
 
@@ -22,6 +23,10 @@ INTERNAL = ("silhouette", "davies_bouldin", "calinski_harabasz")
 """Scores that need a space and a partition, no classes."""
 
 LOWER_IS_BETTER = ("davies_bouldin", "bic", "icl")
+
+OF_SCALE = ("bic", "icl")
+"""Scores of a density, which change with the unit of the space: every autoencoder
+sets that anew, so between two of them these cannot be compared."""
 
 RESAMPLINGS = 200
 
@@ -156,7 +161,7 @@ def bootstrap_in_space(
     """Intervals of the scores in a space, galaxies resampled, partition kept.
 
     The silhouettes are those in the whole sample: a galaxy drawn twice would
-    else be its own nearest neighbour.
+    else be its own nearest neighbour. The other two are taken anew.
 
     Parameters
     ----------
@@ -170,18 +175,69 @@ def bootstrap_in_space(
     Returns
     -------
     dict of str to (float, float)
-        95 % interval of the silhouette, the index that averages best.
+        95 % interval of each of `INTERNAL`.
 
     References
     ----------
     Efron & Tibshirani (1993).
     """
     if not 2 <= len(np.unique(cluster)) < len(cluster):
-        return {"silhouette": (np.nan, np.nan)}
+        return dict.fromkeys(INTERNAL, (np.nan, np.nan))
     each = silhouette_samples(values, cluster)
-    rows = np.random.default_rng(seed).integers(0, len(each), (RESAMPLINGS, len(each)))
-    low, high = np.percentile(each[rows].mean(axis=1), [2.5, 97.5])
-    return {"silhouette": (float(low), float(high))}
+    found = []
+    for rows in _resamples(len(each), seed):
+        silhouette = float(each[rows].mean())
+        found.append((silhouette, *_by_centres(values[rows], cluster[rows])))
+    return _interval(pd.DataFrame(found, columns=list(INTERNAL)))
+
+
+def _by_centres(values: NDArray[np.floating], cluster: NDArray[np.int64]) -> tuple[float, float]:
+    """Davies-Bouldin and Calinski-Harabasz; NaN where a resample has one cluster left."""
+    if len(np.unique(cluster)) < 2:
+        return np.nan, np.nan
+    return (
+        float(davies_bouldin_score(values, cluster)),
+        float(calinski_harabasz_score(values, cluster)),
+    )
+
+
+def bootstrap_of_shares(
+    responsibilities: NDArray[np.float64], confidence: float, seed: int
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the shares of confident and saturated galaxies, mixture kept.
+
+    Parameters
+    ----------
+    responsibilities : ndarray of float64, shape (n, n_components)
+        Posterior of each component.
+    confidence : float
+        Threshold of the largest responsibility.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        95 % interval of `confident` and `saturated`, in percent, as of `under_mixture`.
+
+    References
+    ----------
+    Efron & Tibshirani (1993).
+    """
+    largest = responsibilities.max(axis=1)
+    rows = _resamples(len(largest), seed)
+    limits = {"confident": confidence, "saturated": SATURATED}
+    shares = {name: 100 * (largest > limit)[rows].mean(axis=1) for name, limit in limits.items()}
+    return _interval(pd.DataFrame(shares))
+
+
+def _resamples(n: int, seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).integers(0, n, (RESAMPLINGS, n))
+
+
+def _interval(found: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    low, high = found.quantile(0.025), found.quantile(0.975)
+    return {str(name): (float(low[name]), float(high[name])) for name in found.columns}
 
 
 def bootstrap_against_classes(
@@ -205,11 +261,10 @@ def bootstrap_against_classes(
     ----------
     Efron & Tibshirani (1993).
     """
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(0, len(cluster), (RESAMPLINGS, len(cluster)))
-    found = pd.DataFrame([against_classes(classes[rows], cluster[rows]) for rows in draws])
-    low, high = found.quantile(0.025), found.quantile(0.975)
-    return {str(name): (float(low[name]), float(high[name])) for name in found.columns}
+    draws = _resamples(len(cluster), seed)
+    return _interval(
+        pd.DataFrame([against_classes(classes[rows], cluster[rows]) for rows in draws])
+    )
 
 
 def permuted_classes(

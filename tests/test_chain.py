@@ -118,11 +118,42 @@ def test_the_gain_of_fusion_is_paired() -> None:
     assert chain.fusion_gain(score_table([0.3, 0.5], [0.4, 0.3]))["low"] < 0
 
 
-def test_the_fair_table_takes_the_null_off() -> None:
-    fair = chain.fair_table(score_table([0.3, 0.5], [0.1, 0.1]))
-    assert fair["silhouette in latent"].tolist() == pytest.approx([0.4] * 3)
-    dealt = chain.fair_table(score_table([0.3, 0.5], [0.1, 0.1]), PERMUTED)
-    assert dealt["silhouette in deep"].tolist() == pytest.approx([0.3] * 3)
+def test_the_fair_table_takes_the_hardest_null_off() -> None:
+    table = score_table([0.3, 0.5], [0.1, 0.2])  # the copula gives 0, dealt modalities more
+    fair = chain.fair_table(table).set_index(["space", "partition", "score"])
+    row = fair.loc[("latent", "fused", "silhouette")]
+    assert row["null"] == PERMUTED and row["gain"] == pytest.approx(0.25)
+    assert (row["low"], row["high"]) == pytest.approx((0.2, 0.3))
+    lower = fair.loc[("latent", "fused", "davies_bouldin")]
+    assert lower["null"] == COPULA and lower["gain"] == pytest.approx(-0.4)
+    only = chain.fair_table(table, [COPULA]).set_index(["space", "partition", "score"])
+    assert only.loc[("deep", "fused", "silhouette"), "gain"] == pytest.approx(0.4)
+
+
+def fair_rows(fused: tuple[float, float], deep: tuple[float, float]) -> pd.DataFrame:
+    ranges = {"fused": fused, "deep": deep, "morphology": (np.nan, np.nan)}
+    return pd.DataFrame([
+        {"space": "latent", "partition": made, "score": "silhouette", "gain": sum(ends) / 2,
+         "low": ends[0], "high": ends[1]}
+        for made, ends in ranges.items()
+    ])  # fmt: skip
+
+
+def test_a_winner_is_above_its_null_and_outside_the_scatter_of_the_others() -> None:
+    assert chain.winners(fair_rows((0.2, 0.3), (-0.1, 0.1))) == {"latent": "fused"}
+    assert chain.winners(fair_rows((0.0, 0.1), (0.2, 0.3))) == {"latent": "deep"}
+    assert chain.winners(fair_rows((-0.1, 0.3), (-0.3, -0.2))) == {"latent": None}  # not above 0
+    assert chain.winners(fair_rows((0.2, 0.3), (0.1, 0.25))) == {"latent": None}  # not apart
+    assert chain.winners(fair_rows((-0.2, -0.1), (-0.5, -0.3))) == {"latent": None}
+
+
+def test_a_score_that_depends_on_the_scale_is_not_judged() -> None:
+    table = score_table([0.3, 0.5], [0.1, 0.1])
+    bic = table[table["score"] == "davies_bouldin"].assign(score="bic", value=lambda t: -t["value"])
+    shown = {("latent", "silhouette"): "silhouette", ("latent", "bic"): "BIC"}
+    found = chain.beside_nulls(pd.concat([table, bic]), "fused", shown).set_index("label")
+    assert found["verdict"].to_dict() == {"silhouette": "stands out", "BIC": "not judged"}
+    assert not found.loc["BIC", "stands_out"] and not found.loc["BIC", "judged"]
 
 
 @given(st.lists(st.integers(0, 35), min_size=1))

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from galaxy_utils import nulls
-from galaxy_utils.chain import Recipe
+from galaxy_utils.chain import COPULA, GALAXIES, Recipe
 from galaxy_utils.cluster_number import (
+    CLUSTER_NUMBER,
+    NUMBERS,
+    beside_hardest,
     best_number,
+    calibration_error,
     calibration_rows,
+    chosen,
+    chosen_numbers,
     clusterwise_jaccard,
+    kept_promise,
     likelihood_rows,
     saturation_rows,
+    stability_at,
+    stability_of_clusters,
     stability_rows,
 )
 from galaxy_utils.study import Row
@@ -46,8 +56,8 @@ def test_one_gaussian_is_one_group(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_groups_are_stable_and_those_of_one_gaussian_are_not(seed: int) -> None:
-    real = stability_rows(BLOBS, 3, "full", 1e-4, 6, seed)
-    null = stability_rows(nulls.single_gaussian(BLOBS, seed), 3, "full", 1e-4, 6, seed)
+    real = stability_rows(BLOBS, [3], "full", 1e-4, seed, seed)
+    null = stability_rows(nulls.single_gaussian(BLOBS, seed), [3], "full", 1e-4, seed, seed)
     assert value_of(real, "jaccard_lowest") > 0.95
     assert value_of(real, "seed_ari") > 0.98
     assert value_of(null, "jaccard_lowest") < 0.75
@@ -77,3 +87,89 @@ def test_planted_groups_are_calibrated() -> None:
     assert value_of([r for r in rows if r["bin"] == -1], "confident_agree") > 99
     assert value_of([r for r in rows if r["bin"] == 9], "observed") > 0.99
     assert value_of([r for r in rows if r["bin"] == 0], "observed") < 0.01
+
+
+def test_a_promise_that_is_not_kept_is_seen() -> None:
+    rng = np.random.default_rng(0)  # one heavy-tailed group in many dimensions: sure, and wrong
+    rows = calibration_rows(rng.standard_t(4, size=(900, 32)), Recipe(), 0)
+    found = kept_promise(pd.DataFrame([{**CALIBRATION, **row} for row in rows])).loc[GALAXIES]
+    assert found["promised"] > 97
+    assert found["agree"] < 80 and found["high"] < -15
+    planted = calibration_rows(BLOBS, Recipe(n_components=3), 0)
+    kept = kept_promise(pd.DataFrame([{**CALIBRATION, **row} for row in planted])).loc[GALAXIES]
+    assert kept["gap"] == pytest.approx(0, abs=0.5)
+
+
+CALIBRATION: Row = {"what": "calibration", "data": GALAXIES, "draw": 0}
+
+
+def test_the_calibration_error_by_hand() -> None:
+    curve = pd.DataFrame(
+        {"data": GALAXIES, "draw": [0, 0, 1], "predicted": [0.1, 0.9, 0.5],
+         "observed": [0.2, 0.5, 0.5], "pairs": [30, 10, 7]}
+    )  # fmt: skip
+    error = calibration_error(curve).loc[GALAXIES]
+    assert error["high"] == pytest.approx((30 * 0.1 + 10 * 0.4) / 40)
+    assert error["low"] == 0 and error["mean"] == pytest.approx(error["high"] / 2)
+
+
+def test_every_kind_of_data_is_drawn_as_often() -> None:
+    units = pd.DataFrame(CLUSTER_NUMBER.units(5, 0))
+    for (what, _), group in units.groupby(["what", "space"]):
+        assert (group.groupby("data")["draw"].nunique() == 5).all(), what
+    likelihood = units[units["what"] == "likelihood"]
+    assert set(likelihood["highest"]) == {NUMBERS[-1]}
+    drawn = units[(units["what"] == "stability") & (units["data"] == GALAXIES)]
+    assert set(drawn["start"]) == {0}, "draws of the galaxies speak of the same clusters"
+
+
+def stability_table(values: np.ndarray, draws: int) -> pd.DataFrame:
+    kinds = {GALAXIES: lambda _: values, "one Gaussian": lambda d: nulls.single_gaussian(values, d)}
+    return pd.DataFrame([
+        {"what": "stability", "space": "latent", "covariance": "full", "data": name, "draw": draw,
+         **row}
+        for name, make in kinds.items() for draw in range(draws)
+        for row in stability_rows(make(draw), [2, 3], "full", 1e-4, 0, draw)
+    ])  # fmt: skip
+
+
+def test_each_cluster_has_its_stability_beside_nulls() -> None:
+    table = stability_table(BLOBS, 2)
+    each = stability_of_clusters(table, 3, "full")
+    assert list(each.columns) == [0, 1, 2]
+    assert (each.loc[("latent", GALAXIES)] > 0.95).all()
+    at = stability_at(table, 3, "full")
+    lowest = at[at["score"] == "jaccard_lowest"].set_index("data")
+    assert (lowest["low"] <= lowest["mean"]).all() and (lowest["mean"] <= lowest["high"]).all()
+    null = "one Gaussian"
+    assert lowest.loc[null, "mean"] < lowest.loc[GALAXIES, "mean"] - 0.2
+    assert each.loc[("latent", null)].min() >= lowest.loc[null, "mean"]
+
+
+@pytest.mark.parametrize(
+    ("own", "relation"), [((0.8, 0.9), "more"), ((0.1, 0.2), "less"), ((0.1, 0.9), "neither")]
+)
+def test_more_and_less_stable_than_the_hardest_null(
+    own: tuple[float, float], relation: str
+) -> None:
+    ranges = {GALAXIES: own, "one Gaussian": (0.2, 0.3), COPULA: (0.4, 0.6)}
+    table = pd.DataFrame([
+        {"space": "latent", "data": name, "score": "jaccard_mean", "mean": sum(ends) / 2,
+         "low": ends[0], "high": ends[1]}
+        for name, ends in ranges.items()
+    ])  # fmt: skip
+    found = beside_hardest(table)["latent"]
+    assert found["relation"] == relation
+    assert found["name"] == COPULA and found["null"] == pytest.approx(0.5)
+
+
+def test_what_draws_choose_is_a_range() -> None:
+    rows = [
+        {"what": "likelihood", "space": "latent", "covariance": "full", "data": GALAXIES,
+         "draw": draw, "k": k, "score": score, "value": abs(k - best) * sign}
+        for draw, best in ((0, 2), (1, 4)) for k in range(1, 6)
+        for score, sign in (("bic", 1), ("icl", 1), ("held_out", -1))
+    ]  # fmt: skip
+    found = chosen(pd.DataFrame(rows))
+    assert sorted(found.loc[found["score"] == "held_out", "k"]) == [2, 4]
+    assert chosen_numbers(found)["bic"].tolist() == ["2 to 4"]

@@ -61,13 +61,30 @@ def test_a_permuted_label_sits_inside_its_null(seed: int) -> None:
 
 
 def test_intervals_hold_the_value() -> None:
-    low, high = scores.bootstrap_in_space(BLOBS, GROUP, 0)["silhouette"]
-    assert low < scores.in_space(BLOBS, GROUP)["silhouette"] < high
+    points = CENTRES[GROUP] / 4 + np.random.default_rng(1).normal(size=(240, 2))
+    interval, found = scores.bootstrap_in_space(points, GROUP, 0), scores.in_space(points, GROUP)
+    for name in scores.INTERNAL:
+        low, high = interval[name]
+        assert low < found[name] < high, name
+        assert high - low < 0.5 * abs(found[name]), name
     classes = np.array(["x", "y", "z"], dtype=object)[GROUP]
     half = np.where(np.random.default_rng(2).random(240) < 0.3, 0, GROUP)
     value = scores.against_classes(classes, half)
     for name, (low, high) in scores.bootstrap_against_classes(classes, half, 0).items():
         assert low < value[name] < high
+
+
+def test_shares_of_confident_galaxies_have_binomial_intervals() -> None:
+    sure = np.repeat([0.999, 0.9, 0.6], [200, 100, 100])
+    found = scores.bootstrap_of_shares(np.column_stack([sure, 1 - sure]), 0.85, 0)
+    for name, share in {"confident": 0.75, "saturated": 0.5}.items():
+        half = 100 * 1.96 * (share * (1 - share) / 400) ** 0.5
+        assert found[name] == pytest.approx((100 * share - half, 100 * share + half), abs=1.2)
+
+
+def test_a_single_cluster_has_no_interval() -> None:
+    found = scores.bootstrap_in_space(BLOBS, np.zeros(240, np.int64), 0)
+    assert set(found) == set(scores.INTERNAL) and np.isnan(list(found.values())).all()
 
 
 def test_no_p_value_is_shown_as_zero() -> None:

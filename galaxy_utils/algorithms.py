@@ -288,7 +288,7 @@ def noise_grid(settings: pd.DataFrame, score: str) -> pd.DataFrame:
 def noise_on_subsamples(
     values: Values, min_cluster_size: int, draws: int, seed: int
 ) -> NDArray[np.float64]:
-    """What HDBSCAN rejects when galaxies are left out: does one execution stand for others?
+    """What HDBSCAN rejects when galaxies are left out, to see what one execution stands for.
 
     Parameters
     ----------

@@ -91,8 +91,8 @@ def algorithm_rows(
     -------
     list of dict
         Keys algorithm, score, value: scores of `scores.in_space` (noise left
-        out), `noise` (percent), `clusters`, and of `scores.against_classes`
-        (noise as a cluster of its own).
+        out), those of `sizes`, and of `scores.against_classes` (noise as a
+        cluster of its own).
     """
     mixture = recipe.mixture(values, seed).cluster
     partitions = comparison.all_algorithms(
@@ -101,13 +101,34 @@ def algorithm_rows(
     rows: list[Row] = []
     for name, cluster in partitions.items():
         kept = cluster != NOISE
-        found = scores.in_space(values[kept], cluster[kept])
-        found["noise"] = 100 * float((~kept).mean())
-        found["clusters"] = len(np.unique(cluster[kept]))
+        found = scores.in_space(values[kept], cluster[kept]) | sizes(cluster)
         if types is not None:
             found |= scores.against_classes(types, cluster)
         rows += [{"algorithm": name, "score": score, "value": v} for score, v in found.items()]
     return rows
+
+
+def sizes(cluster: NDArray[np.int64]) -> dict[str, float]:
+    """How many galaxies a partition rejects, and how large what it finds is.
+
+    Parameters
+    ----------
+    cluster : ndarray of int64, shape (n,)
+        The partition.
+
+    Returns
+    -------
+    dict
+        `noise`, `largest` and `second` (shares of all galaxies, percent), `clusters`.
+    """
+    kept = cluster != NOISE
+    largest, second = comparison.cluster_shares(cluster)
+    return {
+        "noise": 100 * float((~kept).mean()),
+        "clusters": float(len(np.unique(cluster[kept]))),
+        "largest": largest,
+        "second": second,
+    }
 
 
 def probe_rows(values: Values, types: NDArray[np.object_], seed: int) -> list[Row]:
@@ -201,7 +222,7 @@ def noise_rows(values: Values, dimension: int, seed: int) -> list[Row]:
     Returns
     -------
     list of dict
-        Keys size, samples, score (`noise` in percent, `clusters`), value.
+        Keys size, samples, score (those of `sizes`), value.
     """
     leading = PCA(dimension, random_state=seed).fit_transform(values)
     rows: list[Row] = []
@@ -210,15 +231,105 @@ def noise_rows(values: Values, dimension: int, seed: int) -> list[Row]:
             if samples >= len(values) // 2:
                 continue
             cluster = comparison.hdbscan(leading, size, samples)
-            found = {
-                "noise": 100 * float((cluster == NOISE).mean()),
-                "clusters": len(np.unique(cluster[cluster != NOISE])),
-            }
             rows += [
                 {"size": size, "samples": samples, "score": name, "value": value}
-                for name, value in found.items()
+                for name, value in sizes(cluster).items()
             ]
     return rows
+
+
+def noise_table(table: pd.DataFrame) -> pd.DataFrame:
+    """HDBSCAN over its settings, one row a setting.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `ALGORITHMS`.
+
+    Returns
+    -------
+    DataFrame
+        Columns data, dimension, size, samples, the scores of `sizes`, and
+        parts (see `comparison.parts`).
+    """
+    found = table[table["what"] == "noise"]
+    keys = ["data", "dimension", "size", "samples"]
+    wide = found.pivot(index=keys, columns="score", values="value").reset_index()
+    wide = wide.astype({name: int for name in keys[1:]}).rename_axis(columns=None)
+    return wide.assign(parts=wide["second"].map(comparison.parts).astype(bool))
+
+
+def noise_grid(settings: pd.DataFrame, score: str) -> pd.DataFrame:
+    """One score of HDBSCAN over its settings, galaxies beside the null.
+
+    Parameters
+    ----------
+    settings : DataFrame
+        As of `noise_table`.
+    score : str
+        Which of its columns.
+
+    Returns
+    -------
+    DataFrame
+        Index: smallest cluster / neighbours; columns: components, first the
+        galaxies', then the null's.
+    """
+    columns: dict[str, pd.Series] = {}
+    for data, mark in ((GALAXIES, ""), (COPULA, ", null")):
+        mine = settings[settings["data"] == data]
+        for dimension, found in mine.groupby("dimension"):
+            columns[f"{dimension}{mark}"] = found.set_index(["size", "samples"])[score]
+    grid = pd.DataFrame(columns)
+    grid.index = pd.Index([f"{size} / {samples}" for size, samples in grid.index])
+    return grid
+
+
+def noise_on_subsamples(
+    values: Values, min_cluster_size: int, draws: int, seed: int
+) -> NDArray[np.float64]:
+    """What HDBSCAN rejects when galaxies are left out, to see what one execution stands for.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, dimension)
+        The space.
+    min_cluster_size : int
+        Of HDBSCAN.
+    draws : int
+        How many subsamples.
+    seed : int
+        Of the first.
+
+    Returns
+    -------
+    ndarray of float64, shape (draws,)
+        Noise, percent.
+    """
+    rows = [subsample(len(values), seed + draw) for draw in range(draws)]
+    found = [sizes(comparison.hdbscan(values[row], min_cluster_size)) for row in rows]
+    return np.array([each["noise"] for each in found])
+
+
+def degenerate(table: pd.DataFrame) -> list[str]:
+    """Algorithms that part nothing: in half of the subsamples or more, one group or none.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns algorithm, draw, score, value.
+
+    Returns
+    -------
+    list of str
+        Their names; what they "find" agrees with nothing, and to be better
+        than that is no result.
+    """
+    found = table[table["score"] == "second"].assign(
+        whole=lambda t: ~t["value"].map(comparison.parts).astype(bool)
+    )
+    shares = found.groupby("algorithm", sort=False)["whole"].mean()
+    return [str(name) for name in shares.index[shares >= 0.5]]
 
 
 def paired_tests(table: pd.DataFrame, score: str, share: float = SHARE) -> pd.DataFrame:
@@ -239,10 +350,9 @@ def paired_tests(table: pd.DataFrame, score: str, share: float = SHARE) -> pd.Da
     Returns
     -------
     DataFrame
-        One row a pair: first, second, difference (mean of first minus second),
-        low, high (95 % interval), effect (difference over its standard
-        deviation between draws), p (two-sided), p_holm (Holm's correction over
-        all pairs).
+        One row a pair: first, second, difference (mean of first minus second:
+        the effect, in units of the score), low, high (95 % interval), p
+        (two-sided), p_holm (Holm's correction over all pairs).
 
     References
     ----------
@@ -260,8 +370,8 @@ def paired_tests(table: pd.DataFrame, score: str, share: float = SHARE) -> pd.Da
         freedom = len(difference) - 1
         half = float(student.ppf(0.975, freedom)) * error
         p = 2 * float(student.sf(abs(mean) / error, freedom))
-        rows.append((first, second, mean, mean - half, mean + half, mean / max(spread, 1e-12), p))
-    columns = ["first", "second", "difference", "low", "high", "effect", "p"]
+        rows.append((first, second, mean, mean - half, mean + half, p))
+    columns = ["first", "second", "difference", "low", "high", "p"]
     found = pd.DataFrame(rows, columns=columns)
     corrected = multipletests(found["p"], method="holm")[1] if len(found) else []
     return found.assign(p_holm=corrected)
@@ -270,8 +380,9 @@ def paired_tests(table: pd.DataFrame, score: str, share: float = SHARE) -> pd.Da
 def _units(draws: int, seed: int) -> list[Row]:
     units: list[Row] = [{"what": "probe", "draw": 0, "seed": seed}]
     units += [
-        {"what": "noise", "dimension": d, "draw": 0, "seed": seed}
+        {"what": "noise", "dimension": d, "draw": 0, "seed": seed, "data": name}
         for d in HDBSCAN_GRID["dimension"]
+        for name in (GALAXIES, COPULA)
     ]
     for draw in range(draws):
         base = {"what": "algorithms", "draw": draw, "seed": seed + draw}
@@ -304,7 +415,9 @@ def _measure_noise(inputs: Inputs, unit: Row) -> list[Row]:
     latent, dimension = inputs[0][BOTTLENECK], unit["dimension"]
     if dimension > min(latent.shape):
         return []
-    return noise_rows(latent, dimension, unit["seed"])
+    real = unit["data"] == GALAXIES
+    points = latent if real else nulls.NULLS[unit["data"]](latent, unit["seed"])
+    return noise_rows(points, dimension, unit["seed"])
 
 
 def _measure_algorithms(inputs: Inputs, unit: Row) -> list[Row]:

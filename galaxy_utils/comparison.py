@@ -15,6 +15,9 @@ from galaxy_utils.taxonomy import internal_scores
 Partition = NDArray[np.int64]
 NOISE = -1
 
+REAL_CLUSTER = 5.0
+"""Least share of the galaxies, in percent, that makes a group a cluster and no speck."""
+
 
 def kmeans(values: NDArray[np.floating], n_clusters: int, seed: int) -> Partition:
     """Partition by K-Means, ten starts.
@@ -170,6 +173,40 @@ def all_algorithms(
     return {name: run() for name, run in runs.items()}
 
 
+def cluster_shares(partition: Partition) -> tuple[float, float]:
+    """Shares of the two largest clusters, in percent of all galaxies, noise among them.
+
+    Parameters
+    ----------
+    partition : ndarray of int64, shape (n,)
+        Cluster of each galaxy.
+
+    Returns
+    -------
+    tuple of float
+        Of the largest and the second-largest; 0 where there is none.
+    """
+    counts = np.sort(np.unique_counts(partition[partition != NOISE]).counts)[::-1]
+    largest, second = (100 * float(count) / len(partition) for count in (*counts, 0, 0)[:2])
+    return largest, second
+
+
+def parts(second_percent: float) -> bool:
+    """Whether a partition has two clusters or more that are worth the name.
+
+    Parameters
+    ----------
+    second_percent : float
+        Share of its second-largest cluster, in percent.
+
+    Returns
+    -------
+    bool
+        True from `REAL_CLUSTER` on: below it there is one group and specks, or noise.
+    """
+    return second_percent >= REAL_CLUSTER
+
+
 def compare(values: NDArray[np.floating], partitions: dict[str, Partition]) -> pd.DataFrame:
     """Score partitions of the same galaxies in the same space.
 
@@ -185,19 +222,20 @@ def compare(values: NDArray[np.floating], partitions: dict[str, Partition]) -> p
     Returns
     -------
     DataFrame
-        Columns algorithm, clusters, noise_percent, largest_percent (share of
-        the largest cluster), davies_bouldin, silhouette.
+        Columns algorithm, clusters, noise_percent, largest_percent and
+        second_percent (see `cluster_shares`), davies_bouldin, silhouette.
     """
     rows = []
     for name, partition in partitions.items():
         kept = partition != NOISE
-        counts = np.unique_counts(partition[kept]).counts
+        largest, second = cluster_shares(partition)
         rows.append(
             {
                 "algorithm": name,
-                "clusters": len(counts),
+                "clusters": len(np.unique(partition[kept])),
                 "noise_percent": 100 * float(1 - kept.mean()),
-                "largest_percent": 100 * float(counts.max(initial=0)) / len(partition),
+                "largest_percent": largest,
+                "second_percent": second,
                 **internal_scores(values[kept], partition[kept]),
             }
         )

@@ -237,7 +237,7 @@ SECTIONS = (
         studies=("algorithms",), shows=JUDGING,
     ),
     Section(
-        "20", "what-we-would-do-instead", _JUDGED, studies=("search",), shows=JUDGING,
+        "20", "what-we-would-do-instead", _JUDGED, studies=("search", "compared"), shows=JUDGING,
     ),
     Section("21", "known-truth", (_SHAPES,), studies=("known_truth",), shows=JUDGING),
     Section("22", "robustness", _JUDGED, studies=("robustness",), shows=JUDGING),

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from galaxy_utils import nulls, scores
@@ -33,6 +35,12 @@ COLUMNS = {"none": 0, "five": 0, "five+axis": 1, "five+axis+colours": 3}
 
 COMPONENTS = (4, 8, 16)
 COVARIANCES = ("full", "tied", "diag", "spherical")
+
+MIXTURES, K_MEANS = "mixture", "K-Means"
+"""What may cut a space into clusters."""
+
+PAPERS, FRAMED = "the paper's recipe", "the paper's recipe, closer framing"
+"""Names of the recipes that `COMPARED` measures."""
 
 Values = NDArray[np.float64]
 
@@ -381,7 +389,11 @@ def variants_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def evaluate(
-    ingredients: Ingredients, variant: Variant, recipe: Recipe, seeds: Iterable[int]
+    ingredients: Ingredients,
+    variant: Variant,
+    recipe: Recipe,
+    seeds: Iterable[int],
+    method: str = MIXTURES,
 ) -> pd.DataFrame:
     """Agreement of a variant with what people saw, on held-out galaxies.
 
@@ -395,26 +407,79 @@ def evaluate(
         Number of clusters, training.
     seeds : iterable of int
         The whole variant is made anew for each.
+    method : str
+        `MIXTURES` or `K_MEANS`, which passes over the covariance.
 
     Returns
     -------
     DataFrame
-        One row a seed: seed, the scores of `scores.against_classes`, and
-        `ceiling` (adjusted Rand index of a linear classifier that was shown
-        the types of the other galaxies in the same space).
+        One row a seed: seed, the scores of `scores.against_classes`, `low` and
+        `high` (see `bootstrap_ari`), and `ceiling` (adjusted Rand index of a
+        linear classifier that was shown the types of the other galaxies in the
+        same space).
     """
     out, types = ingredients.held_out, ingredients.types
     rows = []
     for seed in seeds:
         values = make_space(ingredients, variant, recipe, seed)
-        model = fit_mixture(
-            values[~out], recipe.n_components, variant.covariance, recipe.n_init,
-            recipe.reg_covar, seed,
-        ).model  # fmt: skip
-        found = scores.against_classes(types[out], model.predict(values[out]))
+        said = _said(values, out, variant, recipe, seed, method)
+        found = scores.against_classes(types[out], said)
+        low, high = np.percentile(bootstrap_ari(types[out], [said], seed)[0], [2.5, 97.5])
         ceiling = supervised_ceiling(values, types, out)
-        rows.append({"seed": seed, **found, "ceiling": ceiling})
+        rows.append({"seed": seed, **found, "low": low, "high": high, "ceiling": ceiling})
     return pd.DataFrame(rows)
+
+
+def _said(
+    values: Values,
+    held_out: NDArray[np.bool_],
+    variant: Variant,
+    recipe: Recipe,
+    seed: int,
+    method: str = MIXTURES,
+) -> NDArray[np.int64]:
+    """Clusters of the held-out galaxies by a model of the others."""
+    seen, k = values[~held_out], recipe.n_components
+    model: KMeans | GaussianMixture
+    if method == K_MEANS:
+        model = KMeans(k, n_init=10, random_state=seed).fit(seen)
+    else:
+        model = fit_mixture(
+            seen, k, variant.covariance, recipe.n_init, recipe.reg_covar, seed
+        ).model
+    return np.asarray(model.predict(values[held_out]), np.int64)
+
+
+def bootstrap_ari(
+    types: NDArray[np.object_], partitions: Sequence[NDArray[np.int64]], seed: int
+) -> Values:
+    """Adjusted Rand indices over resampled galaxies, the same for all partitions.
+
+    Parameters
+    ----------
+    types : ndarray of object, shape (n,)
+        Type of each galaxy; those without are left out.
+    partitions : sequence of ndarray of int64, shape (n,)
+        Of the same galaxies.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_partitions, scores.RESAMPLINGS)
+        NaN where no type is known.
+
+    References
+    ----------
+    Efron & Tibshirani (1993).
+    """
+    known = np.asarray(pd.notna(types))
+    if known.sum() < 2:
+        return np.full((len(partitions), scores.RESAMPLINGS), np.nan)
+    codes = pd.factorize(types[known])[0]
+    draws = np.random.default_rng(seed).integers(0, len(codes), (scores.RESAMPLINGS, len(codes)))
+    said = [partition[known] for partition in partitions]
+    return np.array([[adjusted_rand_score(codes[r], each[r]) for r in draws] for each in said])
 
 
 def supervised_ceiling(
@@ -564,12 +629,6 @@ def allowed(table: pd.DataFrame) -> pd.DataFrame:
     return kept.sort_values("corrected", ascending=False, kind="stable")
 
 
-_SHOWN = [
-    "columns", "scale", "framing", "components", "encoder", "covariance", "stability",
-    "null_stability", "ari",
-]  # fmt: skip
-
-
 def runners_up(table: pd.DataFrame, number: int = 10) -> pd.DataFrame:
     """The variants that come nearest to being chosen.
 
@@ -583,20 +642,37 @@ def runners_up(table: pd.DataFrame, number: int = 10) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Best first, columns as they are read.
+        Best first, columns as they are read: recipe (as of `in_words`),
+        corrected, stability (with its standard error), null, ARI, AMI.
     """
-    columns = [
-        *_SHOWN[:6],
-        "corrected",
-        "stability",
-        "stability_error",
-        "null_stability",
-        "held_out",
-        "ari",
-        "ami",
-    ]
-    shown = allowed(table).head(number)[columns]
-    return shown.rename(columns=lambda name: str(name).replace("_", " "))
+    shown = allowed(table).head(number)
+    error = [f"{s:.3f} ± {e:.3f}" for s, e in shown[["stability", "stability_error"]].to_numpy()]
+    return pd.DataFrame({
+        "recipe": [in_words(as_variant(row)) for _, row in shown.iterrows()],
+        "corrected": shown["corrected"], "stability": error, "null": shown["null_stability"],
+        "ARI": shown["ari"], "AMI": shown["ami"],
+    })  # fmt: skip
+
+
+def in_words(variant: Variant) -> str:
+    """Name a variant in as few words as tell it from all others.
+
+    Parameters
+    ----------
+    variant : Variant
+        The recipe.
+
+    Returns
+    -------
+    str
+        Measured parameters, their scale, deep features, covariance.
+    """
+    measured = "" if variant.columns == "none" else f"{variant.columns} ({variant.scale}), "
+    if variant.framing == "none":
+        return f"{measured}{variant.covariance}"
+    return (
+        f"{measured}{variant.framing} {variant.encoder} {variant.components}, {variant.covariance}"
+    )
 
 
 def by_rule(table: pd.DataFrame) -> pd.DataFrame:
@@ -610,63 +686,97 @@ def by_rule(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a rule, the one of `choose` first: rule, the variant, its scores.
+        One row a rule, the one of `choose` first: rule, recipe (as of `in_words`),
+        stability, null, ARI, AMI.
     """
     kept = allowed(table)
     spaces = ["columns", "scale", "framing", "components", "encoder"]
     likely = kept.loc[kept.groupby(spaces)["held_out"].idxmax()]
     picks = {
-        "stability corrected for the null (ours)": kept.iloc[0],
+        "corrected stability (ours)": kept.iloc[0],
         "stability alone": kept.sort_values("stability", ascending=False).iloc[0],
         "likelihood, then corrected stability": likely.sort_values(
             "corrected", ascending=False
         ).iloc[0],
     }
-    rows = [{"rule": rule, **pick[_SHOWN].to_dict()} for rule, pick in picks.items()]
-    return pd.DataFrame(rows).rename(columns=lambda name: str(name).replace("_", " "))
+    rows = [
+        {
+            "rule": rule, "recipe": in_words(as_variant(pick)), "stability": pick["stability"],
+            "null": pick["null_stability"], "ARI": pick["ari"], "AMI": pick["ami"],
+        }
+        for rule, pick in picks.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
-def summarise(
-    over_seeds: Mapping[str, pd.DataFrame], once: Mapping[str, pd.Series]
-) -> pd.DataFrame:
+def summarise(over_seeds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Scores of recipes against the types, on held-out galaxies.
 
     Parameters
     ----------
     over_seeds : mapping of str to DataFrame
-        Name to result of `evaluate`.
-    once : mapping of str to Series
-        Name to row of `variants_table`.
+        Name to result of `evaluate`, or of permutations, which have no ceiling.
 
     Returns
     -------
     DataFrame
-        One row a recipe: recipe, seeds, ARI and its range, AMI, mean recall, ceiling.
+        One row a recipe: recipe, seeds, ARI, its range over seeds, its interval
+        over galaxies (mean of the ends over seeds), AMI, mean recall, ceiling.
     """
     rows: list[Row] = [
         {
             "recipe": name, "seeds": len(found), "ARI": found["ari"].mean(),
-            "lowest": found["ari"].min(), "highest": found["ari"].max(),
-            "AMI": found["ami"].mean(), "mean recall": found["balanced_accuracy"].mean(),
-            "ceiling (ARI)": found["ceiling"].mean(),
+            "over seeds": _range(found["ari"].min(), found["ari"].max()),
+            "over galaxies": _range(found["low"].mean(), found["high"].mean()),
+            "AMI": found["ami"].mean(), "recall": found["balanced_accuracy"].mean(),
+            "ceiling": found["ceiling"].mean(),
         }
         for name, found in over_seeds.items()
     ]  # fmt: skip
-    rows += [
-        {"recipe": name, "seeds": 1, "ARI": row["ari"], "AMI": row["ami"]}
-        for name, row in once.items()
-    ]
     return pd.DataFrame(rows)
 
 
+def _range(low: float, high: float) -> str:
+    return "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
+
+
+def permuted(
+    ingredients: Ingredients, said: NDArray[np.int64], draws: int, seed: int
+) -> pd.DataFrame:
+    """What a partition of the held-out galaxies would score if types meant nothing.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        For the types.
+    said : ndarray of int64, shape (n_held_out,)
+        The partition.
+    draws, seed : int
+        Number of permutations, and their seed.
+
+    Returns
+    -------
+    DataFrame
+        As of `evaluate`, one row a permutation; the interval is that over
+        permutations, and there is no ceiling.
+    """
+    found = scores.permuted_classes(ingredients.types[ingredients.held_out], said, draws, seed)
+    low, high = found["ari"].quantile(0.025), found["ari"].quantile(0.975)
+    return found.assign(low=low, high=high, ceiling=np.nan)
+
+
 def held_out_partition(
-    ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
+    ingredients: Ingredients,
+    variant: Variant,
+    recipe: Recipe,
+    seed: int,
+    method: str = MIXTURES,
 ) -> NDArray[np.int64]:
     """Clusters of held-out galaxies by a recipe made from the others.
 
     Parameters
     ----------
-    ingredients, variant, recipe
+    ingredients, variant, recipe, method
         As in `evaluate`.
     seed : int
         Of everything.
@@ -676,32 +786,140 @@ def held_out_partition(
     ndarray of int64, shape (n_held_out,)
         The partition.
     """
-    out = ingredients.held_out
     values = make_space(ingredients, variant, recipe, seed)
-    fit = fit_mixture(
-        values[~out], recipe.n_components, variant.covariance, recipe.n_init, recipe.reg_covar, seed
-    )
-    return np.asarray(fit.model.predict(values[out]), np.int64)
+    return _said(values, ingredients.held_out, variant, recipe, seed, method)
 
 
-def bootstrap_held_out(
-    ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
-) -> tuple[float, float]:
-    """Interval of the agreement over resampled held-out galaxies.
+def measured_variants(ingredients: Ingredients) -> dict[str, Variant]:
+    """What can be clustered without any network: the measured parameters alone.
 
     Parameters
     ----------
-    ingredients, variant, recipe, seed
-        As in `held_out_partition`.
+    ingredients : Ingredients
+        For the columns that were measured.
 
     Returns
     -------
-    tuple of float
-        95 % interval of the adjusted Rand index.
+    dict of str to Variant
+        Columns to z-scores of them.
     """
-    types = ingredients.types[ingredients.held_out]
-    said = held_out_partition(ingredients, variant, recipe, seed)
-    return scores.bootstrap_against_classes(types, said, seed)["ari"]
+    return {
+        columns: Variant(columns, "z", "none", 0, "pca")
+        for columns, number in COLUMNS.items()
+        if columns != "none" and number <= ingredients.shape.shape[1]
+    }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better one partition agrees with the types than another.
+
+    Parameters
+    ----------
+    value : float
+        Adjusted Rand index of the first minus that of the second.
+    low, high : float
+        95 % interval over resampled galaxies, the same for both.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the whole interval lies on one side of zero, else 0."""
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def difference(
+    types: NDArray[np.object_],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    seed: int,
+) -> Difference:
+    """Compare two partitions of the same galaxies by their agreement with the types.
+
+    Parameters
+    ----------
+    types : ndarray of object, shape (n,)
+        Type of each galaxy.
+    first, second : ndarray of int64, shape (n,)
+        The partitions.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    Difference
+        NaN where no type is known.
+    """
+    one, other = bootstrap_ari(types, [first, second], seed)
+    low, high = np.percentile(one - other, [2.5, 97.5])
+    value = (
+        scores.against_classes(types, first)["ari"] - scores.against_classes(types, second)["ari"]
+    )
+    return Difference(value, float(low), float(high))
+
+
+def gain_share(start: float, end: float, reached: float) -> float | None:
+    """Part of the way from one score to another that a third has gone.
+
+    Parameters
+    ----------
+    start, end, reached : float
+        The scores.
+
+    Returns
+    -------
+    float or None
+        Percent; more than a hundred beyond the end; None where there is no way to go.
+    """
+    return 100 * (reached - start) / (end - start) if end > start else None
+
+
+def _units_compared(draws: int, seed: int) -> list[Row]:
+    framed = replace(PAPER, framing="quarter")
+    return [
+        {"recipe": name, "framing": variant.framing, "draw": draw, "seed": seed + draw}
+        for draw in range(draws)
+        for name, variant in ((PAPERS, PAPER), (FRAMED, framed))
+    ]
+
+
+def _measure_compared(inputs: tuple[Ingredients, Recipe], unit: Row) -> list[Row]:
+    ingredients, recipe = inputs
+    if unit["framing"] not in ingredients.deep:
+        return []
+    variant = replace(PAPER, framing=unit["framing"])
+    found = evaluate(ingredients, variant, recipe, [unit["seed"]]).drop(columns="seed")
+    return [{"score": str(name), "value": float(found[name].iloc[0])} for name in found]
+
+
+COMPARED = Study(
+    "compared", _units_compared, _measure_compared, (*UPSTREAM, *TRAINING, *MIXTURE),
+    tuple(f"efficientnet_lite{n}-{f}.npz" for f in ("eq1", "quarter") for n in (0, 2)),
+)  # fmt: skip
+"""The paper's recipe over seeds on the held-out galaxies, in its own framing and a closer one."""
+
+
+def compared_table(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The compared recipes over seeds.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `COMPARED`.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Recipe to what `evaluate` would give.
+    """
+    if rows.empty:
+        return {}
+    wide = rows.pivot(index=["recipe", "seed"], columns="score", values="value").reset_index()
+    return {name: wide[wide["recipe"] == name] for name in rows["recipe"].unique()}
 
 
 def held_out_contingency(

@@ -19,7 +19,7 @@ from galaxy_utils.oddities import ODDITIES
 from galaxy_utils.parameters import Parameters, read_parameters
 from galaxy_utils.robustness import ROBUSTNESS
 from galaxy_utils.run import STUDIES, RunFolder, study_journal, study_settings
-from galaxy_utils.search import SEARCH
+from galaxy_utils.search import COMPARED, SEARCH
 from galaxy_utils.study import Study, finished_units, run_study, write_study
 
 Inputs = Callable[[RunFolder, Parameters], Any]
@@ -32,6 +32,7 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (ALGORITHMS, inputs.for_algorithms),
     (ODDITIES, inputs.for_oddities),
     (SEARCH, inputs.for_search),
+    (COMPARED, inputs.for_search),
     (ROBUSTNESS, inputs.for_robustness),
     (KNOWN_TRUTH, inputs.for_known_truth),
     (ENCODERS, inputs.for_encoders),

@@ -13,9 +13,13 @@ from galaxy_utils.algorithms import (
     agreement_table,
     algorithm_rows,
     better_than,
+    degenerate,
     difference_text,
     excess_table,
+    noise_grid,
+    noise_on_subsamples,
     noise_rows,
+    noise_table,
     paired_tests,
     probe_rows,
     probe_table,
@@ -84,6 +88,8 @@ def test_a_real_difference_is_found_though_subsamples_differ_more() -> None:
     assert tests.loc[("x", "y"), "p_holm"] < 0.05 and tests.loc[("x", "y"), "low"] > 0
     assert tests.loc[("y", "z"), "p_holm"] > 0.2
     assert (tests["p_holm"] >= tests["p"]).all()
+    assert tests.loc[("x", "y"), "difference"] == pytest.approx(0.1, abs=0.02)
+    assert "effect" not in tests  # over its own spread it would be the test's t again
     assert better_than(tests.reset_index(), "y") == ["x"]
     assert better_than(tests.reset_index(), "x") == []
 
@@ -127,3 +133,40 @@ def test_tables_are_means_over_subsamples() -> None:
     assert excess_table(table)["excess"].abs().max() < 1e-9  # the same points stand for both here
     assert probe_table(table).loc[0, "linear accuracy"] > 0.95
     assert algorithms.probe_table(table[table["what"] == "algorithms"]).empty
+
+
+def test_who_parts_nothing_is_left_out_by_name() -> None:
+    shares = {"parts": [30.0, 20, 25], "specks": [0.5, 1, 0], "mostly not": [0.0, 30, 0]}
+    table = pd.DataFrame([
+        {"algorithm": name, "draw": draw, "score": "second", "value": value}
+        for name, values in shares.items() for draw, value in enumerate(values)
+    ])  # fmt: skip
+    assert degenerate(table) == ["specks", "mostly not"]
+
+
+def noise_of(points: np.ndarray) -> pd.DataFrame:
+    units = [
+        {"what": "noise", "data": data, "dimension": 2, **row}
+        for data in (GALAXIES, COPULA)
+        for row in noise_rows(points if data == GALAXIES else points[::-1], 2, 0)
+    ]
+    return noise_table(pd.DataFrame(units))
+
+
+def test_the_noise_table_tells_groups_from_one_blob_with_specks() -> None:
+    groups = noise_of(BLOBS)
+    assert groups.loc[groups["noise"] < 5, "parts"].any()
+    rng = np.random.default_rng(0)
+    blob = np.vstack([rng.normal(size=(300, 2)), rng.normal(40, 0.1, size=(6, 2))])
+    few = noise_of(blob)
+    kept = few[(few["size"] == 5) & (few["noise"] < 40)]
+    assert len(kept) and not kept["parts"].any() and (kept["clusters"] >= 2).any()
+    grid = noise_grid(few, "largest")
+    assert list(grid.columns) == ["2", "2, null"] and "5 / 1" in grid.index
+
+
+def test_noise_is_asked_again_with_galaxies_left_out() -> None:
+    found = noise_on_subsamples(BLOBS, 20, 3, 0)
+    assert found.shape == (3,) and (found < 20).all()
+    structureless = np.random.default_rng(1).normal(size=(210, 8))
+    assert (noise_on_subsamples(structureless, 20, 3, 0) > 60).all()

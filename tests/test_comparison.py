@@ -10,9 +10,11 @@ from galaxy_utils.comparison import (
     NOISE,
     agreement,
     all_algorithms,
+    cluster_shares,
     compare,
     hdbscan,
     kmeans,
+    parts,
     two_tier,
 )
 
@@ -75,6 +77,7 @@ def test_compare_keeps_the_books_on_noise() -> None:
     assert row["clusters"] == 2
     assert row["noise_percent"] == pytest.approx(100 / 6)
     assert row["largest_percent"] == pytest.approx(50)
+    assert row["second_percent"] == pytest.approx(100 / 3)
     # Without the noise: mean distances 1 and 2/3, centres 1 and 11.
     assert row["davies_bouldin"] == pytest.approx((1 + 2 / 3) / 10)
 
@@ -83,6 +86,13 @@ def test_compare_of_nothing_but_noise() -> None:
     row = compare(BLOBS, {"none": np.full(180, NOISE)}).iloc[0]
     assert (row["clusters"], row["noise_percent"], row["largest_percent"]) == (0, 100, 0)
     assert np.isnan(row["silhouette"])
+
+
+def test_specks_beside_one_group_part_nothing() -> None:
+    specks = np.repeat([0, 1, NOISE], [95, 4, 1])
+    assert cluster_shares(specks) == (95, 4) and not parts(cluster_shares(specks)[1])
+    assert cluster_shares(np.full(9, NOISE)) == (0, 0)
+    assert parts(cluster_shares(np.repeat([0, 1], [95, 5]))[1])
 
 
 def test_agreement_is_a_symmetric_matrix_of_rand_indices() -> None:

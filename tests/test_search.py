@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,14 +11,29 @@ import pytest
 from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
 from galaxy_utils.search import (
+    COMPARED,
+    FRAMED,
+    K_MEANS,
+    PAPER,
+    PAPERS,
     Ingredients,
     Variant,
+    bootstrap_ari,
+    by_rule,
     choose,
+    compared_table,
+    difference,
     evaluate,
+    gain_share,
     half_stability,
+    in_words,
     is_held_out,
     make_space,
+    measured_variants,
+    permuted,
     recipe_stability,
+    runners_up,
+    summarise,
     supervised_ceiling,
     variant_rows,
     variants_table,
@@ -113,3 +130,76 @@ def test_scores_become_columns() -> None:
         for c, v in (("full", 0.1), ("diag", 0.4))
     ])  # fmt: skip
     assert variants_table(rows)["covariance"].tolist() == ["diag", "full"]
+
+
+def test_measured_parameters_alone_are_a_baseline_by_k_means() -> None:
+    galaxies = planted()
+    galaxies.five[:] = 8 * np.eye(4, 5)[GROUP] + np.random.default_rng(1).normal(size=(N, 5))
+    variants = measured_variants(galaxies)
+    assert list(variants) == ["five", "five+axis", "five+axis+colours"]
+    assert all(variant.framing == "none" for variant in variants.values())
+    found = evaluate(galaxies, variants["five"], RECIPE, range(2), K_MEANS)
+    assert (found["ari"] > 0.95).all() and (found["low"] <= found["ari"]).all()
+    bare = replace(galaxies, shape=np.empty((N, 0)))
+    assert list(measured_variants(bare)) == ["five"]
+
+
+def test_shuffled_labels_score_nothing() -> None:
+    galaxies = planted()
+    said = GROUP[galaxies.held_out]
+    found = permuted(galaxies, said, 50, 0)
+    assert abs(found["ari"].mean()) < 0.05 and found["low"].iloc[0] < 0 < found["high"].iloc[0]
+    table = summarise({"shuffled": found}).iloc[0]
+    assert np.isnan(table["ceiling"]) and table["seeds"] == 50
+
+
+def test_a_difference_is_paired_over_the_same_galaxies() -> None:
+    types = np.array(["a", "b", "c", "d"], dtype=object)[GROUP]
+    rng = np.random.default_rng(0)
+    worse = np.where(rng.random(N) < 0.3, rng.integers(0, 4, N), GROUP)
+    ahead = difference(types, GROUP, worse, 0)
+    assert ahead.sign == 1 and ahead.low < ahead.value < ahead.high
+    assert difference(types, worse, GROUP, 0).sign == -1
+    none = difference(types, worse, worse, 0)
+    assert (none.value, none.low, none.high, none.sign) == (0, 0, 0, 0)
+    unknown = np.full(N, None, dtype=object)
+    assert np.isnan(bootstrap_ari(unknown, [GROUP], 0)).all()
+    assert difference(unknown, GROUP, worse, 0).sign == 0
+
+
+def test_the_share_of_a_gain() -> None:
+    assert gain_share(0.1, 0.3, 0.2) == pytest.approx(50)
+    assert gain_share(0.3, 0.3, 0.2) is None
+
+
+def test_the_papers_recipe_is_compared_over_seeds() -> None:
+    galaxies = planted(apart=3.0)
+    deep = {"eq1": galaxies.deep["poor"], "quarter": galaxies.deep["good"]}
+    inputs = (replace(galaxies, deep=deep), RECIPE)
+    rows = [unit | row for unit in COMPARED.units(2, 0) for row in COMPARED.measure(inputs, unit)]
+    found = compared_table(pd.DataFrame(rows))
+    assert list(found) == [PAPERS, FRAMED]
+    assert found[PAPERS]["seed"].tolist() == [0, 1]
+    assert found[FRAMED]["ari"].min() > found[PAPERS]["ari"].max()
+    assert {"low", "high", "ceiling", "ami"} <= set(found[PAPERS])
+    without = (replace(galaxies, deep={"eq1": deep["eq1"]}), RECIPE)
+    assert COMPARED.measure(without, COMPARED.units(1, 0)[1]) == []
+    assert compared_table(pd.DataFrame()) == {}
+
+
+def test_tables_name_a_recipe_in_one_cell() -> None:
+    assert in_words(PAPER) == "five (z), eq1 plain 64, full"
+    assert in_words(Variant("five", "rank", "none", 0, "pca", "diag")) == "five (rank), diag"
+    fields = {"columns": "five", "scale": "z", "framing": "eq1", "components": 8, "encoder": "pca"}
+    table = pd.DataFrame([
+        {**fields, "covariance": c, "stability": s, "null_stability": 0.2, "smallest": 0.2,
+         "stability_error": 0.01, "held_out": h, "ari": a, "ami": a}
+        for c, s, h, a in (("diag", 0.9, -3.0, 0.3), ("full", 0.5, -1.0, 0.1))
+    ])  # fmt: skip
+    assert runners_up(table)["recipe"].tolist() == [
+        "five (z), eq1 pca 8, diag",
+        "five (z), eq1 pca 8, full",
+    ]
+    rules = by_rule(table).set_index("rule")["ARI"]
+    assert rules["stability alone"] == 0.3
+    assert rules["likelihood, then corrected stability"] == 0.1

@@ -154,7 +154,7 @@ Change = Callable[[Image, np.random.Generator], Image]
 
 CHANGES: dict[str, Change] = {
     UNCHANGED: keep, "turned by 90°": turn, "mirrored": mirror, "moved by 2 px": move,
-    f"JPEG again, {HIGH_QUALITY}": compress_little, f"JPEG again, {QUALITY}": compress,
+    f"compressed ({HIGH_QUALITY})": compress_little, f"compressed ({QUALITY})": compress,
     "blurred": blur, "dimmed": dim,
 }  # fmt: skip
 """From a frame (uint8, height x width x 3) and a generator to a frame of the same shape."""

@@ -108,7 +108,7 @@ def test_compression_is_that_of_the_library_at_the_quality_that_its_name_says() 
         kept = io.BytesIO()
         PillowImage.fromarray(IMAGE).save(kept, "JPEG", quality=quality, **options)
         expected = np.asarray(PillowImage.open(kept))
-        np.testing.assert_array_equal(changed(f"JPEG again, {quality}"), expected)
+        np.testing.assert_array_equal(changed(f"compressed ({quality})"), expected)
 
 
 def test_seeds_are_those_that_were_used(table: pd.DataFrame) -> None:

@@ -35,8 +35,8 @@ DRIFT_AUC = 0.65
 """From this area under the curve on, with an interval above one half, samples are called
 different: below it they overlap for the most part."""
 
-THUMBNAIL = 96
-"""Side of a thumbnail in pixels."""
+THUMBNAIL = 128
+"""Side of a thumbnail in pixels: the central half of an SDSS cutout."""
 
 Values = NDArray[np.float64]
 
@@ -162,9 +162,11 @@ class Drift:
                 f"{self.number} galaxies are too few to judge whether they are of the kind that "
                 f"the taxonomy was fitted to (at least {FEWEST} are needed)."
             )
+        verb = "cannot tell" if self.auc_low <= 0.5 else "tells"
         numbers = (
-            f"A classifier tells them from the known galaxies with an area under the curve of "
-            f"{self.auc:.2f} ({self.auc_low:.2f} to {self.auc_high:.2f}; 0.50 if they were alike); "
+            f"A classifier {verb} them from the known galaxies: its area under the curve is "
+            f"{self.auc:.2f} ({self.auc_low:.2f} to {self.auc_high:.2f}; some 0.50 if they are "
+            f"alike); "
             f"{self.odd_percent:.1f} % ({self.odd_low:.1f} to {self.odd_high:.1f}) are as odd as "
             f"the oddest {self.odd_expected:.0f} % of the known ones."
         )
@@ -260,7 +262,7 @@ def write_tables(folder: Path, table: pd.DataFrame) -> None:
 
 
 def thumbnail(image: Image | None) -> str:
-    """A small JPEG as a data address.
+    """A small JPEG of the central half as a data address.
 
     Parameters
     ----------
@@ -274,7 +276,9 @@ def thumbnail(image: Image | None) -> str:
     """
     if image is None:
         return ""
-    small = PillowImage.fromarray(image)
+    top, left = (side // 4 for side in image.shape[:2])
+    middle = image[top : image.shape[0] - top, left : image.shape[1] - left]
+    small = PillowImage.fromarray(np.ascontiguousarray(middle))
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     kept = io.BytesIO()
     small.save(kept, "JPEG", quality=85)
@@ -284,9 +288,9 @@ def thumbnail(image: Image | None) -> str:
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ name }}, classified</title><style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
-figure { display: inline-block; margin: .3rem; width: 6.6rem; vertical-align: top;
+figure { display: inline-block; margin: .3rem; width: 8.2rem; vertical-align: top;
   font-size: .7rem }
-figure img { width: 6.4rem; height: 6.4rem; object-fit: contain; background: #222 }
+figure img { width: 8rem; height: 8rem; object-fit: contain; background: #222 }
 figcaption { overflow-wrap: anywhere } .odd img { outline: 3px solid #d55e00 }
 .drift { border-left: 5px solid {{ "#d55e00" if outside else "#0072b2" }}; padding: .5rem 1rem }
 table { border-collapse: collapse } td, th { padding: .15rem .6rem; text-align: right }
@@ -296,7 +300,8 @@ tr { border-bottom: 1px solid #ccc }
 <p>{{ total }} images, {{ classified }} with a cluster, {{ anomalies }} of them called anomalies
 (orange frame). Model: {{ about.recipe }}, fitted to {{ about.galaxies }} galaxies of
 {{ about.sample }}, seed {{ about.seed }}, code {{ about.code }}. Everything stands in
-<a href="galaxies.csv">galaxies.csv</a> and galaxies.parquet.</p>
+<a href="galaxies.csv">galaxies.csv</a> and galaxies.parquet. Pictures show the central half of
+each image. {{ matched }}</p>
 <p class="drift">{{ drift }}</p>
 {% if shifts %}<table><caption>Medians and Kolmogorov-Smirnov distances</caption>
 <tr><th>parameter</th><th>these</th><th>known</th><th>distance</th><th>p (Holm)</th></tr>
@@ -319,6 +324,7 @@ def page(
     drift: Drift,
     about: Mapping[str, Any],
     pictures: Mapping[str, Image | None],
+    matched: str = "",
 ) -> str:
     """Thumbnails by cluster, the oddest first, with the verdict on drift above.
 
@@ -334,6 +340,8 @@ def page(
         Of `model.load_model`.
     pictures : mapping of str to ndarray or None
         Cutout by objid.
+    matched : str
+        How many rows of a catalogue have an image; empty without one.
 
     Returns
     -------
@@ -345,7 +353,7 @@ def page(
     template = Environment(autoescape=True).from_string(PAGE)
     has = table["cluster"].notna()
     return template.render(
-        name=name, total=len(table), classified=int(has.sum()), about=about,
+        name=name, total=len(table), classified=int(has.sum()), about=about, matched=matched,
         anomalies=int(table.loc[has, "is_anomaly"].sum()), drift=drift.sentence(),
         outside=drift.outside, shifts=drift.parameters.to_dict("records"),
         groups=[_group(table, cluster, pictures) for cluster in about["clusters"]]

@@ -250,8 +250,10 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from galaxy_utils.own_galaxies import classify_folder
+    from galaxy_utils.own_galaxies import catalogue_note, classify_folder
 
+    note = catalogue_note(options.images, options.catalogue)
+    print(note, end="\n" * bool(note))
     page, table, drift = classify_folder(
         options.images, options.out, options.catalogue, options.cores
     )

@@ -1,4 +1,4 @@
-"""FITS images as 8-bit composites: one stretch, set by the noise of the sky."""
+"""FITS images as 8-bit composites: drawn as the mock cutouts are, set by the noise of the sky."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.visualization import AsinhStretch
 from numpy.typing import NDArray
 
+from galaxy_utils import mock
 from galaxy_utils.deblending import clipped_sky
 from galaxy_utils.preprocessing import Image
 from galaxy_utils.sample import ImageError, other_bands
-
-WHITE = 1000.0
-"""What is white, in standard deviations of the sky above it."""
-
-SOFTENING = 0.01
-"""Below this share of white the stretch is linear: ten standard deviations of the sky. One of
-these becomes some five counts, as in SDSS composites."""
 
 Planes = NDArray[np.float64]
 
 
 def read_fits(path: Path) -> Image:
-    """Read a FITS image as an asinh composite.
+    """Read a FITS image as a colour composite.
 
     Parameters
     ----------
@@ -36,8 +29,7 @@ def read_fits(path: Path) -> Image:
     Returns
     -------
     ndarray of uint8, shape (height, width, 3)
-        i, r, g as red, green, blue; one band is repeated. All bands of a pixel
-        have one factor, so that ratios of bands stay (Lupton et al. 2004).
+        i, r, g as red, green, blue; one band is grey. See `stretch`.
 
     Raises
     ------
@@ -80,31 +72,56 @@ def _joined(*bands: Planes) -> Planes:
 
 
 def stretch(planes: Planes) -> Image:
-    """Stretch linear fluxes to eight bits.
+    """Draw linear fluxes as a cutout, by the stretch of the mock cutouts.
+
+    Fluxes are scaled until the noise of the sky in r is that of SDSS, so that
+    any unit will do, and a deeper image is shown as SDSS would have seen it.
 
     Parameters
     ----------
     planes : ndarray of float64, shape (1, height, width) or (3, height, width)
-        One band, or i, r, g; any linear unit.
+        One band, or i, r, g; any linear unit, the same for all bands.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 3)
-        The composite.
+        The composite (`mock.composite`), resampled as cutouts are
+        (`mock.as_cutout`); grey where there is one band.
 
     Raises
     ------
     ImageError
         If the image is constant.
     """
-    above = np.array([plane - clipped_sky(np.ascontiguousarray(plane))[0] for plane in planes])
-    mean = above.mean(axis=0)
-    noise = clipped_sky(np.ascontiguousarray(mean))[1] or float(mean.std())
+    skies = [clipped_sky(np.ascontiguousarray(plane)) for plane in planes]
+    middle = len(planes) // 2  # r of three, or the only one
+    noise = skies[middle][1] or float(planes[middle].std())
     if not noise > 0:
         raise ImageError("constant image")
-    intensity = np.clip(mean / (WHITE * noise), 1e-9, None)
-    shown = AsinhStretch(SOFTENING)(intensity, clip=False) / intensity
-    colours = np.clip(above / (WHITE * noise), 0, None) * shown
-    colours = colours / np.maximum(colours.max(axis=0), 1.0)
-    counts = (255 * colours).round().astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(counts, (3, *mean.shape)).transpose(1, 2, 0))
+    levels = np.array([level for level, _ in skies])[:, None, None]
+    fluxes = (planes - levels) * (noise_in("r") / noise)
+    bands = fluxes[::-1] if len(planes) == len(mock.BANDS) else _in_all_bands(fluxes[0])
+    return mock.as_cutout(mock.composite(bands))
+
+
+def noise_in(band: str) -> float:
+    """Noise of a pixel of the sky in an SDSS exposure.
+
+    Parameters
+    ----------
+    band : str
+        One of `mock.BANDS`.
+
+    Returns
+    -------
+    float
+        Nanomaggies a pixel, standard deviation; the same as of `mock.with_noise`.
+    """
+    sky = mock.nanomaggies(mock.SKY[band]) * mock.PIXEL**2 / mock.COUNT[band]
+    counts = np.sqrt(sky / mock.GAIN[band] + mock.READ_NOISE[band] ** 2)
+    return float(mock.COUNT[band] * counts)
+
+
+def _in_all_bands(flux: Planes) -> Planes:
+    """One band as g, r, i of the colour that is drawn grey."""
+    return np.array([flux * mock.SCALES["r"] / mock.SCALES[band] for band in mock.BANDS])

@@ -18,7 +18,7 @@ from galaxy_utils.model import MEASURED, Model, describe, fit_model, load_model,
 from galaxy_utils.parameters import make_parameters, split_names
 from galaxy_utils.preprocessing import Image
 from galaxy_utils.run import CLASSIFIED, DATA, ROOT, evenly, fingerprint_of, open_galaxies
-from galaxy_utils.sample import ImageError, Sample, folder_sample
+from galaxy_utils.sample import ImageError, Sample, folder_sample, read_catalogue
 from galaxy_utils.validation import SEEN_TYPES
 
 MODEL = DATA / "model"
@@ -100,9 +100,34 @@ def classify_folder(
     table, drift = classify_sample(sample, folder / "measured", model, about, cores)
     classification.write_tables(folder, table)
     pictures = {objid: _picture(sample, objid) for objid in table["objid"]}
-    text = classification.page(images.resolve().name, table, drift, about, pictures)
+    matched = catalogue_note(images, catalogue)
+    text = classification.page(images.resolve().name, table, drift, about, pictures, matched)
     (folder / "index.html").write_text(text, encoding="utf-8")
     return folder / "index.html", table, drift
+
+
+def catalogue_note(images: Path, catalogue: Path | None = None) -> str:
+    """How many rows of the catalogue have an image.
+
+    Parameters
+    ----------
+    images, catalogue
+        As in `classify_folder`.
+
+    Returns
+    -------
+    str
+        A sentence, with a warning where no row has one; empty without a catalogue.
+    """
+    path = catalogue or images / "catalogue.csv"
+    if not path.exists():
+        return ""
+    listed = read_catalogue(path)["objid"]
+    found = int(listed.isin(folder_sample(images).catalogue["objid"]).sum())
+    note = f"{found} of {len(listed)} catalogue rows have an image."
+    if found:
+        return note
+    return f"Warning: {note} Its column objid must hold the names of the files without suffix."
 
 
 def classify_sample(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 from galaxy_utils import scores
 from galaxy_utils.chain import Recipe
 from galaxy_utils.deblending import clipped_sky
+from galaxy_utils.mock import RESAMPLING
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
 from galaxy_utils.preprocessing import Image
@@ -33,10 +35,11 @@ BLUR = 1.0
 SHIFT = 2
 """Pixels along each axis."""
 
-QUALITY = 75
-"""Of the JPEG that an image is compressed to once more."""
+QUALITY, HIGH_QUALITY = 75, 95
+"""Of the JPEG that an image is compressed to once more: Pillow's default, with colours at half the
+resolution; and that of the cutouts themselves, with colours in full."""
 
-GALAXIES_MANY, GALAXIES_FEW = 400, 16
+GALAXIES_MANY, GALAXIES_FEW = 350, 16
 """How many galaxies are changed, where a study is made in full and where it is made small."""
 
 ANOTHER_SEED = "another seed"
@@ -66,16 +69,54 @@ def dim(image: Image, rng: np.random.Generator) -> Image:
     counts = image.astype(np.float64)
     dimmed = np.empty_like(counts)
     for band in range(counts.shape[2]):
-        sky, noise = clipped_sky(np.ascontiguousarray(counts[..., band]))
-        missing = noise * np.sqrt(1 - DIMMING**2)
+        sky, noise = _sky(counts[..., band])
         dimmed[..., band] = sky + DIMMING * (counts[..., band] - sky)
-        dimmed[..., band] += missing * rng.standard_normal(counts.shape[:2])
+        missing = noise * np.sqrt(1 - DIMMING**2)
+        dimmed[..., band] += missing * sky_noise(counts.shape[:2], rng)
     return _as_image(dimmed)
 
 
 def blur(image: Image, rng: np.random.Generator) -> Image:
-    """Blur by a Gaussian of standard deviation `BLUR`."""
-    return _as_image(gaussian_filter(image.astype(np.float64), (BLUR, BLUR, 0), mode="nearest"))
+    """Blur by a Gaussian of standard deviation `BLUR`; the sky is as noisy as before."""
+    counts = image.astype(np.float64)
+    blurred = gaussian_filter(counts, (BLUR, BLUR, 0), mode="nearest")
+    for band in range(counts.shape[2]):
+        before, after = _sky(counts[..., band])[1], _sky(blurred[..., band])[1]
+        missing = np.sqrt(max(before**2 - after**2, 0.0))
+        blurred[..., band] += missing * sky_noise(counts.shape[:2], rng)
+    return _as_image(blurred)
+
+
+def sky_noise(shape: tuple[int, int], rng: np.random.Generator) -> Values:
+    """Noise whose neighbouring pixels go together, as in the sky of SDSS cutouts.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width.
+    rng : Generator
+        Of the noise.
+
+    Returns
+    -------
+    ndarray of float64, shape (height, width)
+        Of standard deviation 1 on average, smoothed by `mock.RESAMPLING`.
+    """
+    smooth = gaussian_filter(rng.standard_normal(shape), RESAMPLING, mode="wrap")
+    return np.asarray(smooth / _left_by_smoothing())
+
+
+@cache
+def _left_by_smoothing() -> float:
+    """Standard deviation that white noise of 1 keeps when it is smoothed by `RESAMPLING`."""
+    point = np.zeros((25, 25))
+    point[12, 12] = 1.0
+    return float(np.linalg.norm(gaussian_filter(point, RESAMPLING)))
+
+
+def _sky(band: Values) -> tuple[float, float]:
+    """Level and noise of the sky in one band."""
+    return clipped_sky(np.ascontiguousarray(band))
 
 
 def move(image: Image, rng: np.random.Generator) -> Image:
@@ -86,8 +127,17 @@ def move(image: Image, rng: np.random.Generator) -> Image:
 
 def compress(image: Image, rng: np.random.Generator) -> Image:
     """Compress to a JPEG of `QUALITY` once more."""
+    return _compressed(image, quality=QUALITY)
+
+
+def compress_little(image: Image, rng: np.random.Generator) -> Image:
+    """Compress to a JPEG of `HIGH_QUALITY` once more, colours in full resolution."""
+    return _compressed(image, quality=HIGH_QUALITY, subsampling=0)
+
+
+def _compressed(image: Image, **options: int) -> Image:
     kept = io.BytesIO()
-    PillowImage.fromarray(image).save(kept, "JPEG", quality=QUALITY)
+    PillowImage.fromarray(image).save(kept, "JPEG", **options)
     return np.asarray(PillowImage.open(kept))
 
 
@@ -104,7 +154,8 @@ Change = Callable[[Image, np.random.Generator], Image]
 
 CHANGES: dict[str, Change] = {
     UNCHANGED: keep, "turned by 90°": turn, "mirrored": mirror, "moved by 2 px": move,
-    "compressed again": compress, "blurred": blur, "dimmed": dim,
+    f"compressed ({HIGH_QUALITY})": compress_little, f"compressed ({QUALITY})": compress,
+    "blurred": blur, "dimmed": dim,
 }  # fmt: skip
 """From a frame (uint8, height x width x 3) and a generator to a frame of the same shape."""
 
@@ -465,6 +516,22 @@ def number_of(rows: pd.DataFrame) -> int:
     return 0 if table.empty else int(table[UNCHANGED].iloc[0])
 
 
+def seeds_of(rows: pd.DataFrame) -> list[int]:
+    """Seeds with which everything was measured anew.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `ROBUSTNESS`; may be empty.
+
+    Returns
+    -------
+    list of int
+        In ascending order; empty where nothing was measured.
+    """
+    return [] if rows.empty else sorted(int(seed) for seed in rows["seed"].unique())
+
+
 def most_lost(rows: pd.DataFrame) -> float | None:
     """Largest share of galaxies that a change made impossible to measure.
 
@@ -540,7 +607,7 @@ def worst_change(changed: pd.DataFrame, recipe: str) -> tuple[str, float | None]
     """
     if recipe not in changed.index:
         return "not measured", None
-    changes = [name for name in CHANGES if name != UNCHANGED]
+    changes = [name for name in CHANGES if name != UNCHANGED and name in changed]
     values = changed.loc[[recipe], changes].to_numpy()[0]
     return changes[int(values.argmax())], float(values.max())
 
@@ -583,7 +650,7 @@ def compare(changed: pd.DataFrame) -> tuple[list[str], list[str]]:
     fewer, more : list of str
         Names of changes; those with equal shares are in neither.
     """
-    changes = [name for name in CHANGES if name != UNCHANGED]
+    changes = [name for name in CHANGES if name != UNCHANGED and name in changed]
     rows = changed.loc[[PAPERS, OURS], changes].to_numpy(np.float64)
     difference = dict(zip(changes, rows[1] - rows[0], strict=True))
     return (

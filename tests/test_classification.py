@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,10 @@ import pytest
 from astropy.io import fits
 from PIL import Image as PillowImage
 
-from galaxy_utils import own_galaxies
-from galaxy_utils.classification import FEWEST, MEASURED, classify, judge_drift
+from galaxy_utils import mock, mock_families, own_galaxies
+from galaxy_utils.classification import FEWEST, MEASURED, classify, judge_drift, thumbnail
 from galaxy_utils.cli import main
-from galaxy_utils.fits_images import read_fits, stretch
+from galaxy_utils.fits_images import noise_in, read_fits, stretch
 from galaxy_utils.model import Model, load_model
 from galaxy_utils.own_galaxies import MODEL, classify_folder
 from galaxy_utils.sample import ImageError, folder_sample, hdf_sample, read_image
@@ -65,6 +68,8 @@ def test_a_random_half_of_the_known_galaxies_is_no_drift(model: Model) -> None:
         rows = np.random.default_rng(seed).choice(len(model.objids), 250, replace=False)
         drift = judge_drift(model, *classify(model, *_back(model, rows)))
         assert drift.outside is False and (drift.parameters["p_holm"] > 0.01).all()
+        alike = replace(drift, auc=0.46, auc_low=0.43)
+        assert "cannot tell them" in alike.sentence() and "0.46 (0.43" in alike.sentence()
 
 
 def test_other_galaxies_are_drift_and_few_cannot_be_judged(model: Model) -> None:
@@ -73,6 +78,7 @@ def test_other_galaxies_are_drift_and_few_cannot_be_judged(model: Model) -> None
     drift = judge_drift(model, *classify(model, moved, deep))
     assert drift.outside and "outside" in drift.sentence()
     assert drift.parameters.set_index("parameter").loc["concentration", "p_holm"] < 1e-6
+    assert "A classifier tells them" in drift.sentence()
     few = judge_drift(model, *classify(model, table.head(FEWEST - 1), deep[: FEWEST - 1]))
     assert few.outside is None and "too few" in few.sentence()
 
@@ -89,16 +95,45 @@ def test_fits_in_one_band_and_in_three(tmp_path: Path) -> None:
     colour, grey, cube = (read_image(tmp_path / n) for n in ("a-r.fits", "b.fits", "c.fit"))
     np.testing.assert_array_equal(colour, cube)
     assert grey.shape == (96, 96, 3) and np.ptp(grey, axis=2).max() == 0
-    centre = colour[48, 48].astype(float)
-    assert centre[0] / centre[1] == pytest.approx(2, rel=0.05), "ratios of bands stay"
+    centre = colour[46:51, 46:51].mean(axis=(0, 1))
+    expected = 2 * mock.SCALES["i"] / mock.SCALES["r"]
+    assert centre[0] / centre[1] == pytest.approx(expected, rel=0.1), "ratios of bands stay"
     assert centre[0] > centre[1] > centre[2] > 0
 
 
 def test_a_stretch_does_not_depend_on_units_and_rises() -> None:
     image = _galaxy()
-    np.testing.assert_array_equal(stretch(image[None]), stretch(1e-9 * image[None]))
+    same = np.abs(stretch(image[None]).astype(int) - stretch(1e-9 * image[None]))
+    assert same.max() <= 1 and (same > 0).mean() < 0.01
     row = stretch(image[None])[48, 48:70, 0].astype(int)
     assert row[0] > row[5] > row[10] > row[20] and row[0] > 60
+
+
+def test_the_sky_is_as_noisy_as_that_of_the_mock_cutouts() -> None:
+    rng = np.random.default_rng(0)
+    sky = mock.with_noise(np.zeros((3, 512, 512)), 1.0, rng)
+    for band, plane in zip(mock.BANDS, sky, strict=True):
+        assert noise_in(band) == pytest.approx(plane.std(), rel=0.01)
+    cutout = mock.as_cutout(mock.composite(sky)).astype(float)
+    found = stretch(1234 + 0.02 * sky[::-1]).astype(float)
+    assert np.abs(found - cutout).mean() < 0.2 * cutout.std()
+    assert found.std() == pytest.approx(cutout.std(), rel=0.05)
+
+
+def test_mocks_fall_into_the_same_cluster_as_fits_and_as_jpeg(tmp_path: Path) -> None:
+    found = {}
+    for suffix in ("fits", "jpg"):
+        (tmp_path / suffix).mkdir()
+    for _, row in mock_families.truth(45, 0, 0.0).iloc[::4].iterrows():
+        drawn, name = mock.draw(row, 0), row["objid"]
+        fits.writeto(tmp_path / f"fits/{name}.fits", 37 * drawn.bands[::-1])  # any unit
+        (tmp_path / f"jpg/{name}.jpg").write_bytes(mock.jpeg(drawn.composite))
+    for suffix in ("fits", "jpg"):
+        table = classify_folder(tmp_path / suffix, tmp_path / f"out_{suffix}", cores=1)[1]
+        found[suffix] = table.set_index("objid")["cluster"]
+    both = pd.DataFrame(found).dropna()
+    assert len(both) >= 10 and both["jpg"].nunique() > 1
+    assert (both["fits"] == both["jpg"]).mean() >= 0.8
 
 
 @pytest.mark.parametrize(
@@ -157,6 +192,31 @@ def test_the_page_tells_drift_and_escapes_names(classified: tuple[Path, Path]) -
     assert "<b>bold" not in text and "&lt;b&gt;bold" in text
     assert "outside what the taxonomy was fitted to" in text
     assert "unreadable" in text and text.count("data:image/jpeg;base64") >= 20
+
+
+def test_thumbnails_show_the_central_half(classified: tuple[Path, Path]) -> None:
+    image = np.zeros((200, 120, 3), np.uint8)
+    image[50:150, 30:90] = 255
+    kept = base64.b64decode(thumbnail(image).split(",")[1])
+    assert np.asarray(PillowImage.open(io.BytesIO(kept))).min() > 250
+
+
+def test_a_catalogue_says_how_many_of_its_rows_have_an_image(
+    classified: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = classified
+    assert own_galaxies.catalogue_note(folder) == ""
+    kept, catalogue = tmp_path / "out", tmp_path / "mine.csv"
+    shutil.copytree(out, kept)
+    for names, expected in {
+        ("faint", "nowhere"): "1 of 2 catalogue rows have an image.",
+        ("faint.fits",): "Warning: 0 of 1 catalogue rows have an image.",
+    }.items():
+        catalogue.write_text("\n".join(["objid", *names]), encoding="utf-8")
+        command = ["classify", str(folder), "--out", str(kept), "--catalogue", str(catalogue)]
+        assert main([*command, "--cores", "1"]) == 0
+        assert expected in capsys.readouterr().out
+        assert expected in (kept / "index.html").read_text(encoding="utf-8")
 
 
 def test_what_was_measured_is_taken_up_again(

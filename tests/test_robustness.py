@@ -56,24 +56,64 @@ def test_moving_moves_by_two_pixels() -> None:
     assert any((inner == IMAGE[r : r + size, c : c + size]).all() for r, c in places)
 
 
-def test_dimming_keeps_the_noise_of_the_sky_and_takes_a_share_of_the_light() -> None:
-    rng = np.random.default_rng(5)
+def _noisy_frame() -> np.ndarray:
+    """A square of 100 counts over a sky of 40 with correlated noise of 6."""
     frame = np.full((128, 128, 3), 40.0)
     frame[56:72, 56:72] += 100
-    image = np.clip(frame + rng.normal(0, 6, frame.shape), 0, 255).round().astype(np.uint8)
+    rng = np.random.default_rng(5)
+    for band in range(3):
+        frame[..., band] += 6 * robustness.sky_noise((128, 128), rng)
+    return np.clip(frame, 0, 255).round().astype(np.uint8)
+
+
+def _neighbour_correlation(sky: np.ndarray) -> float:
+    return float(np.corrcoef(sky[:, :-1, 0].ravel(), sky[:, 1:, 0].ravel())[0, 1])
+
+
+def test_noise_is_that_of_the_sky_of_the_cutouts() -> None:
+    noise = robustness.sky_noise((512, 512), np.random.default_rng(0))
+    assert noise.std() == pytest.approx(1, abs=0.02)
+    for apart, expected in ((1, 0.76), (2, 0.38), (3, 0.13)):  # see mock.RESAMPLING
+        found = np.corrcoef(noise[:, :-apart].ravel(), noise[:, apart:].ravel())[0, 1]
+        assert found == pytest.approx(expected, abs=0.06)
+
+
+def test_dimming_keeps_the_noise_of_the_sky_and_takes_a_share_of_the_light() -> None:
+    image = _noisy_frame()
     found = CHANGES["dimmed"](image, np.random.default_rng(1)).astype(float)
     sky = found[:40]
-    assert sky.mean() == pytest.approx(40, abs=0.3)
-    assert sky.std() == pytest.approx(6, rel=0.05)
+    assert sky.mean() == pytest.approx(40, abs=0.4)
+    assert sky.std() == pytest.approx(image[:40].std(), rel=0.06)
+    before = _neighbour_correlation(image[:40].astype(float))
+    assert _neighbour_correlation(sky) == pytest.approx(before, abs=0.05)
     assert found[58:70, 58:70].mean() - 40 == pytest.approx(100 * robustness.DIMMING, rel=0.05)
 
 
-def test_blur_and_compression_are_those_of_the_libraries() -> None:
-    expected = gaussian_filter(IMAGE.astype(float), (1, 1, 0), mode="nearest")
-    assert np.abs(changed("blurred") - expected).max() <= 0.5 + 1e-9
-    kept = io.BytesIO()
-    PillowImage.fromarray(IMAGE).save(kept, "JPEG", quality=75)
-    np.testing.assert_array_equal(changed("compressed again"), np.asarray(PillowImage.open(kept)))
+def test_blurring_blurs_and_leaves_the_sky_as_noisy_as_before() -> None:
+    image = _noisy_frame()
+    found = CHANGES["blurred"](image, np.random.default_rng(1)).astype(float)
+    smooth = gaussian_filter(image.astype(float), (1, 1, 0), mode="nearest")
+    assert smooth[:40].std() < 0.85 * image[:40].std()
+    assert found[:40].std() == pytest.approx(image[:40].std(), rel=0.06)
+    edge = (slice(40, 88), slice(52, 60))
+    np.testing.assert_allclose(
+        found[edge].mean(axis=(0, 2)), smooth[edge].mean(axis=(0, 2)), atol=2
+    )
+    flat = np.full((64, 64, 3), 40, np.uint8)
+    np.testing.assert_array_equal(CHANGES["blurred"](flat, np.random.default_rng(0)), flat)
+
+
+def test_compression_is_that_of_the_library_at_the_quality_that_its_name_says() -> None:
+    for quality, options in ((75, {}), (95, {"subsampling": 0})):
+        kept = io.BytesIO()
+        PillowImage.fromarray(IMAGE).save(kept, "JPEG", quality=quality, **options)
+        expected = np.asarray(PillowImage.open(kept))
+        np.testing.assert_array_equal(changed(f"compressed ({quality})"), expected)
+
+
+def test_seeds_are_those_that_were_used(table: pd.DataFrame) -> None:
+    assert robustness.seeds_of(table) == [0, 1]
+    assert robustness.seeds_of(pd.DataFrame()) == []
 
 
 def _inputs(measure_noise: float) -> Inputs:
@@ -174,3 +214,4 @@ def test_recipes_are_compared_change_by_change() -> None:
     table = pd.DataFrame(0.1, index=[robustness.PAPERS, robustness.OURS], columns=changes)
     table.loc[robustness.OURS, ["blurred", "mirrored"]] = [0.3, 0.0]
     assert robustness.compare(table) == (["mirrored"], ["blurred"])
+    assert robustness.worst_change(table, robustness.OURS) == ("blurred", 0.3)

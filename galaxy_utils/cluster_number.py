@@ -573,8 +573,10 @@ def calibration_curve(table: pd.DataFrame) -> pd.DataFrame:
     found = table[(table["what"] == "calibration") & (table["bin"] >= 0)]
     wide = found.pivot(index=["data", "draw", "bin"], columns="score", values="value")
     table = wide.reset_index().rename_axis(columns=None)
-    order = (table["data"] != GALAXIES).argsort(kind="stable")
-    return table.iloc[order].reset_index(drop=True)
+    order = [GALAXIES, *nulls.NULLS]  # the same on every figure of the page, so that colours are
+    return table.sort_values(
+        "data", key=lambda names: names.map(order.index), kind="stable"
+    ).reset_index(drop=True)
 
 
 def _as_rows(table: pd.DataFrame) -> list[Row]:

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils import nulls
+from galaxy_utils import nulls, plots
 from galaxy_utils.chain import COPULA, GALAXIES, Recipe
 from galaxy_utils.cluster_number import (
     CLUSTER_NUMBER,
     NUMBERS,
     beside_hardest,
     best_number,
+    calibration_curve,
     calibration_error,
     calibration_rows,
     chosen,
@@ -173,3 +174,27 @@ def test_what_draws_choose_is_a_range() -> None:
     found = chosen(pd.DataFrame(rows))
     assert sorted(found.loc[found["score"] == "held_out", "k"]) == [2, 4]
     assert chosen_numbers(found)["bic"].tolist() == ["2 to 4"]
+
+
+def test_panels_of_one_quantity_share_their_axis() -> None:
+    table = pd.DataFrame(
+        {"x": [1, 2, 1, 2], "y": [1.0, 2, 50, 90], "by": "full", "panel": ["a", "a", "b", "b"]}
+    )
+    drawn = ("x", "y", "by", "panel", "dimension", {"a": "galaxies", "b": "null"})
+    first, second = plots.panel_lines(table, *drawn, ylabel="confident (%)").axes
+    assert first.get_ylim() == second.get_ylim() and first.get_ylim()[1] >= 90
+    assert [axis.get_title() for axis in (first, second)] == ["galaxies", "null"]
+    assert (first.get_ylabel(), second.get_ylabel()) == ("confident (%)", "")
+    first, second = plots.panel_lines(table, *drawn).axes
+    assert first.get_ylim() != second.get_ylim()
+    assert [axis.get_ylabel() for axis in (first, second)] == ["galaxies", "null"]
+
+
+def test_curves_come_galaxies_first_and_nulls_in_their_order() -> None:
+    order = [GALAXIES, *nulls.NULLS]
+    rows = [
+        {"what": "calibration", "data": name, "draw": draw, "bin": 9, "score": score, "value": 0.9}
+        for name in reversed(order) for draw in range(2)
+        for score in ("predicted", "observed", "pairs")
+    ]  # fmt: skip
+    assert list(calibration_curve(pd.DataFrame(rows))["data"].unique()) == order

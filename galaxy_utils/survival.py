@@ -160,7 +160,7 @@ CONCLUSIONS = (
         lambda v: HOLDS if all(v.values()) else CAVEAT if any(v.values()) else FAILS,
         "mean Jaccard {number.jaccard}, lowest {number.jaccard_lowest}, without clusters "
         "{number.jaccard_null}; an independent fit confirms {number.confident_agree} % of the "
-        "confident assignments",
+        "confident assignments, which promised {number.confident_promised} %",
         "15-number-of-clusters", "fig-stability", OURS,
     ),
     Conclusion(

@@ -239,7 +239,7 @@ def clusters_side_by_side(clusters: list[dict[str, Any]], table: pd.DataFrame) -
     DataFrame
         Column of what; `cluster 0` and so on, as text.
     """
-    found = pd.DataFrame(clusters)
+    found = pd.DataFrame(clusters).round(dict.fromkeys(MEASURED, 2))
     found["these"] = [int((table["cluster"] == number).sum()) for number in found["cluster"]]
     names = {
         "galaxies": "known galaxies", "commonest": "commonest type", "share": "its share, %",

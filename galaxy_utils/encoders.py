@@ -60,6 +60,18 @@ COVARIANCE = "diag"
 DIRECTIONS = 8
 """Leading components whose meaning is asked."""
 
+GOAL_POINTS, GOAL_TURNED, GOAL_ARI = 5.0, 95.0, 0.35
+"""What was asked of the galaxy encoder beforehand: percentage points beyond the best ImageNet
+encoder of the whole frame or its middle half, percent of turned galaxies that keep what is said
+of them, and the adjusted Rand index of the recipe of `best`."""
+
+FRAMINGS = {
+    "whole frame": tuple(name for name in IMAGENET if name.endswith("eq1")),
+    "middle half": tuple(name for name in IMAGENET if name.endswith("crop2")),
+    "central quarter": tuple(name for name in IMAGENET if name.endswith("quarter")),
+}
+"""ImageNet encoders by what they see of a frame."""
+
 Features = dict[str, NDArray[np.float32]]
 Values = NDArray[np.float64]
 
@@ -342,13 +354,15 @@ def summary(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by encoder: for linear, neighbours (accuracy, percent), turned
-        (percent of galaxies of which the nearest neighbours say the same when
-        turned): the value and its 95 % interval over galaxies (`_low`,
-        `_high`); ari, ami, null_ari, stability, cluster_turned: mean and, for
-        ari, the range over seeds. NaN for what was not measured.
+        and turned_linear (percent of galaxies of which the nearest neighbours,
+        or the linear classifier, say the same when turned): the value and its
+        95 % interval over galaxies (`_low`, `_high`); ari, ami, null_ari,
+        stability, cluster_turned: mean and, for ari, the range over seeds. NaN
+        for what was not measured.
     """
     names = {
         "linear": "linear_hit", "neighbours": "neighbours_hit", "turned": "neighbours_turned",
+        "turned_linear": "linear_turned",
     }  # fmt: skip
     if rows.empty:
         return pd.DataFrame()
@@ -434,6 +448,78 @@ def best_of(table: pd.DataFrame, names: Sequence[str], score: str) -> str | None
     return max(there, key=there.__getitem__) if there else None
 
 
+def framing_gains(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """What the galaxy encoder gains on the best ImageNet encoder of each framing.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of the study.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        One row a framing and probe: framing, probe, best (ImageNet encoder by
+        that probe), gain (percentage points on the same galaxies), low, high
+        (95 %). Framings that were not measured are left out.
+    """
+    table, found = summary(rows, seed), []
+    for framing, names in FRAMINGS.items():
+        for probe in ("linear", "neighbours"):
+            best = best_of(table, names, probe)
+            gain, low, high = paired_gain(rows, GALAXY, best or "", probe, seed)
+            if np.isfinite(gain):
+                found.append([framing, probe, best, gain, low, high])
+    return pd.DataFrame(found, columns=["framing", "probe", "best", "gain", "low", "high"])
+
+
+def least_gain(gains: pd.DataFrame, framings: Sequence[str], probe: str) -> pd.Series | None:
+    """The row of the strongest rival: where the galaxy encoder gains least.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        Of `framing_gains`.
+    framings : sequence of str
+        Keys of `FRAMINGS`.
+    probe : str
+        `linear` or `neighbours`.
+
+    Returns
+    -------
+    Series or None
+        None where nothing was measured.
+    """
+    mine = gains[gains["framing"].isin(framings) & (gains["probe"] == probe)]
+    return None if mine.empty else mine.sort_values("gain").iloc[0]
+
+
+def against_goal(value: float | None, low: float | None, high: float | None, goal: float) -> str:
+    """Whether a goal is reached, seen with the error of what was measured.
+
+    Parameters
+    ----------
+    value : float or None
+        What was measured.
+    low, high : float or None
+        Its interval.
+    goal : float
+        At least so much was asked.
+
+    Returns
+    -------
+    str
+        A few words; `not measured` without a value.
+    """
+    if value is None or low is None or high is None:
+        return "not measured"
+    if low <= goal <= high:
+        return f"{'reached' if value >= goal else 'missed'}, within its error"
+    return "clearly reached" if value >= goal else "clearly missed"
+
+
 IN_RECIPE = {
     "Lite0 + Lite2": PAIRS["Lite0 + Lite2, quarter"],
     "Lite0 + galaxy": PAIRS["Lite0, quarter + galaxy"],
@@ -515,6 +601,45 @@ def chosen_pair(table: pd.DataFrame, components: int) -> str | None:
     pair = table["encoders"].str.contains("+", regex=False) & (table["components"] == components)
     mine = table[pair].set_index("encoders")["stability"]
     return None if mine.empty else str(mine.idxmax())
+
+
+def goal_table(rows: pd.DataFrame, compared: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """What was asked of the galaxy encoder, and what was measured.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of the study.
+    compared : DataFrame
+        Of `in_recipe`; may be empty.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        Columns asked, measured, low, high (95 % over galaxies; for clusters
+        the range over seeds), goal, verdict. What was not measured is left out.
+    """
+    lines: list[list[object]] = []
+    for _, row in framing_gains(rows, seed).iterrows():
+        verdict = against_goal(row["gain"], row["low"], row["high"], GOAL_POINTS)
+        said = f"{row['probe']}: points beyond {row['best']}"
+        lines.append([said, row["gain"], row["low"], row["high"], GOAL_POINTS, verdict])
+    table = summary(rows, seed)
+    for score, probe in (("turned", "neighbours"), ("turned_linear", "linear")):
+        found = [value_of(table, GALAXY, f"{score}{end}") for end in ("", "_low", "_high")]
+        if found[0] is not None:
+            verdict = against_goal(found[0], found[1], found[2], GOAL_TURNED)
+            lines.append([f"{probe}: % the same when turned", *found, GOAL_TURNED, verdict])
+    if len(compared):
+        best = compared.sort_values("ari").to_dict("records")[-1]
+        said = f"clusters in the recipe of best: ARI of {best['encoders']}, {best['components']}"
+        reached = "reached" if best["ari"] >= GOAL_ARI else "missed"
+        values = [best[name] for name in ("ari", "ari_low", "ari_high")]
+        lines.append([said, *values, GOAL_ARI, reached])
+    columns = ["asked", "measured", "low", "high", "goal", "verdict"]
+    return pd.DataFrame(lines, columns=columns)
 
 
 def direction_table(rows: pd.DataFrame, encoder: str) -> pd.DataFrame:

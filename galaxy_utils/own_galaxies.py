@@ -224,6 +224,32 @@ def oddest(table: pd.DataFrame, number: int) -> pd.DataFrame:
     return mine.assign(title=titles)
 
 
+def clusters_side_by_side(clusters: list[dict[str, Any]], table: pd.DataFrame) -> pd.DataFrame:
+    """What is in each cluster of the model, one column a cluster: narrow enough for a page.
+
+    Parameters
+    ----------
+    clusters : list of dict
+        As in the model's JSON file, see `model.describe`.
+    table : DataFrame
+        Of `classification.classify`.
+
+    Returns
+    -------
+    DataFrame
+        Column of what; `cluster 0` and so on, as text.
+    """
+    found = pd.DataFrame(clusters).round(dict.fromkeys(MEASURED, 2))
+    found["these"] = [int((table["cluster"] == number).sum()) for number in found["cluster"]]
+    names = {
+        "galaxies": "known galaxies", "commonest": "commonest type", "share": "its share, %",
+        **{name: name for name in MEASURED}, "these": "galaxies of this page",
+    }  # fmt: skip
+    shown = found.set_index("cluster")[list(names)].rename(columns=names).astype(object).T
+    shown.columns = [f"cluster {number}" for number in shown.columns]
+    return shown.rename_axis("of").reset_index()
+
+
 def short(table: pd.DataFrame) -> pd.DataFrame:
     """A few columns of what was found, for the eye.
 
@@ -235,15 +261,14 @@ def short(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        objid, cluster, responsibility, odder_than_percent, nearest, its type.
+        objid, cluster, responsibility, odder than (percent), nearest type.
     """
     return pd.DataFrame(
         {
             "objid": table["objid"],
             "cluster": table["cluster"],
             "responsibility": table["largest"].round(2),
-            "odder_than_percent": (100 - table["percentile"]).round(1),
-            "nearest": table["nearest_1"],
-            "nearest_type": table["nearest_1_type"],
+            "odder than, %": (100 - table["percentile"]).round(1),
+            "nearest type": table["nearest_1_type"],
         }
     )

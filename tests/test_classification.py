@@ -194,6 +194,16 @@ def test_the_page_tells_drift_and_escapes_names(classified: tuple[Path, Path]) -
     assert "unreadable" in text and text.count("data:image/jpeg;base64") >= 20
 
 
+def test_clusters_stand_side_by_side() -> None:
+    clusters = load_model(MODEL)[1]["clusters"]
+    table = pd.DataFrame({"cluster": pd.Series([0, 0, 3, None], dtype="Int64")})
+    found = own_galaxies.clusters_side_by_side(clusters, table).set_index("of")
+    assert list(found.columns) == [f"cluster {number}" for number in range(4)]
+    assert list(found.loc["galaxies of this page"]) == [2, 0, 0, 1]
+    assert found.loc["commonest type", "cluster 1"] == clusters[1]["commonest"]
+    assert found.loc["m20", "cluster 2"] == round(clusters[2]["m20"], 2)
+
+
 def test_thumbnails_show_the_central_half(classified: tuple[Path, Path]) -> None:
     image = np.zeros((200, 120, 3), np.uint8)
     image[50:150, 30:90] = 255

@@ -79,6 +79,35 @@ def test_gains_are_paired(rows: pd.DataFrame) -> None:
     assert np.isnan(paired_gain(rows, GALAXY, "Lite0, quarter", "linear")).all()
 
 
+def test_gains_are_told_by_framing_and_goals_with_their_error(rows: pd.DataFrame) -> None:
+    renamed = rows.assign(encoder=rows["encoder"].replace({RANDOM: "Lite0, eq1"}))
+    both = pd.concat([renamed, rows[rows["encoder"] == GALAXY].assign(encoder="Lite2, quarter")])
+    gains = encoders.framing_gains(both)
+    assert list(gains["framing"]) == ["whole frame"] * 2 + ["central quarter"] * 2
+    assert (gains["low"][:2] > 5).all() and (gains["gain"][2:] == 0).all()
+    least = encoders.least_gain(gains, ("whole frame", "central quarter"), "linear")
+    assert least is not None and least["best"] == "Lite2, quarter"
+    assert encoders.least_gain(gains, ("middle half",), "linear") is None
+    compared = pd.DataFrame({
+        "encoders": "a + b", "components": [8, 16], "ari": [0.2, 0.3], "ari_low": 0.1,
+        "ari_high": 0.4,
+    })  # fmt: skip
+    goals = encoders.goal_table(both, compared)
+    assert list(goals["verdict"][:4]) == ["clearly reached"] * 2 + ["clearly missed"] * 2
+    turned = summary(both).loc[GALAXY, ["turned", "turned_linear"]]
+    assert list(goals["measured"][4:6]) == list(turned) and set(goals["goal"][4:6]) == {95}
+    assert goals["asked"].iloc[-1].endswith("a + b, 16") and goals["verdict"].iloc[-1] == "missed"
+    assert encoders.goal_table(pd.DataFrame(), pd.DataFrame()).empty
+
+
+def test_a_goal_inside_the_interval_is_reached_or_missed_within_its_error() -> None:
+    assert encoders.against_goal(95.1, 93.7, 96.4, 95) == "reached, within its error"
+    assert encoders.against_goal(94.8, 93.7, 96.4, 95) == "missed, within its error"
+    assert encoders.against_goal(97, 96, 98, 95) == "clearly reached"
+    assert encoders.against_goal(90, 89, 91, 95) == "clearly missed"
+    assert encoders.against_goal(None, None, None, 95) == "not measured"
+
+
 def test_directions_follow_what_they_are_made_of(rows: pd.DataFrame) -> None:
     table = encoders.direction_table(rows, GALAXY)
     assert list(table.index) == ["first", "chance"] and list(table.columns) == list(range(1, 9))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from galaxy_utils.taxonomy import lowest
 
 NEIGHBOURS = 10
 PAPER = "mixture likelihood (paper)"
+CHANCE = "chance"
 PERMUTATIONS = 2000
 TREES = 200
 
@@ -96,6 +98,12 @@ def shift_stamp(image: Image, rng: np.random.Generator) -> Image:
 
 KINDS = ("trail", "blend", "shifted")
 
+SHAM = "unspoilt"
+"""Control: galaxies measured anew as they are. Whoever finds them finds the measuring."""
+
+DEPTHS = {"precision_half": 0.5, "precision": 1.0, "precision_twice": 2.0}
+"""How many of the oddest are looked at, in units of the number planted."""
+
 
 def make_odd(kind: str, image: Image, other: Image, rng: np.random.Generator) -> Image:
     """Spoil a galaxy.
@@ -103,7 +111,7 @@ def make_odd(kind: str, image: Image, other: Image, rng: np.random.Generator) ->
     Parameters
     ----------
     kind : str
-        One of `KINDS`.
+        One of `KINDS`, or `SHAM`.
     image, other : ndarray of uint8, shape (height, width, 3)
         The galaxy, and another one for blends.
     rng : Generator
@@ -114,6 +122,8 @@ def make_odd(kind: str, image: Image, other: Image, rng: np.random.Generator) ->
     ndarray of uint8, shape (height, width, 3)
         A copy.
     """
+    if kind == SHAM:
+        return image.copy()
     if kind == "trail":
         return add_trail(image, rng)
     return add_blend(image, other, rng) if kind == "blend" else shift_stamp(image, rng)
@@ -208,30 +218,35 @@ def detection_rows(odd: NDArray[np.object_], found: Mapping[str, NDArray[np.floa
     Parameters
     ----------
     odd : ndarray of object, shape (n,)
-        Kind of oddity, None for the others.
+        Kind of oddity, `SHAM` for the control, None for the others.
     found : mapping of str to ndarray of float64, shape (n,)
         Oddness by detector.
 
     Returns
     -------
     list of dict
-        Keys detector, kind (`all` or one of `KINDS`), score, value:
-        `precision` (share of planted ones among the oddest, as many as were
-        planted; for `all`), `recall` (share of a kind among those), `auc`
+        Keys detector, kind (`all`, one of `KINDS`, `SHAM`), score, value:
+        `DEPTHS` (share of planted ones among the oddest; for `all`), `recall`
+        (share of a kind among the oddest, as many as were planted), `auc`
         (area under the ROC curve against galaxies not touched).
     """
-    planted = np.asarray(pd.notna(odd))
+    untouched = np.asarray(pd.isna(odd))
+    planted = ~untouched & (odd != SHAM)
     rows: list[Row] = []
     for name, oddness in found.items():
+        order = np.argsort(-oddness, kind="stable")
         top = np.zeros(len(odd), dtype=bool)
-        top[np.argsort(-oddness, kind="stable")[: planted.sum()]] = True
-        rows.append({"detector": name, "kind": "all", "score": "precision",
-                     "value": float(planted[top].mean())})  # fmt: skip
-        for kind in ("all", *KINDS):
+        top[order[: planted.sum()]] = True
+        rows += [
+            {"detector": name, "kind": "all", "score": score,
+             "value": float(planted[order[: max(1, round(depth * planted.sum()))]].mean())}
+            for score, depth in DEPTHS.items()
+        ]  # fmt: skip
+        for kind in ("all", *KINDS, SHAM):
             mine = planted if kind == "all" else odd == kind
             if not mine.any():
                 continue
-            asked = mine | ~planted
+            asked = mine | untouched
             values = {
                 "recall": float(top[mine].mean()),
                 "auc": float(roc_auc_score(mine[asked], oddness[asked])),
@@ -250,7 +265,7 @@ Inputs = tuple[Features, Recipe, Callable[[int], Image], Measure, float]
 
 
 def plant(inputs: Inputs, seed: int) -> tuple[Features, NDArray[np.object_]]:
-    """Spoil some galaxies of a sample and measure them anew.
+    """Spoil some galaxies of a sample and measure them anew, and as many as they are.
 
     Parameters
     ----------
@@ -263,18 +278,19 @@ def plant(inputs: Inputs, seed: int) -> tuple[Features, NDArray[np.object_]]:
     Returns
     -------
     features : Features
-        The sample with the spoilt ones in the place of the originals; spoilt
-        ones that cannot be measured any more are left as they were.
+        The sample with the galaxies measured anew in the place of the originals;
+        those that cannot be measured any more are left as they were.
     odd : ndarray of object, shape (n,)
-        Kind of oddity, None for the others.
+        Kind of oddity, `SHAM` for those measured anew unspoilt (fewer where the
+        sample is too small), None for the others.
     """
     features, _, image_of, measure, percent = inputs
     n = len(features.five)
     rng = np.random.default_rng(seed)
     number = max(len(KINDS), round(percent / 100 * n))
-    rows = rng.choice(n, number, replace=False)
-    kinds = [KINDS[i % len(KINDS)] for i in range(number)]
-    others = rng.integers(0, n, number)
+    rows = rng.choice(n, min(2 * number, n), replace=False)
+    kinds = [KINDS[i % len(KINDS)] if i < number else SHAM for i in range(len(rows))]
+    others = rng.integers(0, n, len(rows))
     images = [
         make_odd(kind, image_of(int(row)), image_of(int(other)), rng)
         for kind, row, other in zip(kinds, rows, others, strict=True)
@@ -310,12 +326,12 @@ def _units(draws: int, seed: int) -> list[Row]:
 def _measure(inputs: Inputs, unit: Row) -> list[Row]:
     features, odd = plant(inputs, unit["seed"])
     rows = detection_rows(odd, detector_scores(features, inputs[1], unit["seed"]))
-    planted = int(pd.notna(odd).sum())
+    planted = int((pd.notna(odd) & (odd != SHAM)).sum())
     return [{"planted": planted, **row} for row in rows]
 
 
 ODDITIES = Study("oddities", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE, "anomaly_percent"))
-"""Planted trails, blends and shifted stamps, ranked by five detectors."""
+"""Planted trails, blends and shifted stamps, ranked by five detectors, beside a control."""
 
 
 def describe_anomalies(
@@ -418,39 +434,48 @@ def refit_overlap(
     )
 
 
-def planted_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Summary of the planted oddities, a row a detector.
+def planted_table(rows: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Summary of the planted oddities, a row a detector, and what chance gives.
 
     Parameters
     ----------
     rows : DataFrame
         Result of `ODDITIES`; may be empty.
+    n : int
+        Galaxies of the sample.
 
     Returns
     -------
     DataFrame
-        Columns detector, precision, lowest, highest, auc, and `recall <kind>`;
-        best first.
+        Columns detector, `DEPTHS`, lowest and highest (of the precision over
+        draws), enrichment (precision over chance), auc, and `recall <kind>`
+        and `auc <kind>` of every kind and the control; best first, `CHANCE` last.
     """
     if rows.empty:
         return pd.DataFrame()
     grouped = rows.groupby(["detector", "score", "kind"], sort=False)["value"]
     means = grouped.agg(["mean", "min", "max"]).to_dict("index")
-    table = []
-    for name in rows["detector"].unique():
-        precision = means[name, "precision", "all"]
-        row: Row = {
-            "detector": name,
-            "precision": precision["mean"],
-            "lowest": precision["min"],
-            "highest": precision["max"],
-            "auc": means[name, "auc", "all"]["mean"],
-        }
-        for kind in KINDS:
-            if (name, "recall", kind) in means:
-                row[f"recall {kind}"] = means[name, "recall", kind]["mean"]
-        table.append(row)
-    return pd.DataFrame(table).sort_values("precision", ascending=False, ignore_index=True)
+    chance = float(rows["planted"].mean()) / n
+    table = [_planted_row(str(name), means, chance) for name in rows["detector"].unique()]
+    best_first = pd.DataFrame(table).sort_values("precision", ascending=False, ignore_index=True)
+    last = {c: 0.5 if c.startswith("auc") else chance for c in best_first.columns[1:]}
+    last |= {"enrichment": 1.0}
+    return pd.concat([best_first, pd.DataFrame([{"detector": CHANCE, **last}])], ignore_index=True)
+
+
+def _planted_row(name: str, means: Mapping[Any, Mapping[Any, float]], chance: float) -> Row:
+    precision = means[name, "precision", "all"]
+    row: Row = {"detector": name}
+    for score in DEPTHS:
+        if (name, score, "all") in means:
+            row[score] = means[name, score, "all"]["mean"]
+    row |= {"lowest": precision["min"], "highest": precision["max"]}
+    row |= {"enrichment": precision["mean"] / chance, "auc": means[name, "auc", "all"]["mean"]}
+    for kind in (*KINDS, SHAM):
+        for score in ("recall", "auc"):
+            if (name, score, kind) in means:
+                row[f"{score} {kind}"] = means[name, score, kind]["mean"]
+    return row
 
 
 def clearly_better(table: pd.DataFrame) -> list[str]:
@@ -469,4 +494,28 @@ def clearly_better(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
     highest = float(table.loc[table["detector"] == PAPER, "highest"].iloc[0])
-    return [str(name) for name in table.loc[table["lowest"] > highest, "detector"]]
+    better = (table["lowest"] > highest) & (table["detector"] != CHANCE)
+    return [str(name) for name in table.loc[better, "detector"]]
+
+
+def support(described: pd.DataFrame, names: Iterable[str], level: float = 0.05) -> bool | None:
+    """Whether the anomalies have more of something than the other galaxies, beyond chance.
+
+    Parameters
+    ----------
+    described : DataFrame
+        As of `describe_anomalies`.
+    names : iterable of str
+        Properties any of which would show it.
+    level : float
+        Largest corrected p-value.
+
+    Returns
+    -------
+    bool or None
+        None where the sample has none of the properties.
+    """
+    mine = described[described["property"].isin(list(names))]
+    if mine.empty:
+        return None
+    return bool(((mine["anomalies"] > mine["others"]) & (mine["p_holm"] < level)).any())

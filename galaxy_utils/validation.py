@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,8 @@ from sklearn.metrics import (
     accuracy_score,
     adjusted_mutual_info_score,
     adjusted_rand_score,
-    balanced_accuracy_score,
     confusion_matrix,
+    recall_score,
 )
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
@@ -44,11 +45,22 @@ RESAMPLINGS = 100
 TREE_DEPTH = 3
 """Questions that the shallow tree may ask of a galaxy."""
 
+SMALLEST_CLASS = 20
+"""A class of fewer galaxies takes no part in balanced accuracy: one galaxy would count
+there as much as thousands of another class."""
+
 SWEPT_CONCENTRATION = np.linspace(-0.5, 0.5, 5)
 """By how much the limits in C are moved."""
 
 SWEPT_ASYMMETRY = (0.25, 0.35, 0.45)
 """Merger lines that are tried."""
+
+LATE_QUANTILES, EARLY_QUANTILES = (1 / 4, 1 / 3, 1 / 2), (1 / 2, 2 / 3, 3 / 4)
+MERGER_QUANTILES = (0.75, 0.9, 0.95)
+"""Shares of the sample below a limit in C, or below the merger line in A, where the
+limits are taken from the sample itself."""
+
+SWEEP_PERMUTATIONS = 20
 
 
 @dataclass(frozen=True)
@@ -270,20 +282,182 @@ def chance_ari(
     )
 
 
+@dataclass(frozen=True)
+class Limits:
+    """One choice of boundaries for the rules.
+
+    Parameters
+    ----------
+    late, early : float
+        In C: a late type is below the first, an early type at or above the second.
+    merger : float
+        In A: a merger is above it, and above S.
+    """
+
+    late: float
+    early: float
+    merger: float
+
+    def classes(self, five: NDArray[np.float64]) -> NDArray[np.object_]:
+        """Classify galaxies by these limits.
+
+        Parameters
+        ----------
+        five : ndarray of float64, shape (n, 5)
+            The five parameters.
+
+        Returns
+        -------
+        ndarray of str, shape (n,)
+            As of `proxy_classes`.
+        """
+        from galaxy_utils.morphology import FIVE
+
+        table = pd.DataFrame(five, columns=list(FIVE))
+        return proxy_classes(table, self.merger, self.early, self.late)
+
+
+def moved_limits(middle: Limits) -> list[Limits]:
+    """Limits about a choice.
+
+    Parameters
+    ----------
+    middle : Limits
+        The choice.
+
+    Returns
+    -------
+    list of Limits
+        Both limits in C moved by `SWEPT_CONCENTRATION`, for every merger line of
+        `SWEPT_ASYMMETRY` and that of the choice.
+    """
+    return [
+        Limits(float(late), float(early), line)
+        for line in sorted({*SWEPT_ASYMMETRY, middle.merger})
+        for late in middle.late + SWEPT_CONCENTRATION
+        for early in middle.early + SWEPT_CONCENTRATION
+        if early > late
+    ]
+
+
+def quantile_limits(five: NDArray[np.float64], late: float, early: float, merger: float) -> Limits:
+    """Limits at quantiles of a sample, so that its classes have sizes that we choose.
+
+    Parameters
+    ----------
+    five : ndarray of float64, shape (n, 5)
+        The five parameters.
+    late, early, merger : float
+        Share of the sample below each limit, 0 to 1. S needs no limit of its
+        own: the rule compares A with it.
+
+    Returns
+    -------
+    Limits
+        In units of C and A.
+    """
+    concentration, asymmetry = five[:, 0], five[:, 1]
+    low, high = np.quantile(concentration, [late, early])
+    return Limits(float(low), float(high), float(np.quantile(asymmetry, merger)))
+
+
+def thirds(five: NDArray[np.float64]) -> Limits:
+    """Limits with a third of the sample on either side in C, and a tenth above the merger line.
+
+    Parameters
+    ----------
+    five : ndarray of float64, shape (n, 5)
+        The five parameters.
+
+    Returns
+    -------
+    Limits
+        The middle of `matched_limits`.
+    """
+    return quantile_limits(five, LATE_QUANTILES[1], EARLY_QUANTILES[1], MERGER_QUANTILES[1])
+
+
+def matched_limits(five: NDArray[np.float64]) -> list[Limits]:
+    """Every choice of limits at quantiles of a sample.
+
+    Parameters
+    ----------
+    five : ndarray of float64, shape (n, 5)
+        The five parameters.
+
+    Returns
+    -------
+    list of Limits
+        From `LATE_QUANTILES`, `EARLY_QUANTILES`, `MERGER_QUANTILES`, where
+        something lies between early and late.
+    """
+    return [
+        quantile_limits(five, late, early, line)
+        for line in MERGER_QUANTILES
+        for late in LATE_QUANTILES
+        for early in EARLY_QUANTILES
+        if early > late
+    ]
+
+
+def sizable(classes: NDArray[np.object_], smallest: int = SMALLEST_CLASS) -> NDArray[np.object_]:
+    """Leave out the classes of few galaxies.
+
+    Parameters
+    ----------
+    classes : ndarray of str, shape (n,)
+        Class of each galaxy, none missing.
+    smallest : int
+        Galaxies that a class needs.
+
+    Returns
+    -------
+    ndarray of object, shape (n,)
+        None for galaxies of smaller classes; for all, where fewer than two
+        classes are left, as there is nothing to balance then.
+    """
+    sizes = pd.Series(classes).value_counts()
+    large = sizes.index[sizes >= smallest]
+    kept = np.isin(classes.astype(str), large.astype(str)) & (len(large) > 1)
+    found = classes.astype(object)
+    found[~kept] = None
+    return found
+
+
+def percent(share: float, digits: int = 1) -> tuple[float | None, str]:
+    """A share as a page records it.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1; NaN where it was not measured.
+    digits : int
+        Decimals of the text.
+
+    Returns
+    -------
+    tuple of float or None, and str
+        Percent, and its text.
+    """
+    if not np.isfinite(share):
+        return None, "not measured"
+    return 100 * float(share), f"{100 * share:.{digits}f}"
+
+
 def rule_baselines(
     classes: NDArray[np.object_],
-    cluster: NDArray[np.int64],
+    partitions: Mapping[str, NDArray[np.int64]],
     cas: NDArray[np.float64],
     seed: int,
 ) -> pd.DataFrame:
-    """Answers to the rules' question beside the clusters': the least and the most one can expect.
+    """Answers to the rules' question: partitions, and the least and the most one can expect.
 
     Parameters
     ----------
     classes : ndarray of str, shape (n,)
         Class by rule.
-    cluster : ndarray of int64, shape (n,)
-        The partition.
+    partitions : mapping of str to ndarray of int64, shape (n,)
+        Clusters by name.
     cas : ndarray of float64, shape (n, 3)
         Concentration, asymmetry, smoothness.
     seed : int
@@ -292,47 +466,62 @@ def rule_baselines(
     Returns
     -------
     DataFrame
-        Columns answer (`largest class`, `permuted clusters`, `clusters`,
-        `tree on C, A, S`: cross-validated), accuracy, balanced_accuracy; the
-        clusters' after one-to-one matching, permuted ones as means.
+        Columns answer (`largest class`, the partitions, `tree on C, A, S`:
+        cross-validated), accuracy (of partitions after one-to-one matching),
+        permuted and permuted_highest (accuracy when the clusters are dealt to
+        other galaxies; mean, largest), balanced and balanced_permuted (over
+        the classes that `sizable` keeps, mean), ari; NaN where it has no meaning.
 
     References
     ----------
     Breiman et al. (1984) for the tree.
     """
-    from galaxy_utils.scores import against_classes, permuted_classes
-
-    wanted = ["accuracy", "balanced_accuracy"]
-    mine = against_classes(classes, cluster)
-    permuted = permuted_classes(classes, cluster, RESAMPLINGS, seed)[wanted].mean()
     labels = classes.astype(str)
     majority = np.full(len(labels), pd.Series(labels).mode()[0])
     tree = DecisionTreeClassifier(max_depth=TREE_DEPTH, random_state=seed)
     folds = KFold(5, shuffle=True, random_state=seed)
     said = cross_val_predict(tree, cas, labels, cv=folds)
     rows = [
-        ("largest class", *_plain_scores(labels, majority)),
-        ("permuted clusters", *(float(permuted[name]) for name in wanted)),
-        ("clusters", *(mine[name] for name in wanted)),
-        ("tree on C, A, S", *_plain_scores(labels, said)),
+        {"answer": "largest class", **_answered(classes, majority)},
+        *({"answer": k, **_matched_scores(classes, c, seed)} for k, c in partitions.items()),
+        {"answer": "tree on C, A, S", **_answered(classes, said)},
     ]
-    return pd.DataFrame(rows, columns=["answer", *wanted])
+    columns = ["answer", "accuracy", "permuted", "permuted_highest",
+               "balanced", "balanced_permuted", "ari"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _plain_scores(labels: NDArray[np.str_], said: NDArray[np.str_]) -> tuple[float, float]:
-    import warnings
+def _answered(classes: NDArray[np.object_], said: NDArray[np.str_]) -> dict[str, float]:
+    """Scores of an answer that names classes and needs no matching."""
+    labels, large = classes.astype(str), sizable(classes)
+    kept = sorted(set(large[pd.notna(large)]))
+    balanced = recall_score(labels, said, labels=kept, average="macro") if kept else np.nan
+    return {"accuracy": float(accuracy_score(labels, said)), "balanced": float(balanced)}
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # classes that a small fold lacks
-        return accuracy_score(labels, said), balanced_accuracy_score(labels, said)
+
+def _matched_scores(
+    classes: NDArray[np.object_], cluster: NDArray[np.int64], seed: int
+) -> dict[str, float]:
+    """Scores of a partition beside those of its clusters dealt to other galaxies."""
+    from galaxy_utils.scores import against_classes, permuted_classes
+
+    large, mine = sizable(classes), against_classes(classes, cluster)
+    chance = chance_accuracy(cluster, classes, seed)
+    balanced = permuted_classes(large, cluster, RESAMPLINGS, seed)["balanced_accuracy"]
+    return {
+        "accuracy": mine["accuracy"],
+        "permuted": float(chance.mean()),
+        "permuted_highest": float(chance.max()),
+        "balanced": against_classes(large, cluster)["balanced_accuracy"],
+        "balanced_permuted": float(balanced.mean()),
+        "ari": mine["ari"],
+    }
 
 
 def sweep_rules(
     five: NDArray[np.float64],
     cluster: NDArray[np.int64],
-    late_concentration: float,
-    early_concentration: float,
-    merger_asymmetry: float,
+    tried: Mapping[str, Sequence[Limits]],
     seed: int,
 ) -> pd.DataFrame:
     """Accuracy of the same clusters against the rules with other limits.
@@ -343,38 +532,34 @@ def sweep_rules(
         The five parameters.
     cluster : ndarray of int64, shape (n,)
         The partition.
-    late_concentration, early_concentration, merger_asymmetry : float
-        Limits about which is swept (`SWEPT_CONCENTRATION`), and the merger
-        line beside `SWEPT_ASYMMETRY`.
+    tried : mapping of str to sequence of Limits
+        Choices, by how they were made.
     seed : int
-        Of one permutation of the clusters for each choice.
+        Of `SWEEP_PERMUTATIONS` permutations of the clusters for each choice.
 
     Returns
     -------
     DataFrame
-        One row a choice: late, early, `merger line`, accuracy, majority (share
-        of the largest class), excess (accuracy minus that of permuted clusters).
+        One row a choice: limits (how it was made), late, early, merger, accuracy,
+        majority (share of the largest class), excess (accuracy minus the mean of
+        permuted clusters), above (whether it is above all permuted ones).
     """
-    from galaxy_utils.morphology import FIVE
-
-    table = pd.DataFrame(five, columns=list(FIVE))
-    shuffled = np.random.default_rng(seed).permutation(cluster)
     rows = []
-    for line in sorted({*SWEPT_ASYMMETRY, merger_asymmetry}):
-        for late in late_concentration + SWEPT_CONCENTRATION:
-            for early in early_concentration + SWEPT_CONCENTRATION:
-                if early <= late:
-                    continue
-                classes = proxy_classes(table, line, early, late)
-                accuracy = align(cluster, classes)[1]
-                rows.append(
-                    {
-                        "late": late,
-                        "early": early,
-                        "merger line": f"$A$ above {line:g}",
-                        "accuracy": accuracy,
-                        "majority": float(pd.Series(classes).value_counts(normalize=True).max()),
-                        "excess": accuracy - align(shuffled, classes)[1],
-                    }
-                )
+    for kind, choices in tried.items():
+        for limits in choices:
+            classes = limits.classes(five)
+            accuracy = align(cluster, classes)[1]
+            chance = chance_accuracy(cluster, classes, seed, SWEEP_PERMUTATIONS)
+            rows.append(
+                {
+                    "limits": kind,
+                    "late": limits.late,
+                    "early": limits.early,
+                    "merger": limits.merger,
+                    "accuracy": accuracy,
+                    "majority": float(pd.Series(classes).value_counts(normalize=True).max()),
+                    "excess": accuracy - float(chance.mean()),
+                    "above": bool(accuracy > chance.max()),
+                }
+            )
     return pd.DataFrame(rows)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
 from galaxy_utils.features import Features
-from galaxy_utils.oddities import KINDS, detection_rows, detector_scores, make_odd, plant
+from galaxy_utils.oddities import (
+    CHANCE,
+    KINDS,
+    PAPER,
+    SHAM,
+    clearly_better,
+    detection_rows,
+    detector_scores,
+    make_odd,
+    plant,
+    planted_table,
+    support,
+)
 from galaxy_utils.sample import hdf_sample
 from galaxy_utils.study import Row
 
@@ -57,8 +70,8 @@ def test_planted_galaxies_stand_in_the_place_of_the_originals() -> None:
         return five, {"net": np.full((len(images), 12), 9, np.float32)}
 
     spoilt, odd = plant((features, RECIPE, lambda row: IMAGES[row % 8], measure, 6.0), seed=3)
-    mine = odd != None  # noqa: E711
-    assert mine.sum() == 5
+    mine = pd.notna(odd)
+    assert (odd[mine] != SHAM).sum() == 5 and (odd == SHAM).sum() == 6
     assert (spoilt.five[mine] == 9).all() and (spoilt.deep["net"][mine] == 9).all()
     np.testing.assert_array_equal(spoilt.five[~mine], features.five[~mine])
     assert (features.five != 9).all()
@@ -74,3 +87,69 @@ def test_far_points_are_odd_to_every_detector() -> None:
     rows = detection_rows(odd, detector_scores(features, RECIPE, 0))
     for detector in {row["detector"] for row in rows} - {"autoencoder error"}:
         assert value_of(rows, detector, "auc") > 0.95, detector
+
+
+def test_the_control_is_measured_as_it_is() -> None:
+    image = make_odd(SHAM, IMAGES[0], IMAGES[1], np.random.default_rng(0))
+    np.testing.assert_array_equal(image, IMAGES[0])
+    assert image is not IMAGES[0]
+
+
+def test_in_a_small_sample_the_control_has_what_is_left() -> None:
+    features = _features(4)
+    measured = np.zeros((4, 5)), {"net": np.zeros((4, 12), np.float32)}
+    _, odd = plant((features, RECIPE, lambda row: IMAGES[row], lambda _: measured, 2.0), seed=0)
+    assert sorted(odd.tolist()) == sorted([*KINDS, SHAM])
+
+
+def _seen(n: int, planted: int) -> pd.DataFrame:
+    """Two detectors: one sees half of the planted ones, behind as many others; one is blind."""
+    odd = np.full(n, None, dtype=object)
+    odd[:planted] = [KINDS[i % 3] for i in range(planted)]
+    odd[planted : 2 * planted] = SHAM
+    sees = np.random.default_rng(0).random(n)
+    sees[: planted // 2] += 5
+    sees[-(planted // 2) :] += 10
+    blind = np.random.default_rng(1).random(n)
+    rows = detection_rows(odd, {PAPER: sees, "blind": blind})
+    return pd.DataFrame([{"draw": 0, "planted": planted, **row} for row in rows])
+
+
+def test_precision_is_told_at_several_depths_and_beside_chance() -> None:
+    table = planted_table(_seen(4000, 40), 4000).set_index("detector")
+    paper = table.loc[PAPER]
+    assert paper[["precision_half", "precision"]].tolist() == [0, 0.5]
+    assert 0.25 <= paper["precision_twice"] < 0.35
+    assert paper["enrichment"] == pytest.approx(50)
+    assert table.index[-1] == CHANCE
+    assert table.loc[CHANCE, ["precision", "enrichment", "auc"]].tolist() == [0.01, 1, 0.5]
+    assert table.loc["blind", "enrichment"] < 10
+
+
+def test_the_control_is_neither_planted_nor_untouched() -> None:
+    table = planted_table(_seen(4000, 40), 4000).set_index("detector")
+    assert table.loc[PAPER, f"recall {SHAM}"] == 0
+    assert table.loc[PAPER, f"auc {SHAM}"] == pytest.approx(0.5, abs=0.1)
+    odd = np.array(["trail", SHAM, None, None], dtype=object)
+    rows = detection_rows(odd, {"all": np.array([3.0, 4.0, 2.0, 1.0])})
+    assert value_of(rows, "all", "precision") == 0  # the control was odder
+    assert value_of(rows, "all", "auc") == 1  # but is no galaxy left alone
+
+
+def test_chance_is_no_detector() -> None:
+    table = planted_table(_seen(4000, 40), 4000)
+    assert clearly_better(table) == []
+    table.loc[table["detector"] == CHANCE, "lowest"] = 1.0
+    assert clearly_better(table) == []
+    table.loc[table["detector"] == "blind", "lowest"] = 0.9
+    assert clearly_better(table) == ["blind"]
+
+
+def test_support_needs_more_and_beyond_chance() -> None:
+    table = pd.DataFrame({
+        "property": ["more", "fewer", "by chance"],
+        "anomalies": [30.0, 5.0, 12.0], "others": [6.0, 16.0, 10.0], "p_holm": [0.01, 0.01, 0.4],
+    })  # fmt: skip
+    assert support(table, ["more"]) is True and support(table, ["by chance", "more"]) is True
+    assert support(table, ["fewer"]) is False and support(table, ["by chance"]) is False
+    assert support(table, ["no such"]) is None

@@ -10,11 +10,20 @@ from hypothesis import strategies as st
 
 from galaxy_utils.validation import (
     CLASSES,
+    SMALLEST_CLASS,
+    Limits,
     align,
     chance_accuracy,
     chance_ari,
+    matched_limits,
+    moved_limits,
+    percent,
     proxy_classes,
+    rule_baselines,
     shared_with_classes,
+    sizable,
+    sweep_rules,
+    thirds,
 )
 
 
@@ -152,3 +161,71 @@ def test_without_classes_nothing_is_compared() -> None:
     found = shared_with_classes(np.zeros(5, int), np.zeros(5, int), pd.Series([None] * 5), 0)
     assert (found.first, found.first_is_lower) == (None, None)
     assert "no classes" in found.sentence("a", "b")
+
+
+def measured(n: int) -> np.ndarray:
+    """Five parameters of n galaxies, with hardly one that the usual limits tell apart."""
+    rng = np.random.default_rng(0)
+    five = rng.normal(size=(n, 5))
+    five[:, 0] = rng.normal(2.5, 0.4, n)
+    five[:, 1] = np.abs(rng.normal(0.1, 0.08, n))
+    five[:, 2] = 0.0
+    return five
+
+
+def test_one_galaxy_is_no_quarter_of_a_balanced_accuracy() -> None:
+    classes = np.array(["a"] * 60 + ["b"] * 40 + ["lone"], dtype=object)
+    cluster = np.array([0] * 60 + [1] * 20 + [0] * 20 + [2])
+    table = rule_baselines(classes, {"mine": cluster}, np.zeros((101, 3)), 0).set_index("answer")
+    assert table.loc["mine", "balanced"] == pytest.approx((1 + 0.5) / 2)
+    assert table.loc["largest class", "balanced"] == pytest.approx(0.5)
+    assert table.loc["mine", "accuracy"] == pytest.approx(81 / 101)
+    assert sizable(classes)[-1] is None and sizable(classes, 1)[-1] == "lone"
+
+
+def test_without_two_sizable_classes_nothing_is_balanced() -> None:
+    classes = np.array(["a"] * SMALLEST_CLASS + ["b"] * (SMALLEST_CLASS - 1), dtype=object)
+    assert not pd.notna(sizable(classes)).any()
+    cluster = np.arange(len(classes)) % 2
+    table = rule_baselines(classes, {"mine": cluster}, np.zeros((len(classes), 3)), 0)
+    assert table["balanced"].isna().all() and table["accuracy"].notna().all()
+    assert percent(table["balanced"].iloc[0]) == (None, "not measured")
+    assert percent(0.5) == (50.0, "50.0")
+
+
+def test_matched_limits_give_sizable_classes_where_ours_do_not() -> None:
+    five = measured(3000)
+    usual, matched = Limits(3.5, 4.15, 0.35), thirds(five)
+    assert pd.Series(usual.classes(five)).value_counts(normalize=True).max() > 0.95
+    shares = pd.Series(matched.classes(five)).value_counts(normalize=True)
+    assert shares["merger"] == pytest.approx(0.1, abs=0.01)
+    assert shares.drop("merger").tolist() == pytest.approx([0.3] * 3, abs=0.03)
+    assert all(limits.early > limits.late for limits in matched_limits(five))
+    assert usual in moved_limits(usual)
+
+
+def test_the_sweep_sees_clusters_made_of_the_rules_and_none_in_dealt_ones() -> None:
+    five = measured(2000)
+    rules = thirds(five).classes(five)
+    _, truth = np.unique(rules, return_inverse=True)
+    tried = {"quantiles": matched_limits(five), "ours": moved_limits(Limits(3.5, 4.15, 0.35))}
+    made = sweep_rules(five, truth, tried, 0)
+    dealt = sweep_rules(five, np.random.default_rng(1).permutation(truth), tried, 0)
+    assert len(made) == sum(map(len, tried.values()))
+    assert made["accuracy"].max() == 1
+    assert made.loc[made["limits"] == "quantiles", "above"].all()
+    assert made["excess"].max() > 0.5 > 0.1 > dealt["excess"].max()
+    assert (made["majority"] >= 0.25).all()
+
+
+def test_partitions_stand_beside_their_own_permutations() -> None:
+    five = measured(1500)
+    classes = thirds(five).classes(five)
+    _, truth = np.unique(classes, return_inverse=True)
+    noise = np.random.default_rng(2).integers(0, 4, 1500)
+    found = rule_baselines(classes, {"made": truth, "noise": noise}, five[:, :3], 0)
+    table = found.set_index("answer")
+    assert table.loc["made", ["accuracy", "balanced"]].tolist() == pytest.approx([1, 1])
+    assert table.loc["made", "permuted_highest"] < 0.5
+    assert table.loc["noise", "accuracy"] == pytest.approx(table.loc["noise", "permuted"], abs=0.04)
+    assert table.loc["tree on C, A, S", "balanced"] > 0.95

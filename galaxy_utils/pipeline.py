@@ -10,12 +10,12 @@ from galaxy_utils.embedding import FRAMINGS, Framing
 from galaxy_utils.parameters import split_names
 from galaxy_utils.preprocessing import SIGMA
 
-ZOOMS = {1: "whole", 2: "central half", 4: "central quarter"}
+ZOOMS = {1: "whole frame", 2: "central half", 4: "central quarter"}
 """What of a frame's height and width a network sees, by `Framing.zoom`."""
 
 MORPHOLOGY, INPUT, MIXTURE = (
     "morphological\nparameters",
-    "input of\nthe networks",
+    "kept images",
     "Gaussian\nmixture",
 )
 
@@ -66,7 +66,7 @@ def _to_networks(run: Mapping[str, Any]) -> tuple[Stage, ...]:
         Stage("images", run["sample"], 0, 0),
         Stage(MORPHOLOGY, raw, 1, 0, ("images",)),
         Stage("data purging", limits, 2, 0, (MORPHOLOGY,)),
-        Stage(_scaling(run), f"{five}, of kept galaxies", 3, 0, ("data purging",)),
+        Stage(_scaling(run), f"{five},\nof kept galaxies", 3, 0, ("data purging",)),
         Stage(INPUT, _input(FRAMINGS[run["framing"]]), 2, 1, ("data purging",)),
     )
 
@@ -77,9 +77,9 @@ def _scaling(run: Mapping[str, Any]) -> str:
 
 
 def _input(framing: Framing) -> str:
-    scale = f"eq. 1, sigma {SIGMA:g} px" if framing.equation_1 else "each network's own scale"
+    scale = f"eq. 1, sigma {SIGMA:g} px" if framing.equation_1 else "network's own scale"
     turns = f"\n{framing.turns} turns averaged" if framing.turns > 1 else ""
-    return f"kept images, {ZOOMS[framing.zoom]},\n{scale}{turns}"
+    return f"{ZOOMS[framing.zoom]},\n{scale}{turns}"
 
 
 def _networks(run: Mapping[str, Any]) -> tuple[Stage, ...]:

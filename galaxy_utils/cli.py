@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,9 @@ from galaxy_utils.errors import UserError
 
 if TYPE_CHECKING:  # imported where it is needed: the command line starts at once
     from galaxy_utils.fetching import Fetched
+
+DRY_RUN = re.compile(r"--dry(-?run)?|-[Fpq]*n[Fpq]*")
+"""How Snakemake is told to say only what would be made; short options may stand together."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -154,6 +158,7 @@ def _build(options: argparse.Namespace) -> int:
         write_sample_fingerprint,
     )
 
+    dry_run = _is_dry_run(options)
     changed = parse_assignments(options.set)
     if options.sample is not None:
         changed["sample"] = options.sample
@@ -162,20 +167,24 @@ def _build(options: argparse.Namespace) -> int:
     new = not folder.path.exists()
     started = time.time()
     try:
-        with FileLock(folder.file(".lock"), timeout=0), _restored(folder.path, options.dry_run):
-            if not options.dry_run:
+        with FileLock(folder.file(".lock"), timeout=0), _restored(folder.path, dry_run):
+            if not dry_run:
                 fetch_missing(parameters)
             write_sample_fingerprint(folder, parameters)
             write_parameters(folder.file("parameters.yml"), options.profile, parameters)
-            dry_run = ["--dry-run"] if options.dry_run else []
-            _snakemake(folder.path, options.cores, [*dry_run, *options.rest])
-            if not options.dry_run:
+            _snakemake(folder.path, options.cores, [*["--dry-run"] * dry_run, *options.rest])
+            if not dry_run:
                 _finish(folder.path, started)
             elif new:
                 shutil.rmtree(folder.path)
     except Timeout:
         raise UserError(f"run {folder.path.name}: another build of it is under way") from None
     return 0
+
+
+def _is_dry_run(options: argparse.Namespace) -> bool:
+    """Whether it only says what would be made, also where Snakemake alone was told so."""
+    return options.dry_run or any(DRY_RUN.fullmatch(word) for word in options.rest)
 
 
 @contextmanager

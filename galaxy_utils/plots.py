@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from galaxy_utils.morphology import FIVE, Segmentation
 from galaxy_utils.preprocessing import Image
+
+if TYPE_CHECKING:  # it knows the networks, and so imports torch
+    from galaxy_utils.pipeline import Stage
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 """Okabe & Ito's colour-blind-safe colours: cluster k has colour k on every page."""
@@ -195,7 +198,9 @@ def counts_bar(counts: pd.Series, xlabel: str = "galaxies") -> Figure:
     return figure
 
 
-def histograms(table: pd.DataFrame, columns: Sequence[str], by: pd.Series | None = None) -> Figure:
+def histograms(
+    table: pd.DataFrame, columns: Sequence[str], by: pd.Series | None = None, whole: bool = False
+) -> Figure:
     """Distributions of several quantities, side by side.
 
     Parameters
@@ -206,27 +211,39 @@ def histograms(table: pd.DataFrame, columns: Sequence[str], by: pd.Series | None
         Which to draw.
     by : Series, optional
         Group of each galaxy; one line a group.
+    whole : bool
+        Draw all galaxies, counts on a logarithmic axis, instead of densities
+        between the 0.5 and 99.5 percentiles.
 
     Returns
     -------
     Figure
-        Densities; values beyond the 0.5 and 99.5 percentiles are not shown.
+        One panel a quantity; where some galaxies lie beyond the axis, it says how many.
     """
-    figure, axes = _axes(1, len(columns), width=1.8 * len(columns), height=2.3)
+    figure, axes = _axes(1, len(columns), width=1.8 * len(columns), height=2.5)
     for axis, name in zip(axes.flat, columns, strict=True):
-        low, high = table[name].quantile([0.005, 0.995])
-        groups = {"all": table} if by is None else dict(list(table.groupby(by)))
-        for index, (label, members) in enumerate(groups.items()):
-            axis.hist(
-                members[name], bins=25, range=(low, high), density=True, histtype="step",
-                color=PALETTE[index % len(PALETTE)], label=str(label),
-            )  # fmt: skip
+        _histogram(axis, table[name].dropna(), by, whole)
         axis.set_xlabel((LABELS | MORE_LABELS).get(name, name))
-        axis.set_yticks([])
-    axes[0, 0].set_ylabel("density")
+    axes[0, 0].set_ylabel("galaxies" if whole else "density")
     if by is not None:
-        axes[0, -1].legend(fontsize=7, frameon=False)
+        lines = axes[0, 0].get_legend_handles_labels()
+        figure.legend(*lines, loc="outside upper center", fontsize=7, frameon=False, ncols=4)
     return figure
+
+
+def _histogram(axis: Axes, values: pd.Series, by: pd.Series | None, whole: bool) -> None:
+    low, high = values.quantile([0, 1] if whole else [0.005, 0.995])
+    groups = [("all", values)] if by is None else list(values.groupby(by))
+    for index, (label, members) in enumerate(groups):
+        axis.hist(
+            members, bins=40 if whole else 25, range=(low, high), density=not whole, log=whole,
+            histtype="step", color=PALETTE[index % len(PALETTE)], label=str(label),
+        )  # fmt: skip
+    beyond = int((~values.between(low, high)).sum())
+    if beyond:
+        axis.set_title(f"{beyond} of {len(values)} outside", fontsize=7, color="0.35")
+    if not whole:
+        axis.set_yticks([])
 
 
 def planes(table: pd.DataFrame, lines: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -330,45 +347,48 @@ def _say_outside(axis: Axes, x: pd.Series, y: pd.Series) -> None:
     axis.text(0.98, 0.02, text, transform=axis.transAxes, ha="right", fontsize=7, color="0.35")
 
 
-def pipeline(stages: Sequence[tuple[str, str]]) -> Figure:
+def pipeline(stages: Sequence[Stage]) -> Figure:
     """The pipeline as boxes and arrows.
 
     Parameters
     ----------
-    stages : sequence of (str, str)
-        Title and detail of each stage, in order.
+    stages : sequence of Stage
+        Boxes, with their places and what each takes its input from.
 
     Returns
     -------
     Figure
-        Two rows of boxes, read along the arrows.
+        One arrow from each stage to each that takes its result.
     """
-    figure, axes = _axes(width=9.6, height=3.6)
-    axis = axes[0, 0]
-    half = -(-len(stages) // 2)
-    for index, (title, detail) in enumerate(stages):
-        row, column = divmod(index, half)
-        x = column if row == 0 else half - 1 - column
-        y = 1.0 - row
-        axis.add_patch(FancyBboxPatch((x + 0.06, y + 0.15), 0.8, 0.6, boxstyle="round,pad=0.02",
-                                      facecolor="#E8F1F8", edgecolor=PALETTE[0]))  # fmt: skip
-        axis.text(x + 0.46, y + 0.58, title, ha="center", va="center", fontsize=8.5, weight="bold")
-        axis.text(x + 0.46, y + 0.34, detail, ha="center", va="center", fontsize=7)
-        if index + 1 < len(stages):
-            _arrow(axis, x, y, row, column == half - 1)
-    axis.set(xlim=(0, half), ylim=(0, 1.9))
-    axis.set_axis_off()
+    rows = 1 + max(stage.row for stage in stages)
+    figure, axes = _axes(width=10.8, height=1.35 * rows)
+    boxes = {stage.title: _stage_box(axes[0, 0], stage) for stage in stages}
+    for stage in stages:
+        for before in stage.after:
+            _arrow(axes[0, 0], boxes[before], boxes[stage.title])
+    columns = 1 + max(stage.column for stage in stages)
+    axes[0, 0].set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.55, -0.45))
+    axes[0, 0].set_axis_off()
     return figure
 
 
-def _arrow(axis: Axes, x: float, y: float, row: int, last: bool) -> None:
-    if last and row == 0:
-        start, end = (x + 0.46, y + 0.12), (x + 0.46, y - 0.22)
-    elif row == 0:
-        start, end = (x + 0.89, y + 0.45), (x + 1.03, y + 0.45)
-    else:
-        start, end = (x + 0.03, y + 0.45), (x - 0.11, y + 0.45)
-    axis.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": GREY})
+def _stage_box(axis: Axes, stage: Stage) -> FancyBboxPatch:
+    x, y = stage.column, stage.row
+    box = FancyBboxPatch((x - 0.38, y - 0.33), 0.76, 0.66, boxstyle="round,pad=0.02",
+                         facecolor="#E8F1F8", edgecolor=PALETTE[0])  # fmt: skip
+    axis.add_patch(box)
+    axis.text(x, y - 0.15, stage.title, ha="center", va="center", fontsize=8, weight="bold")
+    axis.text(x, y + 0.16, stage.detail, ha="center", va="center", fontsize=6.8)
+    return box
+
+
+def _arrow(axis: Axes, before: FancyBboxPatch, after: FancyBboxPatch) -> None:
+    """From the edge of one box to the edge of another, on the line of their centres."""
+    centres = [(box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2)
+               for box in (before, after)]  # fmt: skip
+    axis.annotate("", xy=centres[1], xytext=centres[0], arrowprops={
+        "arrowstyle": "-|>", "color": GREY, "patchA": before, "patchB": after, "zorder": 0,
+    })  # fmt: skip
 
 
 def training_curves(history: pd.DataFrame) -> Figure:
@@ -393,7 +413,7 @@ def training_curves(history: pd.DataFrame) -> Figure:
                       label=f"{modality}, {name}")  # fmt: skip
     axis.axhline(1.0, color=GREY, lw=0.8)
     axis.set(xlabel="epoch", ylabel="error / variance", yscale="log")
-    axis.legend(fontsize=7, frameon=False, ncols=3)
+    figure.legend(loc="outside upper center", fontsize=7, frameon=False, ncols=3)
     return figure
 
 
@@ -408,7 +428,7 @@ def reconstruction(truth: NDArray[np.floating], rebuilt: NDArray[np.floating]) -
     Returns
     -------
     Figure
-        One panel a parameter.
+        One panel a parameter, from -4 to 4; how many lie beyond stands in it.
     """
     figure, axes = _axes(1, 5, width=9.4, height=2.4)
     for index, (axis, label) in enumerate(zip(axes.flat, LABELS.values(), strict=True)):
@@ -416,6 +436,7 @@ def reconstruction(truth: NDArray[np.floating], rebuilt: NDArray[np.floating]) -
                      linewidths=0, rasterized=True)  # fmt: skip
         axis.axline((0, 0), slope=1, color=GREY, lw=0.8)
         axis.set(xlim=(-4, 4), ylim=(-4, 4), xlabel=f"{label}, in")
+        _say_outside(axis, pd.Series(truth[:, index]), pd.Series(rebuilt[:, index]))
     axes[0, 0].set_ylabel("out")
     return figure
 
@@ -625,8 +646,9 @@ def posteriors(maximum: NDArray[np.float64], threshold: float) -> Figure:
 
 
 def lines(
-    table: pd.DataFrame, x: str, y: str, by: str, xlabel: str, ylabel: str, log: bool = False
-) -> Figure:
+    table: pd.DataFrame, x: str, y: str, by: str, xlabel: str, ylabel: str, log: bool = False,
+    level: float | None = None,
+) -> Figure:  # fmt: skip
     """One line a group.
 
     Parameters
@@ -639,6 +661,8 @@ def lines(
         Axis labels with units.
     log : bool
         Logarithmic axes.
+    level : float, optional
+        Where to draw a thin horizontal line.
 
     Returns
     -------
@@ -651,6 +675,8 @@ def lines(
     axes[0, 0].set(xlabel=xlabel, ylabel=ylabel)
     if log:
         axes[0, 0].set(xscale="log", yscale="log")
+    if level is not None:
+        axes[0, 0].axhline(level, color=GREY, lw=0.8)
     axes[0, 0].legend(fontsize=8, frameon=False)
     return figure
 

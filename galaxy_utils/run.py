@@ -59,7 +59,7 @@ from galaxy_utils.parameters import (
     split_names,
 )
 from galaxy_utils.parity import REFERENCE
-from galaxy_utils.preprocessing import SIGMA, Image
+from galaxy_utils.preprocessing import Image
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.recipe import CATALOGUE as SKY_CATALOGUE
 from galaxy_utils.recipe import Recipe, fetch_sample, is_complete
@@ -185,8 +185,11 @@ _JUDGED = ("sample.json", _GALAXIES, _SHAPES, _KEPT, _DEEP, _LATENT)
 SECTIONS = (
     Section(
         "01", "dataset", (), (_GALAXIES, *_figure("figure_1")),
-        sample=True,
-        shows=("latent_dim", "space", "deep_components", "n_components", "anomaly_percent"),
+        data=("paper_values.yml",), sample=True,
+        shows=(
+            "isolation_contamination", "standardise_deep", "latent_dim", "space",
+            "deep_components", "measured", "scale", "n_components", "anomaly_percent",
+        ),
     ),
     Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True, field=True),
     Section(
@@ -729,29 +732,6 @@ class Page:
             changed = ", ".join(f"`{name} = {value}`" for name, value in self.changed.items())
             parts.append(f"**changed on this page alone:** {changed}; it writes into `trial/`")
         return Markdown(" · ".join(parts))
-
-    def stages(self) -> list[tuple[str, str]]:
-        """Stages of the pipeline, from the sections and the run's parameters.
-
-        Returns
-        -------
-        list of (str, str)
-            Title and detail of each, in order.
-        """
-        run = self.run_parameters
-        details = {
-            "dataset": run["sample"],
-            "image-preprocessing": f"eq. 1, sigma {SIGMA} px",
-            "morphological-parameters": "C, A, S, Gini, M20",
-            "data-purging": "limits, Isolation Forest",
-            "deep-features": run["backbones"].replace(",", "\n"),
-            "autoencoder": f"eq. 3, {run['latent_dim']}-D bottleneck"
-            if run["space"] == "autoencoder"
-            else f"no bottleneck: {run['deep_components']} components",
-            "gaussian-mixture": f"{run['n_components']} components",
-            "taxonomy": f"lowest {run['anomaly_percent']:g} % anomalous",
-        }
-        return [(slug.replace("-", " "), detail) for slug, detail in details.items()]
 
     def duration(self) -> Any:
         """Say how long this page took.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from galaxy_utils import workflow
+from galaxy_utils import cli, run, workflow
 from galaxy_utils.parameters import Parameters, make_parameters
 from galaxy_utils.run import ROOT, RunFolder, section_of
 from galaxy_utils.workflow import dependencies, execute, modules_of
@@ -227,3 +227,30 @@ def test_no_cores_are_refused(
     done = galaxy_book("build", "--cores", cores)
     assert done.returncode == 2
     assert "whole number from 1" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--dry-run"], ["--", "-n"], ["--", "--dryrun"], ["--", "-np"]])
+def test_a_dry_run_is_one_wherever_it_is_said(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    handed: list[list[str]] = []
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "write_sample_fingerprint",
+                        lambda folder, _: folder.write_json("sample.json", {}))  # fmt: skip
+    monkeypatch.setattr(cli, "_snakemake", lambda folder, cores, rest: handed.append(rest))
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "parameters.yml").write_text("as it was")
+    assert cli.main(["build", "--profile", "smoke", "--run", "mine", *words]) == 0
+    assert "--dry-run" in handed[0]
+    assert "lies here" not in capsys.readouterr().out
+    kept = [path.name for path in (tmp_path / "runs" / "mine").iterdir() if path.name != ".lock"]
+    assert kept == ["parameters.yml"]
+    assert (tmp_path / "runs" / "mine" / "parameters.yml").read_text() == "as it was"
+
+
+@pytest.mark.parametrize("word", ["--jobs", "-j4", "--executor", "-p", "--nolock", "slurm"])
+def test_other_words_for_snakemake_make_no_dry_run(word: str) -> None:
+    assert not cli.DRY_RUN.fullmatch(word)

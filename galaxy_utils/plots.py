@@ -387,8 +387,8 @@ def _arrow(axis: Axes, before: FancyBboxPatch, after: FancyBboxPatch) -> None:
     centres = [(box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2)
                for box in (before, after)]  # fmt: skip
     axis.annotate("", xy=centres[1], xytext=centres[0], arrowprops={
-        "arrowstyle": "-|>", "color": GREY, "patchA": before, "patchB": after, "zorder": 0,
-    })  # fmt: skip
+        "arrowstyle": "-|>", "color": GREY, "patchA": before, "patchB": after,
+    }, zorder=0)  # fmt: skip
 
 
 def training_curves(history: pd.DataFrame) -> Figure:

@@ -1,9 +1,10 @@
 """Compare the engine that embeds here with eager PyTorch, measured in the same process.
 
     python benchmarks/embedding.py [--number 48] [--images data/sdss5000/images] [--threads 1]
+                                   [--backbones convnext_base] [--table data/benchmarks.csv]
 
-The peer is eager PyTorch in single precision, one image at a time. Engines take
-turns, and the best of several passes counts. Networks without weights on this
+Prints the ratios and keeps them in the table. The peer is eager PyTorch in single
+precision, one image at a time. Engines take turns, and the best of several passes counts. Networks without weights on this
 machine get random ones, which cost the same. For each network the floating-point
 operations per second are set beside the fastest matrix product measured here.
 """
@@ -22,13 +23,16 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from galaxy_utils.benchmark import GPU, TABLE, record_benchmark
 from galaxy_utils.embedding import BACKBONES, Configuration, torchvision_features
+from galaxy_utils.engine import measure_fast
 from galaxy_utils.inference import Encoder, cosines, embed, engine_name, make_encoder
-from galaxy_utils.preprocessing import Image
+from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.sample import hdf_sample, read_image
 from galaxy_utils.timing import enlarged, hardware
 
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
+NETWORKS = "efficientnet_lite0,efficientnet_lite2,efficientnet_b0,convnext_base"
 PASSES = 3
 
 
@@ -95,8 +99,8 @@ def matrix_product_limit() -> float:
     return max(rates)
 
 
-def compare(name: str, images: list[Image], limit: float) -> None:
-    """Print the ratio of one network to its peer."""
+def compare(name: str, images: list[Image], limit: float, table: Path) -> float:
+    """Record the ratio of one network to its peer; return its milliseconds from pixels on."""
     configuration = Configuration(name, "eq1")
     inputs = np.stack([configuration.prepare(image).numpy() for image in images])
     network = network_of(name)
@@ -109,11 +113,19 @@ def compare(name: str, images: list[Image], limit: float) -> None:
     whole = fastest(lambda: embed(encoder, images), 2) / len(images)
     print(
         f"{name}: eager, one by one {1e3 * peer:.1f} ms, {encoder.engine} {1e3 * ours:.1f} ms "
-        f"an image: {peer / ours:.1f} times as fast; smallest cosine {cosine:.6f}; "
-        f"{flops / ours / 1e9:.0f} GFLOP/s, {100 * flops / ours / limit:.0f} % of the matrix "
-        f"product; with eq. 1 and resizing {1e3 * whole:.1f} ms an image",
-        flush=True,
+        f"an image, {flops / ours / 1e9:.0f} GFLOP/s; with eq. 1 and resizing {1e3 * whole:.1f} ms"
     )
+    how = f"wall time, {torch.get_num_threads()} threads, {encoder.engine}"
+    results = {"ratio": peer / ours, "cosine": cosine, "share": 100 * flops / ours / limit}
+    for what, value in results.items():
+        record_benchmark(f"{what}_{name}", len(images), float(value), how, hardware(), table)
+    return 1e3 * whole
+
+
+def five_parameters(images: list[Image]) -> float:
+    """Milliseconds of the five parameters of a galaxy, on one core."""
+    measure_fast(band_mean(images[0]))  # compiles, or reads the compiled code from disk
+    return 1e3 * fastest(lambda: [measure_fast(band_mean(i)) for i in images], 1) / len(images)
 
 
 def main() -> None:
@@ -122,7 +134,8 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=48)
     parser.add_argument("--images", type=Path, default=DEFAULT_IMAGES)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--backbones", default=",".join(BACKBONES))
+    parser.add_argument("--backbones", default=NETWORKS)
+    parser.add_argument("--table", type=Path, default=TABLE)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if hasattr(os, "sched_setaffinity"):  # OpenVINO takes as many threads as there are cores
@@ -130,8 +143,14 @@ def main() -> None:
     limit = matrix_product_limit()
     print(f"{hardware()}; {options.threads} threads; matrix product {limit / 1e9:.0f} GFLOP/s")
     images = read_images(options.images, options.number)
+    spent = []
     for name in options.backbones.split(","):
-        compare(name, images if name != "convnext_base" else images[:8], limit)
+        shown = images if name != "convnext_base" else images[:8]
+        spent.append(compare(name, shown, limit, options.table))
+    if torch.cuda.is_available():
+        whole, how = sum(spent) + five_parameters(images), f"wall time, {options.backbones}"
+        how += " and the five parameters, these on one core"
+        record_benchmark(GPU, len(images), whole, how, hardware(), options.table)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Compare the compiled morphology engine with statmorph, measured in the same process.
 
     python benchmarks/morphology.py [--number 200] [--images data/sdss5000/images]
+                                    [--table data/benchmarks.csv]
 
-Real cutouts where the folder holds some, simulated Sersic galaxies elsewhere.
+Prints the ratios and keeps them in the table. Real cutouts where the folder
+holds some, simulated Sersic galaxies elsewhere.
 One thread; CPU time. The two engines take turns on every galaxy, so that
 whatever else the machine does weighs on both.
 """
@@ -10,7 +12,6 @@ whatever else the machine does weighs on both.
 from __future__ import annotations
 
 import argparse
-import platform
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,10 +23,12 @@ from astropy.modeling.models import Sersic2D
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from galaxy_utils.benchmark import TABLE, record_benchmark
 from galaxy_utils.engine import measure_fast, measure_segmented
 from galaxy_utils.morphology import FIVE, Morphology, Segmentation, examine, measure_central
 from galaxy_utils.preprocessing import band_mean
 from galaxy_utils.sample import read_image
+from galaxy_utils.timing import hardware
 
 Result = TypeVar("Result")
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
@@ -69,14 +72,27 @@ def line(name: str, milliseconds: list[float]) -> str:
     return f"{name:34s}{np.mean(milliseconds):9.2f}{middle:9.2f}{low:9.2f}{high:9.2f}"
 
 
+def keep(spent: dict[str, list[float]], images_are: str, table: Path) -> None:
+    """Record how many times as fast the engine is, from the found source and from the image."""
+    total = {stage: float(np.sum(milliseconds)) for stage, milliseconds in spent.items()}
+    how, number = f"CPU time, one thread, {images_are}", len(spent["engine"])
+    ratio = total["statmorph"] / total["engine"]
+    record_benchmark("ratio_five", number, ratio, how, hardware(), table)
+    peer = total["read"] + total["photutils"] + total["statmorph"]
+    whole = peer / (total["read"] + total["segment"] + total["engine"])
+    record_benchmark("ratio_image", len(spent["read"]), whole, how, hardware(), table)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--number", type=int, default=200)
     parser.add_argument("--images", type=Path, default=DEFAULT_IMAGES)
+    parser.add_argument("--table", type=Path, default=TABLE)
     options = parser.parse_args()
     threadpool_limits(1)
-    spent: dict[str, list[float]] = {"read": [], "segment": [], "engine": [], "statmorph": []}
+    stages = ("read", "segment", "photutils", "engine", "statmorph")
+    spent: dict[str, list[float]] = {stage: [] for stage in stages}
     largest: list[float] = []
 
     def both(segmentation: Segmentation, found: Morphology) -> None:
@@ -97,16 +113,15 @@ def main() -> None:
         )
         spent["read"].append(reading)
         spent["segment"].append(segmenting)
+        spent["photutils"].append(timed(lambda image=image: examine(image))[1])
         if segmentation is not None:
             both(segmentation, found)
-    print(f"{platform.processor() or platform.machine()}, one thread, CPU ms per galaxy")
+    print(f"{hardware()}; one thread, CPU ms per galaxy")
     print(f"{'':34s}{'mean':>9s}{'median':>9s}{'25 %':>9s}{'75 %':>9s}")
     for name, milliseconds in spent.items():
         print(line(f"{name} ({len(milliseconds)})", milliseconds))
-    total = sum(np.mean(spent[name]) for name in ("read", "segment", "engine"))
-    print(f"images to five parameters: {total:.2f} ms")
     print(f"largest difference where both flags are 0: {max(largest, default=np.nan):.2g}")
-    print(f"ratio: {np.sum(spent['statmorph']) / np.sum(spent['engine']):.1f}")
+    keep(spent, "real cutouts" if options.images.is_dir() else "simulated galaxies", options.table)
 
 
 if __name__ == "__main__":

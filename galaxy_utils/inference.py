@@ -1,7 +1,7 @@
 """Run a frozen backbone as fast as the machine allows, over any number of galaxies.
 
-On a processor OpenVINO runs it in single precision; measured beside plain
-PyTorch and ONNX Runtime it was the fastest (`benchmarks/embedding.py`). Where
+On a processor OpenVINO runs it in single precision; `benchmarks/embedding.py`
+measures it beside plain PyTorch (ONNX Runtime is not measured here). Where
 OpenVINO is not installed PyTorch runs it. On a CUDA device PyTorch runs it in
 half precision, unless that moves its features.
 """
@@ -28,7 +28,7 @@ from galaxy_utils.embedding import BACKBONES, FRAMINGS, Configuration
 from galaxy_utils.preprocessing import Image
 
 BATCH = 4
-"""Images in one pass on a processor; more were slower when measured."""
+"""Images in one pass on a processor; other sizes are not measured here."""
 
 CUDA_BATCH = 64
 """Images in one pass on a CUDA device."""

@@ -69,9 +69,10 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def classify(table: pd.DataFrame) -> pd.Series:
-    """Say what explains each difference above `LARGE`, or of flag or reason.
+    """Say what likely explains each difference above `LARGE`, or of flag or reason.
 
-    Where the same centre gives another elliptical radius, the Petrosian ratio
+    The class is inferred from which quantities differ beside; nothing is traced
+    in either engine. Where the same centre gives another elliptical radius, the Petrosian ratio
     only just touches 0.2 at a step of the coarse search; Gini and M20 follow
     the radius. Where the circular radius, C or A differ too, the search for
     the centre ended in another minimum of the asymmetry.

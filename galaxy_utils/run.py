@@ -221,7 +221,7 @@ SECTIONS = (
     Section("11", "probabilistic-stability", (_CATALOGUE, _LATENT, "artefacts/mixture.npz")),
     Section(
         "12", "scalability", (_CATALOGUE, _DEEP, _LATENT, _TIMES), ("tables/table_3.csv",),
-        data=("paper_values.yml",), alone=True,
+        data=("paper_values.yml", "benchmarks.csv"), alone=True,
     ),
     Section("13", "comparison-of-algorithms", (_CATALOGUE, _LATENT)),
     Section("14", "scores-beside-nulls", _JUDGED, studies=("chain",), shows=JUDGING),

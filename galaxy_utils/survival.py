@@ -131,7 +131,7 @@ CONCLUSIONS = (
     Conclusion(
         "The stages cost time in proportion to the number of galaxies.",
         ("scalability.near_linear",), _true("scalability.near_linear", HOLDS, CAVEAT),
-        "slopes: morphology {scalability.morphology_slope}, features {scalability.features_slope}, "
+        "slopes of what needs all galaxies at once: "
         "autoencoder {scalability.autoencoder_slope}, mixture {scalability.mixture_slope}",
         "12-scalability", "table-3",
     ),

@@ -24,25 +24,26 @@ from galaxy_utils import morphology
 from galaxy_utils.autoencoder import Fused, Trained, Training, train
 from galaxy_utils.embedding import BACKBONES, Configuration
 from galaxy_utils.engine import measure_fast, measure_segmented
-from galaxy_utils.inference import embed, load_encoder
+from galaxy_utils.inference import BATCH, embed, load_encoder
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.taxonomy import fit_mixture
 
 REPEATS = 3
-PIECES = 100
-"""Parts of one long pass whose times are taken, so that it gives many."""
-
-PEER_IMAGES = 12
-"""Images, at most, that the slow peers, statmorph and the plain loop, are timed on."""
+PIECE = BATCH
+"""Images that are timed together: of the fast stages and of their peers alike, since
+a median of single images is lower than one of means."""
 
 FRAME = 256
 """Side of the paper's cutouts, in pixels."""
 
-TIMED_EPOCHS = 6
+TIMED_EPOCHS = 2
 """Epochs that are timed; every epoch costs the same, so the whole is scaled from them."""
 
 SMALLEST_N = 500
 """Smallest number of galaxies on the plot of cost against N, where the sample has as many."""
+
+FITS = ("autoencoder", "mixture")
+"""Stages that need all galaxies at once; the others take one after another."""
 
 SURVEYS = (10**6, 10**8, 2 * 10**10)
 """Numbers of galaxies to extrapolate to; the last is what LSST expects."""
@@ -55,8 +56,8 @@ MEGABYTE = 2**20
 DAY = 86_400.0
 
 MixtureJob = Callable[[NDArray[np.floating]], object]
-Segmented = tuple[morphology.Segmentation, morphology.Morphology]
-"""A found source, and what was found out on the way."""
+Examined = tuple[morphology.Segmentation | None, morphology.Morphology]
+"""A found source, if any, and what was found out on the way."""
 
 PixelJob = Callable[[list[Any]], object]
 
@@ -185,7 +186,7 @@ def time_pixels(
     configurations : sequence of str
         Embeddings, `<backbone>-<framing>`; one stage together.
     number : int
-        Images for the two fast stages; the peers take an eighth, at most `PEER_IMAGES`.
+        Images of every stage, the same for all.
 
     Returns
     -------
@@ -194,41 +195,45 @@ def time_pixels(
         `engine_alone` and `statmorph_alone` (the same from the found source on),
         `features`, `plain_features` (PyTorch, one image at a time, no thread
         reading ahead), `rotation` (one of the steps that the search for the
-        asymmetry's centre repeats, by tensors).
+        asymmetry's centre repeats, by tensors). All take the same images in
+        the same pieces.
     """
+    stamps = _with_source(stamps, number)
     encoders = [load_encoder(Configuration.named(name)) for name in configurations]
     plain = [_eager(Configuration.named(name)) for name in configurations]
     batch = f"{encoders[0].engine}, batches of {encoders[0].batch_size}"
-    piece, peers = max(1, number // PIECES), min(PEER_IMAGES, -(-number // 8))
-    jobs: list[tuple[str, str, PixelJob, int, int]] = [
-        ("morphology", "compiled engine, one core", _measure_all, number, piece),
-        ("statmorph", "statmorph, one core", _measure_by_statmorph, peers, 1),
-        ("features", batch, lambda images: [embed(e, images) for e in encoders], number, piece),
-        ("plain_features", "PyTorch, one by one", lambda i: [run(i) for run in plain],
-         peers, 1),
-        ("rotation", "PyTorch, batched tensors", _rotate, 4 * peers, peers),
-    ]  # fmt: skip
-    tables = [
-        time_in_pieces(stage, engine, job, itertools.cycle(stamps), count, size)
-        for stage, engine, job, count, size in jobs
+    jobs: list[tuple[str, str, PixelJob]] = [
+        ("morphology", "compiled engine, one core", _measure_all),
+        ("statmorph", "statmorph, one core", _measure_by_statmorph),
+        ("features", batch, lambda images: [embed(e, images) for e in encoders]),
+        ("plain_features", "PyTorch, one by one", lambda images: [run(images) for run in plain]),
+        ("rotation", "PyTorch, batched tensors", _rotate),
     ]
-    alone: dict[str, Callable[[Segmented], object]] = {
+    alone: dict[str, Callable[[Any], object]] = {
         "engine_alone": lambda found: measure_segmented(*found),
         "statmorph_alone": lambda found: morphology.measure_central(*found),
     }
-    tables += [
+    tables = [
+        time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, PIECE)
+        for stage, engine, job in jobs
+    ] + [
         time_in_pieces(stage, CPU, lambda i, run=run: [run(one) for one in i],  # type: ignore[misc]
-                       itertools.cycle(stamps), peers, 1, _segmented)
+                       itertools.cycle(stamps), number, PIECE, _segmented)
         for stage, run in alone.items()
     ]  # fmt: skip
     return pd.concat(tables, ignore_index=True)
 
 
-def _segmented(image: Image) -> Segmented:
-    segmentation, found = morphology.examine(band_mean(image))
-    if segmentation is None:
-        raise ValueError(f"a stamp to time with holds no source: {found.reason}")
-    return segmentation, found
+def _with_source(stamps: Sequence[Image], number: int) -> list[Image]:
+    """The first stamps that hold a source at the centre: the others cost next to nothing."""
+    holding = (stamp for stamp in stamps if _segmented(stamp)[0] is not None)
+    if found := list(itertools.islice(holding, number)):
+        return found
+    raise ValueError("no stamp to time with holds a source at its centre")
+
+
+def _segmented(image: Image) -> Examined:
+    return morphology.examine(band_mean(image), neighbours=False)
 
 
 def _measure_all(images: list[Image]) -> list[morphology.Morphology]:
@@ -386,7 +391,7 @@ def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:
     """
     rows = {}
     for stage, group in times.groupby("stage", sort=False):
-        fits = stage in ("autoencoder", "mixture")
+        fits = stage in FITS
         counted = group[group["galaxies"] == group["galaxies"].max()] if fits else group
         low, middle, high = np.percentile(
             1000 * counted["seconds"] / counted["galaxies"], [25, 50, 75]
@@ -404,41 +409,20 @@ def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:
 
 
 def growth(times: pd.DataFrame) -> pd.DataFrame:
-    """Whole time of each stage against the number of galaxies.
+    """Whole time of a fit against the number of galaxies.
 
     Parameters
     ----------
     times : DataFrame
-        As of `time_in_pieces` (summed up from its first piece on) or `time_fits`.
+        As of `time_fits`: every number timed by itself.
 
     Returns
     -------
     DataFrame
-        Columns stage, galaxies, seconds, memory_mb; stages with three sizes or more.
+        Columns stage, galaxies, seconds: medians.
     """
-    parts = []
-    for stage, group in times.groupby("stage", sort=False):
-        if stage in ("autoencoder", "mixture"):
-            curve = group.groupby("galaxies", as_index=False)[["seconds", "memory_mb"]].median()
-        elif stage in ("morphology", "features"):
-            curve = _summed(group)
-        else:
-            continue
-        parts.append(curve.assign(stage=stage)[["stage", "galaxies", "seconds", "memory_mb"]])
-    return pd.concat(parts, ignore_index=True)
-
-
-def _summed(group: pd.DataFrame) -> pd.DataFrame:
-    curve = pd.DataFrame(
-        {
-            "galaxies": group["galaxies"].cumsum(),
-            "seconds": group["seconds"].cumsum(),
-            "memory_mb": group["memory_mb"].cummax(),
-        }
-    )
-    sizes = growing_sizes(int(curve["galaxies"].max()), 1)
-    nearest = [int((curve["galaxies"] - size).abs().to_numpy().argmin()) for size in sizes]
-    return curve.iloc[sorted(set(nearest))]
+    fits = times[times["stage"].isin(FITS)]
+    return fits.groupby(["stage", "galaxies"], as_index=False)["seconds"].median()
 
 
 def power_of_n(rows: pd.DataFrame) -> float:
@@ -459,30 +443,38 @@ def power_of_n(rows: pd.DataFrame) -> float:
     return float(np.polyfit(np.log(rows["galaxies"]), np.log(rows["seconds"]), 1)[0])
 
 
-def extrapolate(curves: pd.DataFrame, numbers: Sequence[int] = SURVEYS) -> pd.DataFrame:
-    """Carry the fitted power laws on to the size of surveys, on this one machine.
+def extrapolate(
+    curves: pd.DataFrame, cost: pd.DataFrame, numbers: Sequence[int] = SURVEYS
+) -> pd.DataFrame:
+    """Carry the cost of each stage on to the size of surveys, on this one machine.
 
     Parameters
     ----------
     curves : DataFrame
         As of `growth`.
+    cost : DataFrame
+        As of `per_galaxy`; the stages that begin with pixels take one galaxy
+        after another, so theirs grows by proportion.
     numbers : sequence of int
         Numbers of galaxies.
 
     Returns
     -------
     DataFrame
-        Indexed by stage: power as fitted, then days for each number, by a
-        power of at least one. The laws were fitted over one decade; far beyond
-        it they are no more than a scale.
+        Indexed by stage: power as fitted (NaN where proportion is assumed),
+        then days for each number, by a power of at least one. The laws were
+        fitted over one decade; far beyond it they are no more than a scale.
     """
     rows = {}
+    for stage in ("morphology", "features"):
+        one = float(cost.loc[stage, "median_ms"]) / 1000  # type: ignore[arg-type]
+        rows[stage] = {"power": float("nan")} | {n: one * n / DAY for n in numbers}
     for stage, curve in curves.groupby("stage", sort=False):
         power = power_of_n(curve)
         last = curve.iloc[-1]
         law = max(power, 1.0)  # fixed costs flatten the fit; no stage reads fewer galaxies
         days = {n: last["seconds"] * (n / last["galaxies"]) ** law / DAY for n in numbers}
-        rows[stage] = {"power": power} | days
+        rows[str(stage)] = {"power": power} | days
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

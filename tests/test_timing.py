@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from galaxy_utils.autoencoder import Training, fuse
 from galaxy_utils.sample import hubble_deep_field
 from galaxy_utils.timing import (
+    PIECE,
     TIMED_EPOCHS,
     PeakMemory,
+    _with_source,
     duration,
     enlarged,
     extrapolate,
@@ -87,10 +89,18 @@ def test_everything_that_begins_with_pixels_is_timed() -> None:
     stamps = [enlarged(stamp) for stamp in STAMPS]
     rows = time_pixels(stamps, ["efficientnet_lite0-eq1"], 8)
     galaxies = rows.groupby("stage")["galaxies"].sum()
-    assert galaxies["morphology"] == galaxies["features"] == 8
-    assert galaxies["statmorph"] == galaxies["plain_features"] == 1
+    assert (galaxies == 8).all() and len(galaxies) == 7
+    assert (rows["galaxies"] == PIECE).all(), "a median of other pieces is no peer"
     cost = per_galaxy(rows)["median_ms"]
     assert cost["statmorph"] > 10 * cost["morphology"]  # the benchmark says how much
+
+
+def test_a_stamp_without_a_source_is_not_timed() -> None:
+    empty = np.zeros((64, 64, 3), np.uint8)
+    stamps = [enlarged(empty), *(enlarged(stamp) for stamp in STAMPS)]
+    assert not any(stamp.max() == 0 for stamp in _with_source(stamps, 9))
+    with pytest.raises(ValueError, match="no stamp to time with"):
+        _with_source([empty], 1)
 
 
 def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs() -> None:
@@ -134,13 +144,27 @@ def test_of_fits_only_the_largest_tell_the_cost() -> None:
     assert per_galaxy(fits).loc["mixture", "median_ms"] == pytest.approx(2)
 
 
-def test_pieces_are_summed_up_to_a_curve_that_extrapolates() -> None:
-    curve = growth(PIECES)
-    assert curve["galaxies"].iloc[0] == 500 and curve["galaxies"].iloc[-1] == 5000
-    assert curve["seconds"].iloc[-1] == pytest.approx(125)
-    assert power_of_n(curve) == pytest.approx(1, abs=0.05)
-    days = extrapolate(curve).loc["features", 10**6]
-    assert days == pytest.approx(125 * 200 ** max(1, power_of_n(curve)) / 86_400)
+def fits_of(sizes: list[int], power: float) -> pd.DataFrame:
+    rows = rows_of(sizes, power).assign(stage="mixture", engine="CPU", memory_mb=1.0)
+    return pd.concat([rows, rows.assign(seconds=99 * rows["seconds"]), rows])
+
+
+def test_only_what_is_timed_at_numbers_of_its_own_makes_a_curve() -> None:
+    curve = growth(pd.concat([PIECES, fits_of([500, 1000, 5000], 1.5)]))
+    assert set(curve["stage"]) == {"mixture"}
+    assert list(curve["galaxies"]) == [500, 1000, 5000]
+    assert power_of_n(curve) == pytest.approx(1.5)
+
+
+def test_what_takes_one_galaxy_after_another_grows_by_proportion() -> None:
+    cost = per_galaxy(pd.concat([PIECES, PIECES.assign(stage="morphology")]))
+    found = extrapolate(growth(fits_of([500, 1000, 5000], 1.5)), cost)
+    assert np.isnan(found.loc["features", "power"])
+    assert found.loc["features", 10**6] == pytest.approx(0.025 * 10**6 / 86_400)
+    assert found.loc["mixture", "power"] == pytest.approx(1.5)
+    assert found.loc["mixture", 10**6] == pytest.approx(10**9 / 86_400)
+    flat = extrapolate(growth(fits_of([500, 1000, 5000], 0.5)), cost)
+    assert flat.loc["mixture", 10**6] == pytest.approx(5000**0.5 * 200 / 86_400)
 
 
 @pytest.mark.parametrize(

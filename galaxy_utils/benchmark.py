@@ -1,0 +1,296 @@
+"""The table of what the benchmarks measured, and the goals that it is held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from galaxy_utils.provenance import PACKAGE, git_commit, write_atomically
+
+TABLE = PACKAGE.parent / "data" / "benchmarks.csv"
+"""Where the benchmarks write, and the scalability page reads."""
+
+COLUMNS = ("key", "galaxies", "value", "unit", "how", "hardware", "code", "date")
+
+WALL, MEMORY, EMBED_WALL = "wall_five", "peak_memory", "wall_embedding"
+GPU = "gpu_features"
+
+FLAT = 1.1
+"""Memory at the largest number over that at the smallest that is called flat."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a benchmark is to reach.
+
+    Parameters
+    ----------
+    key : str
+        Of its rows in the table.
+    what : str
+        What is measured, in words.
+    limit : float or None
+        The goal; None where there is none.
+    at_least : bool
+        Whether more is better.
+    unit : str
+        Of the value.
+    galaxies : int or None
+        Number of galaxies that the goal is for; None where any will do.
+    """
+
+    key: str
+    what: str
+    limit: float | None = None
+    at_least: bool = True
+    unit: str = ""
+    galaxies: int | None = None
+
+
+def _network(name: str, title: str, ratio: float | None, share: float | None) -> tuple[Goal, ...]:
+    least = 0.9999 if ratio else None
+    return (
+        Goal(f"ratio_{name}", f"{title} over eager PyTorch, one by one", ratio, unit="times"),
+        Goal(f"cosine_{name}", f"{title}: smallest cosine to eager PyTorch", least),
+        Goal(f"share_{name}", f"{title}: share of the matrix product's FLOP/s", share, unit="%"),
+    )
+
+
+GOALS = (
+    Goal("ratio_five", "five parameters of a found source, over statmorph's", 100, unit="times"),
+    Goal("ratio_image", "from image to five parameters, over photutils and statmorph",
+         unit="times"),
+    Goal(WALL, "images to five parameters, wall time", 60, False, "s", 5000),
+    Goal(EMBED_WALL, "images to one embedding, wall time", unit="s"),
+    Goal(MEMORY, "peak memory of `measure_sample`, its processes together", 2.0, False, "GB", 5000),
+    *_network("efficientnet_lite0", "EfficientNet-Lite0", 3, None),
+    *_network("efficientnet_lite2", "EfficientNet-Lite2", 3, None),
+    *_network("efficientnet_b0", "EfficientNet-B0", 3, None),
+    *_network("convnext_base", "ConvNeXt-Base", None, 70),
+    Goal(GPU, "pixels to all features on a GPU, a galaxy", 1.0, False, "ms"),
+)  # fmt: skip
+"""Everything that the benchmarks measure, in the order of the page."""
+
+
+def read_benchmarks(path: Path = TABLE) -> pd.DataFrame:
+    """Read what was measured.
+
+    Parameters
+    ----------
+    path : Path
+        The table; one that is not there is empty.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`; galaxies is a whole number, value a float.
+    """
+    if not path.exists():
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.read_csv(path, dtype={"galaxies": int, "value": float}, keep_default_na=False)
+
+
+def record_benchmark(
+    key: str, galaxies: int, value: float, how: str, hardware: str, path: Path = TABLE
+) -> None:
+    """Print one result and keep it in the table, in place of the one it repeats.
+
+    Parameters
+    ----------
+    key : str
+        Of one of `GOALS`.
+    galaxies : int
+        How many it was measured on.
+    value : float
+        In the unit of the goal.
+    how : str
+        By which clock, on how many threads, with which version.
+    hardware : str
+        As of `timing.hardware`; results of other hardware stay beside.
+    path : Path
+        The table.
+    """
+    goal = {goal.key: goal for goal in GOALS}[key]
+    code, date = git_commit(PACKAGE), datetime.now(UTC).date().isoformat()
+    row = (key, galaxies, float(f"{value:.6g}"), goal.unit, how, hardware, code, date)
+    print(f"{goal.what}, {galaxies:,}: {value:.6g} {goal.unit}", flush=True)
+    table = read_benchmarks(path)
+    same = table["key"].eq(key) & table["galaxies"].eq(galaxies)
+    others = table[~(same & table["hardware"].eq(hardware))]
+    rows = pd.DataFrame([*others.itertuples(index=False), row], columns=list(COLUMNS))
+    _write(rows, path)
+
+
+def _write(rows: pd.DataFrame, path: Path) -> None:
+    order = {goal.key: place for place, goal in enumerate(GOALS)}
+    rows = rows.assign(place=rows["key"].map(order)).sort_values(["place", "galaxies", "hardware"])
+    write_atomically(path, rows[list(COLUMNS)].to_csv(index=False, lineterminator="\n"))
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Hold each result against its goal.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `read_benchmarks`.
+
+    Returns
+    -------
+    DataFrame
+        The rows of the table and one (value NaN) for each goal that was not
+        measured, in the order of `GOALS`, with what, goal (in words, empty
+        where there is none) and reached (yes, no, not measured or empty).
+    """
+    rows = [row for goal in GOALS for row in _judged_rows(goal, table[table["key"] == goal.key])]
+    return pd.DataFrame(rows, columns=[*COLUMNS, "what", "goal", "reached"])
+
+
+def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[str, object]]:
+    rows = [
+        {**row, "what": goal.what, "goal": _in_words(goal, row["galaxies"]),
+         "reached": _reached(goal, row["galaxies"], row["value"])}
+        for row in found.to_dict("records")
+    ]  # fmt: skip
+    if goal.limit is None or any(row["goal"] for row in rows):
+        return rows
+    empty = dict.fromkeys(COLUMNS, "") | {"key": goal.key, "unit": goal.unit, "value": float("nan")}
+    empty |= {"galaxies": goal.galaxies or 0, "what": goal.what}
+    return [*rows, {**empty, "goal": _in_words(goal, goal.galaxies), "reached": "not measured"}]
+
+
+def _in_words(goal: Goal, galaxies: object) -> str:
+    if goal.limit is None or goal.galaxies not in (None, galaxies):
+        return ""
+    return f"{'at least' if goal.at_least else 'at most'} {goal.limit:g} {goal.unit}".strip()
+
+
+def _reached(goal: Goal, galaxies: object, value: float) -> str:
+    if goal.limit is None or goal.galaxies not in (None, galaxies):
+        return ""
+    return "yes" if (value >= goal.limit if goal.at_least else value <= goal.limit) else "no"
+
+
+def latest(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Results of one benchmark on the hardware that it was last run on.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `read_benchmarks`.
+    key : str
+        Of one of `GOALS`.
+
+    Returns
+    -------
+    DataFrame
+        Its rows, by the number of galaxies.
+    """
+    rows = table[table["key"] == key]
+    if rows.empty:
+        return rows
+    last = rows.sort_values("date", kind="stable")["hardware"].iloc[-1]
+    return rows[rows["hardware"] == last].sort_values("galaxies")
+
+
+def value_of(table: pd.DataFrame, key: str) -> float | None:
+    """Value of one benchmark at its largest number of galaxies.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `read_benchmarks`.
+    key : str
+        Of one of `GOALS`.
+
+    Returns
+    -------
+    float or None
+        None where it was not measured.
+    """
+    rows = latest(table, key)
+    return None if rows.empty else float(rows["value"].iloc[-1])
+
+
+def memory_ratio(table: pd.DataFrame) -> float | None:
+    """Peak memory at the largest number of galaxies over that at the smallest.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `read_benchmarks`.
+
+    Returns
+    -------
+    float or None
+        None for fewer than two numbers, or where they lie less than four times apart.
+    """
+    rows = latest(table, MEMORY)
+    if rows.empty or rows["galaxies"].iloc[-1] < 4 * rows["galaxies"].iloc[0]:
+        return None
+    return float(rows["value"].iloc[-1] / rows["value"].iloc[0])
+
+
+def most_possible(table: pd.DataFrame, network: str) -> float | None:
+    """How many times eager PyTorch a network could be at most, at the matrix product's rate.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `read_benchmarks`.
+    network : str
+        Name of the backbone.
+
+    Returns
+    -------
+    float or None
+        The ratio that was measured over the share of the matrix product that
+        it was measured at; None where one of them lacks.
+    """
+    ratio, share = value_of(table, f"ratio_{network}"), value_of(table, f"share_{network}")
+    return None if ratio is None or share is None else 100 * ratio / share
+
+
+def limits(table: pd.DataFrame) -> pd.DataFrame:
+    """What was reached of the goal for each network, and what could be.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `read_benchmarks`.
+
+    Returns
+    -------
+    DataFrame
+        Columns network, ratio, share (percent), possible, goal; the networks
+        that have a goal and were measured.
+    """
+    rows = []
+    for goal in GOALS:
+        network = goal.key.removeprefix("ratio_")
+        possible = most_possible(table, network)
+        if goal.limit is not None and network != goal.key and possible is not None:
+            ratio, share = value_of(table, goal.key), value_of(table, f"share_{network}")
+            rows.append((goal.what.split()[0], ratio, share, possible, goal.limit))
+    return pd.DataFrame(rows, columns=["network", "ratio", "share", "possible", "goal"])
+
+
+def scan(table: pd.DataFrame) -> pd.DataFrame:
+    """Wall time against the number of galaxies, each number measured by itself.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `read_benchmarks`.
+
+    Returns
+    -------
+    DataFrame
+        Columns stage (`WALL`, `EMBED_WALL`), galaxies, seconds; one machine.
+    """
+    rows = pd.concat([latest(table, key) for key in (WALL, EMBED_WALL)])
+    rows = rows.rename(columns={"key": "stage", "value": "seconds"})
+    return rows[["stage", "galaxies", "seconds"]].reset_index(drop=True)

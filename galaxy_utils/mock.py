@@ -57,13 +57,33 @@ over three pixels, yet their stars are as sharp as the seeing; fitted by us with
 SCALES = {"i": 4.9, "r": 5.7, "g": 7.8}
 """Weight of the bands in SDSS composites (Blanton's djs_rgb_make settings for DR8)."""
 
-BRIGHTNESS, SOFTENING, BLACK = 0.55, 6.75, -0.01
-"""Slope, softening and zero of the stretch, in weighted nanomaggies. Softening is that of Blanton's
-settings (2.25 for the sum of three bands); the others were fitted by us, since SkyServer's are not
-published: to percentiles, share of black pixels and correlation of the sky in real cutouts."""
+
+@dataclass(frozen=True)
+class Stretch:
+    """Constants of the asinh stretch, in weighted nanomaggies.
+
+    Parameters
+    ----------
+    brightness : float
+        Slope at the faint end.
+    softening : float
+        Where the slope begins to fall: the larger, the fainter.
+    black : float
+        Flux shown as black.
+    """
+
+    brightness: float
+    softening: float
+    black: float
+
+
+FITTED = Stretch(0.55, 6.75, -0.01)
+"""Softening is that of Blanton's settings (2.25 for the sum of three bands); the others were fitted
+by us, since SkyServer's are not published: to percentiles, share of black pixels and correlation of
+the sky in real cutouts, noise against brightness, and parameters of classes seen by people."""
 
 BACKGROUND_GALAXIES, BACKGROUND_STARS = 28, 5
-"""Mean numbers in a frame, to 23.5 and 21 mag in r: ours, until frames were as full as real ones."""
+"""Mean numbers in a frame, to 23.5 and 21 mag in r: ours, fitted by counts in real frames."""
 
 Plane = NDArray[np.float64]
 
@@ -432,11 +452,12 @@ _PAINTERS = {
 
 def _add_background(scene: Scene, rng: np.random.Generator) -> None:
     """Galaxies and stars all over the frame; faint ones are more, among stars less steeply."""
-    for magnitude_r in 23.5 + np.log10(rng.uniform(1e-4, 1.0, rng.poisson(BACKGROUND_GALAXIES))) / 0.45:
+    galaxies, stars = rng.poisson((BACKGROUND_GALAXIES, BACKGROUND_STARS))
+    for magnitude_r in 23.5 + np.log10(rng.uniform(1e-4, 1.0, galaxies)) / 0.45:
         gr = float(np.clip(rng.normal(0.95, 0.35), 0.1, 1.7))
         radius = rng.lognormal(np.log(0.8), 0.4) * 10 ** (-0.1 * (magnitude_r - 20))
         _add_spot(scene, band_fluxes(magnitude_r, gr, 0.42 * gr), radius, rng)
-    for magnitude_r in 21.0 + np.log10(rng.uniform(0.03, 1.0, rng.poisson(BACKGROUND_STARS))) / 0.25:
+    for magnitude_r in 21.0 + np.log10(rng.uniform(0.03, 1.0, stars)) / 0.25:
         dwarf = rng.random() < 0.2  # of type M: as red in g - r, ever redder in r - i
         gr = rng.normal(1.42, 0.08) if dwarf else rng.uniform(0.25, 1.1)
         ri = rng.uniform(0.5, 1.4) if dwarf else 0.37 * gr
@@ -582,13 +603,15 @@ def with_noise(
     return noisy
 
 
-def composite(bands: NDArray[np.floating]) -> Image:
+def composite(bands: NDArray[np.floating], stretch: Stretch = FITTED) -> Image:
     """Colour composite as SkyServer draws it: one asinh factor for all bands of a pixel.
 
     Parameters
     ----------
     bands : ndarray of float, shape (3, height, width)
         g, r, i in nanomaggies a pixel.
+    stretch : Stretch
+        Its constants.
 
     Returns
     -------
@@ -600,9 +623,10 @@ def composite(bands: NDArray[np.floating]) -> Image:
     Lupton et al. (2004), equation 2; pixels above white keep their colour.
     """
     weights = np.array([SCALES[band] for band in BANDS])[:, None, None]
-    scaled = BRIGHTNESS * (np.asarray(bands, np.float64) * weights - BLACK)
+    scaled = stretch.brightness * (np.asarray(bands, np.float64) * weights - stretch.black)
     intensity = np.maximum(scaled.mean(axis=0), 1e-9)
-    shown = scaled * (np.arcsinh(SOFTENING * intensity) / (SOFTENING * intensity))
+    soft = stretch.softening * intensity
+    shown = scaled * (np.arcsinh(soft) / soft)
     shown = np.clip(shown / np.maximum(shown.max(axis=0), 1.0), 0.0, 1.0)
     return np.ascontiguousarray((255 * shown[::-1]).round().astype(np.uint8).transpose(1, 2, 0))
 

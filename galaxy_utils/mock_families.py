@@ -30,12 +30,14 @@ FAINTEST, BRIGHTEST = 17.77, 13.5
 """Limits in r: the main galaxy sample's (Petrosian; Strauss et al. 2002), and one of ours."""
 
 FAINTER = {"elliptical": 0.5, "lenticular": 0.5}
-"""How much fainter the limit is for red families, whose luminous galaxies were spectroscopic targets
+"""How much fainter the limit is for red families: luminous red galaxies were spectroscopic targets
 beyond the main sample's limit (Eisenstein et al. 2001; the value is ours)."""
 
-STEEPNESS = {"elliptical": 0.6, "lenticular": 0.6, "spiral": 0.35, "edge_on": 0.35, "merger": 0.35}
-"""Slope of log10 N(m) of a family. Uniform density gives 0.6; discs whose arms or edge people saw in
-Galaxy Zoo's sky are brighter than that. Ours, rounded."""
+STEEPNESS = {
+    "elliptical": 0.6, "lenticular": 0.6, "spiral": 0.35, "edge_on": 0.35, "merger": 0.35,
+}  # fmt: skip
+"""Slope of log10 N(m) of a family. Uniform density gives 0.6; discs whose arms or edge people saw
+in Galaxy Zoo's sky are brighter than that. Ours, rounded."""
 
 SEEING = {"g": 1.44, "r": 1.32, "i": 1.26}
 """Median full width at half maximum in arcsec (r: sdss.org, imaging; the others rounded)."""

@@ -43,6 +43,8 @@ CURVES = {
 """What recovery is drawn against, and what it is called. Edge-on discs and round families have no
 part in the last: there the inclination is the family, or there is none."""
 
+WHO = ("galaxies", "mocks")
+
 AS_SEEN = {
     "elliptical": ("elliptical",), "spiral": ("spiral_cw", "spiral_acw"),
     "edge_on": ("edge_on",), "merger": ("merger",),
@@ -396,6 +398,32 @@ def score_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+def score_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Scores for the eye: one row a score, one column a recipe and number of clusters.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `score_table`.
+
+    Returns
+    -------
+    DataFrame
+        Text; first column score.
+    """
+    names = {"ari": "adjusted Rand index", "ami": "adjusted mutual information",
+             "balanced_accuracy": "balanced accuracy"}  # fmt: skip
+    found = {}
+    for _, row in table.iterrows():
+        column = {t: f"{row[n]:.2f} ({row[n + '_range']})" for n, t in names.items()}
+        column |= {f"{t}, permuted": f"{row[n + '_permuted']:.2f}" for n, t in names.items()}
+        column["ceiling"] = f"{row['ceiling']:.2f}"
+        column["false anomalies (%)"] = f"{row['false_anomalies']:.0f}"
+        column["missed artefacts (%)"] = f"{row['missed_artefacts']:.0f}"
+        found[f"{row['recipe']}, k = {row['k']}"] = column
+    return pd.DataFrame(found).rename_axis("score").reset_index()
+
+
 def measured_of(rows: pd.DataFrame) -> pd.DataFrame:
     """What was measured of every mock.
 
@@ -519,6 +547,27 @@ def beside_classes(
             table[f"{name}, galaxies"] = real[list(QUANTITIES)].median().to_numpy()
             table[f"{name}, mocks"] = mine[list(QUANTITIES)].median().to_numpy()
     return table
+
+
+def contrasts(alike: pd.DataFrame) -> tuple[float, float] | None:
+    """How much more concentrated ellipticals are than spirals.
+
+    Parameters
+    ----------
+    alike : DataFrame
+        Of `beside_classes`.
+
+    Returns
+    -------
+    tuple of float or None
+        Difference of medians among galaxies and among mocks; None without classes.
+    """
+    row = alike.set_index("quantity").loc["concentration"]
+    names = [[f"{family}, {who}" for family in ("elliptical", "spiral")] for who in WHO]
+    if not all(name in row for pair in names for name in pair):
+        return None
+    first, second = (float(row[red] - row[blue]) for red, blue in names)
+    return first, second
 
 
 def confusion(table: pd.DataFrame) -> pd.DataFrame:

@@ -169,6 +169,12 @@ def test_families_are_compared_with_the_classes_they_belong_to() -> None:
     assert not any(c.startswith("merger") for c in table)
     none = known_truth.beside_classes(mocks, truth, galaxies, pd.Series(dtype=object))
     assert list(none) == ["quantity"]
+    assert known_truth.contrasts(table) == (-25, 25) and known_truth.contrasts(none) is None
+
+
+def test_the_table_of_scores_has_one_column_a_recipe(rows: pd.DataFrame) -> None:
+    table = known_truth.score_text(score_table(rows))
+    assert list(table)[0] == "score" and len(table.columns) == 7 and len(table) == 9
 
 
 def test_false_anomalies_and_missed_artefacts_add_up() -> None:

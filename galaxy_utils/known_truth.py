@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +26,7 @@ from galaxy_utils.taxonomy import lowest
 PURGED = "purged"
 """Written in the place of a cluster for a mock that did not come through purging."""
 
-STRETCHED_MANY, STRETCHED_FEW = 500, 16
+STRETCHED_MANY, STRETCHED_FEW = 400, 16
 """Mocks measured in linear flux, too, where the study is made in full and where it is small."""
 
 FIVE_ALONE = "five parameters alone"
@@ -37,14 +36,26 @@ QUANTITIES = (*FIVE, *SHAPE)
 """What is compared between mocks and a run's galaxies."""
 
 CURVES = {
-    "magnitude_r": "recovered (%) against $r$ (mag)",
-    "size_over_seeing": "recovered (%) against radius / seeing",
-    "axis_ratio": "recovered (%) against axis ratio",
+    "magnitude_r": "$r$ (mag)",
+    "size_over_seeing": "half-light radius / seeing",
+    "inclination": "inclination (degrees), lenticulars and spirals",
 }
-"""What recovery is drawn against, and the label of its panel."""
+"""What recovery is drawn against, and what it is called. Edge-on discs and round families have no
+part in the last: there the inclination is the family, or there is none."""
 
-BINS = 3
-"""Parts of equal number in which recovery is shown."""
+WHO = ("galaxies", "mocks")
+
+AS_SEEN = {
+    "elliptical": ("elliptical",), "spiral": ("spiral_cw", "spiral_acw"),
+    "edge_on": ("edge_on",), "merger": ("merger",),
+}  # fmt: skip
+"""Classes of Galaxy Zoo 1 that a family should look like: spirals whose arms were seen to turn."""
+
+INCLINED = ("lenticular", "spiral")
+"""Families whose inclination is theirs to have."""
+
+BINS, FEWEST = 4, 20
+"""Parts of equal number in which recovery is shown, and the fewest galaxies one is shown with."""
 
 Values = NDArray[np.float64]
 
@@ -125,7 +136,12 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
         permuted families beside, `ceiling` (adjusted Rand index of a linear
         classifier that is shown the other half's families), `false_anomalies`
         (share of the anomalies that are galaxies) and `missed_artefacts`
-        (share of the artefacts that are none). For each mock: objid, cluster, odd.
+        (share of the artefacts that are none). For the last number of
+        clusters, in parts of equal number of every quantity of `CURVES`:
+        quantity, family, middle (median of the quantity), number, part (the
+        adjusted Rand index for the family `all`, else the share of the family
+        in clusters that are named after it by `majority`). For each mock, if
+        asked for: objid, cluster, odd.
     """
     rows: list[Row] = []
     for name, variant in recipes(mocks).items():
@@ -135,9 +151,61 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
             odd = lowest(fit.log_likelihood, mocks.anomaly_percent)
             found = _scores(mocks.ingredients.types, values, fit.cluster, odd, seed)
             rows += [{"recipe": name, "k": k, "score": s, "value": v} for s, v in found.items()]
-            if each and k == numbers[-1]:
-                rows += _each(mocks, name, k, fit.cluster, odd)
+            if k == numbers[-1]:
+                rows += _in_parts(mocks, name, k, fit.cluster)
+                rows += _each(mocks, name, k, fit.cluster, odd) if each else []
     return rows
+
+
+def _in_parts(mocks: Mocks, name: str, k: int, cluster: NDArray[np.int64]) -> list[Row]:
+    """Agreement and recalls in parts of every quantity."""
+    kept = mocks.truth.set_index("objid").loc[list(mocks.objids)].assign(cluster=cluster)
+    galaxies = kept[~kept["is_artefact"]]
+    galaxies = galaxies.assign(
+        named=galaxies["cluster"].map(majority(galaxies["family"], galaxies["cluster"])),
+        size_over_seeing=galaxies["half_light_radius"] / galaxies["seeing"],
+    )
+    found = [{"quantity": q, **row} for q in CURVES for row in _parts_of(galaxies, q)]
+    return [{"recipe": name, "k": k, **row} for row in found]
+
+
+def majority(families: pd.Series, cluster: pd.Series) -> dict[int, str]:
+    """Name clusters by the family that most of their galaxies are of.
+
+    Parameters
+    ----------
+    families : Series of str
+        Of galaxies.
+    cluster : Series of int
+        Of the same.
+
+    Returns
+    -------
+    dict of int to str
+        Several clusters may have one name.
+    """
+    counts = pd.crosstab(cluster, families)
+    most = counts.idxmax(axis=1)
+    return dict(zip(counts.index.to_numpy(np.int64).tolist(), most.astype(str), strict=True))
+
+
+def _parts_of(galaxies: pd.DataFrame, quantity: str) -> list[Row]:
+    """One row for the adjusted Rand index of a part, one for the recall of each family in it."""
+    mine = galaxies[galaxies["family"].isin(INCLINED)] if quantity == "inclination" else galaxies
+    rows: list[Row] = []
+    for _, part in mine.groupby(pd.qcut(mine[quantity], BINS, duplicates="drop"), observed=True):
+        families = part["family"].to_numpy(object)
+        agreed = scores.against_classes(families, part["cluster"].to_numpy())["ari"]
+        rows.append(_part("all", part, quantity, agreed))
+        for family, members in part.groupby("family"):
+            right = float((members["named"] == family).mean())
+            rows.append(_part(str(family), members, quantity, right))
+    return [row for row in rows if row["number"] >= FEWEST]
+
+
+def _part(family: str, members: pd.DataFrame, quantity: str, value: float) -> Row:
+    return {"family": family, "middle": float(members[quantity].median()), "part": value,
+            "number": len(members)}  # fmt: skip
 
 
 def _each(
@@ -274,33 +342,6 @@ def left_over(found: pd.DataFrame) -> tuple[list[str], int]:
     return families, len(clusters)
 
 
-def recovery_by(galaxies: pd.DataFrame, quantity: str, bins: int = BINS) -> pd.DataFrame:
-    """Share of each family recovered, in parts of equal number of a quantity.
-
-    Parameters
-    ----------
-    galaxies : DataFrame
-        Of `matched`, artefacts left out.
-    quantity : str
-        A column of numbers.
-    bins : int
-        How many parts.
-
-    Returns
-    -------
-    DataFrame
-        Columns family, middle (median of the quantity in the part), percent,
-        number.
-    """
-    parts = pd.qcut(galaxies[quantity], bins, duplicates="drop")
-    grouped = galaxies.groupby(["family", parts], observed=True)
-    table = grouped.agg(
-        middle=(quantity, "median"), percent=("recovered", "mean"), number=("recovered", "size")
-    )
-    table["percent"] *= 100
-    return table.reset_index(level=0).reset_index(drop=True)
-
-
 def fates(table: pd.DataFrame) -> pd.DataFrame:
     """What became of galaxies and of each kind of artefact.
 
@@ -355,6 +396,32 @@ def score_table(rows: pd.DataFrame) -> pd.DataFrame:
         row["missed_artefacts"] = 100 * means["missed_artefacts"]
         table.append(row)
     return pd.DataFrame(table)
+
+
+def score_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Scores for the eye: one row a score, one column a recipe and number of clusters.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `score_table`.
+
+    Returns
+    -------
+    DataFrame
+        Text; first column score.
+    """
+    names = {"ari": "adjusted Rand index", "ami": "adjusted mutual information",
+             "balanced_accuracy": "balanced accuracy"}  # fmt: skip
+    found = {}
+    for _, row in table.iterrows():
+        column = {t: f"{row[n]:.2f} ({row[n + '_range']})" for n, t in names.items()}
+        column |= {f"{t}, permuted": f"{row[n + '_permuted']:.2f}" for n, t in names.items()}
+        column["ceiling"] = f"{row['ceiling']:.2f}"
+        column["false anomalies (%)"] = f"{row['false_anomalies']:.0f}"
+        column["missed artefacts (%)"] = f"{row['missed_artefacts']:.0f}"
+        found[f"{row['recipe']}, k = {row['k']}"] = column
+    return pd.DataFrame(found).rename_axis("score").reset_index()
 
 
 def measured_of(rows: pd.DataFrame) -> pd.DataFrame:
@@ -452,6 +519,57 @@ def beside_sample(
     return pd.DataFrame(found, columns=["quantity", "galaxies", "mocks", "ks"])
 
 
+def beside_classes(
+    measured: pd.DataFrame, truth: pd.DataFrame, galaxies: pd.DataFrame, classes: pd.Series
+) -> pd.DataFrame:
+    """Compare families with the classes of galaxies that correspond to them.
+
+    Parameters
+    ----------
+    measured, truth, galaxies
+        As in `both_samples`; `galaxies` with objid.
+    classes : Series of str
+        Class by eye (Galaxy Zoo 1), by objid.
+
+    Returns
+    -------
+    DataFrame
+        One row a quantity: quantity, and for each family of `AS_SEEN` seen by
+        enough people's galaxies two columns `<family>, galaxies` and
+        `<family>, mocks` (medians). Without classes, the quantities alone.
+    """
+    seen = galaxies["objid"].astype(str).map(classes).to_numpy(object)
+    family = truth["family"].to_numpy(object)
+    table = pd.DataFrame({"quantity": QUANTITIES})
+    for name, names in AS_SEEN.items():
+        real, mine = galaxies[np.isin(seen.astype(str), names)], measured[family == name]
+        if min(len(real), len(mine)) >= FEWEST:
+            table[f"{name}, galaxies"] = real[list(QUANTITIES)].median().to_numpy()
+            table[f"{name}, mocks"] = mine[list(QUANTITIES)].median().to_numpy()
+    return table
+
+
+def contrasts(alike: pd.DataFrame) -> tuple[float, float] | None:
+    """How much more concentrated ellipticals are than spirals.
+
+    Parameters
+    ----------
+    alike : DataFrame
+        Of `beside_classes`.
+
+    Returns
+    -------
+    tuple of float or None
+        Difference of medians among galaxies and among mocks; None without classes.
+    """
+    row = alike.set_index("quantity").loc["concentration"]
+    names = [[f"{family}, {who}" for family in ("elliptical", "spiral")] for who in WHO]
+    if not all(name in row for pair in names for name in pair):
+        return None
+    first, second = (float(row[red] - row[blue]) for red, blue in names)
+    return first, second
+
+
 def confusion(table: pd.DataFrame) -> pd.DataFrame:
     """Families against clusters, matched ones first.
 
@@ -471,66 +589,86 @@ def confusion(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _quantities(table: pd.DataFrame) -> pd.DataFrame:
-    """Galaxies with what their recovery is drawn against."""
-    mine = table[~table["is_artefact"]]
-    return mine.assign(size_over_seeing=mine["half_light_radius"] / mine["seeing"])
-
-
-def recovery_curves(table: pd.DataFrame) -> pd.DataFrame:
-    """Recovery of each family against every quantity of `CURVES`.
+def parts_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Recovery in parts of every quantity, seeds beside each other.
 
     Parameters
     ----------
-    table : DataFrame
-        Of `matched`.
+    rows : DataFrame
+        Result of `KNOWN_TRUTH`.
 
     Returns
     -------
     DataFrame
-        As of `recovery_by`, and quantity.
+        Columns recipe, seed, quantity, family, middle, number, part, see
+        `recovery_rows`; one row a seed.
     """
-    galaxies = _quantities(table)
-    parts = [recovery_by(galaxies, name).assign(quantity=name) for name in CURVES]
-    return pd.concat(parts, ignore_index=True)
+    columns = ["recipe", "seed", "quantity", "family", "middle", "number", "part"]
+    if "quantity" not in rows:
+        return pd.DataFrame(columns=columns)
+    mine = rows[rows["quantity"].notna() & rows["recipe"].isin((PAPERS, OURS))]
+    return mine[columns].reset_index(drop=True)
 
 
-def wide_curves(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The curves of several recipes side by side.
+def agreement_of(parts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `parts_of` for all families together: what the figure draws."""
+    return parts[parts["family"] == "all"].reset_index(drop=True)
+
+
+def parts_table(parts: pd.DataFrame) -> pd.DataFrame:
+    """Recovery in parts, mean and range over seeds, a column a recipe.
 
     Parameters
     ----------
-    tables : mapping of str to DataFrame
-        Of `matched`, by a short name of the recipe.
+    parts : DataFrame
+        Of `parts_of`.
 
     Returns
     -------
     DataFrame
-        Columns quantity, family, middle, number, and a percentage a recipe.
+        Columns quantity, family, middle, number, and one of text a recipe:
+        `mean (lowest to highest)`, the adjusted Rand index for `all`, percent for a family.
     """
-    curves = {name: recovery_curves(table) for name, table in tables.items()}
-    first = next(iter(curves.values()))
-    shares = {name: curve["percent"].to_numpy() for name, curve in curves.items()}
-    return first[["quantity", "family", "middle", "number"]].assign(**shares)
+    keys = ["quantity", "family", "middle", "number"]
+    if parts.empty:
+        return pd.DataFrame(columns=[*keys, PAPERS, OURS])
+    scale = np.where(parts["family"] == "all", 1.0, 100.0)
+    grouped = parts.assign(part=parts["part"] * scale).groupby([*keys, "recipe"], sort=False)
+    over = grouped["part"].agg(["mean", "min", "max"]).reset_index()
+    over["text"] = [_mean_and_range(row) for _, row in over.iterrows()]
+    table = over.pivot(index=keys, columns="recipe", values="text").reset_index()
+    table = table.rename_axis(columns=None)
+    order = {name: place for place, name in enumerate(("all", *FAMILIES))}
+    quantity = table["quantity"].map({name: place for place, name in enumerate(CURVES)})
+    ordered = table.assign(_q=quantity, _f=table["family"].map(order))
+    ordered = ordered.sort_values(["_q", "_f", "middle"]).drop(columns=["_q", "_f"])
+    return ordered.reset_index(drop=True)[[*keys, *(r for r in (PAPERS, OURS) if r in ordered)]]
 
 
-def faint_loss(table: pd.DataFrame) -> tuple[float, float]:
-    """Recovery of the brightest and of the faintest third, over all families.
+def _mean_and_range(row: pd.Series) -> str:
+    digits = 2 if row["family"] == "all" else 0
+    return f"{row['mean']:.{digits}f} ({row['min']:.{digits}f} to {row['max']:.{digits}f})"
+
+
+def ends_of(parts: pd.DataFrame, recipe: str, quantity: str) -> tuple[float, float] | None:
+    """Adjusted Rand index in the lowest and in the highest part of a quantity.
 
     Parameters
     ----------
-    table : DataFrame
-        Of `matched`.
+    parts : DataFrame
+        Of `parts_of`.
+    recipe, quantity : str
+        Which.
 
     Returns
     -------
-    tuple of float
-        Percent.
+    tuple of float or None
+        Means over seeds; None where nothing was measured.
     """
-    galaxies = _quantities(table)
-    third = pd.qcut(galaxies["magnitude_r"], BINS, labels=False)
-    shares = 100 * galaxies["recovered"].groupby(third).mean()
-    return float(shares.iloc[0]), float(shares.iloc[-1])
+    mine = agreement_of(parts)
+    mine = mine[(mine["recipe"] == recipe) & (mine["quantity"] == quantity)]
+    means = mine.groupby("middle")["part"].mean()
+    return (float(means.iloc[0]), float(means.iloc[-1])) if len(means) else None
 
 
 def stretch_of(rows: pd.DataFrame) -> pd.DataFrame:

@@ -49,20 +49,41 @@ READ_NOISE = {"g": 1.2, "r": 1.0, "i": 1.7}
 MOFFAT_BETA = 3.0
 """Wings of the point spread function (GalSim's Moffat; Trujillo et al. 2001 find 2.5 to 4.8)."""
 
-RESAMPLING = 0.95
-"""Standard deviation in pixels of the blur that SkyServer's resampling leaves, noise included:
-from the correlation of neighbouring sky pixels in the real cutouts (0.76, 0.38, 0.13 at one,
-two and three pixels)."""
+GRAIN, RESAMPLING = 1.1, 0.3
+"""Standard deviations in pixels of two blurs that SkyServer's tiles and resampling leave: of the
+noise alone, before the stretch, and of the picture after it. Noise in real cutouts is correlated
+over three pixels, yet their stars are as sharp as the seeing; fitted by us with the stretch."""
 
 SCALES = {"i": 4.9, "r": 5.7, "g": 7.8}
 """Weight of the bands in SDSS composites (Blanton's djs_rgb_make settings for DR8)."""
 
-BRIGHTNESS, SOFTENING, BLACK = 1.6, 10.0, 0.25
-"""Slope, softening and zero of the stretch, in weighted nanomaggies: fitted by us until sky noise,
-sky level and brightness of cores were those of the real cutouts; SkyServer's are not published."""
 
-BACKGROUND_SOURCES, BACKGROUND_STARS = 36, 0.3
-"""Mean number of sources in a frame, and the share of them that are stars."""
+@dataclass(frozen=True)
+class Stretch:
+    """Constants of the asinh stretch, in weighted nanomaggies.
+
+    Parameters
+    ----------
+    brightness : float
+        Slope at the faint end.
+    softening : float
+        Where the slope begins to fall: the larger, the fainter.
+    black : float
+        Flux shown as black.
+    """
+
+    brightness: float
+    softening: float
+    black: float
+
+
+FITTED = Stretch(0.55, 6.75, -0.01)
+"""Softening is that of Blanton's settings (2.25 for the sum of three bands); the others were fitted
+by us, since SkyServer's are not published: to percentiles, share of black pixels and correlation of
+the sky in real cutouts, noise against brightness, and parameters of classes seen by people."""
+
+BACKGROUND_GALAXIES, BACKGROUND_STARS = 28, 5
+"""Mean numbers in a frame, to 23.5 and 21 mag in r: ours, fitted by counts in real frames."""
 
 Plane = NDArray[np.float64]
 
@@ -249,7 +270,7 @@ def _add_bulge(scene: Scene, row: pd.Series, size: float, axis_ratio: float) -> 
     """Add the red bulge of a disc galaxy, `size` times the galaxy's radius."""
     share = row["bulge_fraction"]
     fluxes = share * band_fluxes(
-        row["magnitude_r"], max(row["colour_gr"], 0.78), max(row["colour_ri"], 0.36)
+        row["magnitude_r"], max(row["colour_gr"], 0.95), max(row["colour_ri"], 0.39)
     )
     radius = max(size * row["half_light_radius"], 0.3)
     plane = sersic(row["sersic_index"], radius, axis_ratio, row["position_angle"], row["seeing"])
@@ -261,7 +282,7 @@ def _draw_lenticular(scene: Scene, row: pd.Series, rng: np.random.Generator) -> 
     disc = sersic(1.0, row["half_light_radius"], row["axis_ratio"], row["position_angle"],
                   row["seeing"])  # fmt: skip
     scene.add(disc, (1 - row["bulge_fraction"]) * fluxes, blurred=True)
-    _add_bulge(scene, row, 0.3, max(row["axis_ratio"], 0.6))
+    _add_bulge(scene, row, 0.18, max(row["axis_ratio"], 0.6))
 
 
 def _draw_spiral(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
@@ -274,13 +295,12 @@ def _draw_spiral(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None
     fluxes *= 1 - row["bulge_fraction"]
     contrast = row["arm_contrast"]
     smooth = _normalised(disc * (1 - 0.8 * contrast * (1 - arms)))
-    young = _normalised(disc * arms)
     blue = np.array([1.3, 0.95, 0.78])  # arms are bluer than the disc between them
-    scene.add(smooth, fluxes * (1 - 0.45 * contrast))
-    scene.add(young, fluxes * 0.37 * contrast * blue)
-    knots = _knots(radius / scale, arms * disc, rng)
-    scene.add(knots, fluxes * 0.08 * contrast * np.array([1.3, 0.9, 0.8]))
-    _add_bulge(scene, row, 0.22, max(row["axis_ratio"], 0.55))
+    young, points = 0.37 * contrast * blue * fluxes, 0.08 * contrast * blue * fluxes
+    scene.add(smooth, fluxes - young - points)
+    scene.add(_normalised(disc * arms), young)
+    scene.add(_knots(radius / scale, arms * disc, rng), points)
+    _add_bulge(scene, row, 0.18, max(row["axis_ratio"], 0.55))
 
 
 def arm_pattern(
@@ -361,7 +381,7 @@ def _draw_merger(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None
                   row["seeing"])  # fmt: skip
     other = sersic(1.5, 0.55 * radius * ratio**0.4, rng.uniform(0.4, 0.9), rng.uniform(0, 180),
                    row["seeing"], place)  # fmt: skip
-    tails = 0.16 * row["tails"]
+    tails = 0.12 * row["tails"]
     debris = 0.12
     whole = 1 - tails - debris
     scene.add(main, fluxes * whole / (1 + ratio), blurred=True)
@@ -431,17 +451,17 @@ _PAINTERS = {
 
 
 def _add_background(scene: Scene, rng: np.random.Generator) -> None:
-    """Faint galaxies and stars all over the frame; numbers rise towards faint ones."""
-    number = rng.poisson(BACKGROUND_SOURCES)
-    faint = 23.5 + np.log10(rng.uniform(1e-4, 1.0, number)) / 0.45
-    for magnitude_r in faint:
-        star = rng.random() < BACKGROUND_STARS
-        gr = rng.uniform(0.3, 1.5) if star else float(np.clip(rng.normal(0.95, 0.35), 0.1, 1.7))
-        fluxes = band_fluxes(magnitude_r, gr, 0.45 * gr)
-        radius = (
-            0.0 if star else rng.lognormal(np.log(0.8), 0.4) * 10 ** (-0.1 * (magnitude_r - 20))
-        )
-        _add_spot(scene, fluxes, radius, rng)
+    """Galaxies and stars all over the frame; faint ones are more, among stars less steeply."""
+    galaxies, stars = rng.poisson((BACKGROUND_GALAXIES, BACKGROUND_STARS))
+    for magnitude_r in 23.5 + np.log10(rng.uniform(1e-4, 1.0, galaxies)) / 0.45:
+        gr = float(np.clip(rng.normal(0.95, 0.35), 0.1, 1.7))
+        radius = rng.lognormal(np.log(0.8), 0.4) * 10 ** (-0.1 * (magnitude_r - 20))
+        _add_spot(scene, band_fluxes(magnitude_r, gr, 0.42 * gr), radius, rng)
+    for magnitude_r in 21.0 + np.log10(rng.uniform(0.03, 1.0, stars)) / 0.25:
+        dwarf = rng.random() < 0.2  # of type M: as red in g - r, ever redder in r - i
+        gr = rng.normal(1.42, 0.08) if dwarf else rng.uniform(0.25, 1.1)
+        ri = rng.uniform(0.5, 1.4) if dwarf else 0.37 * gr
+        _add_spot(scene, band_fluxes(magnitude_r, gr, ri), 0.0, rng)
 
 
 def _add_spot(
@@ -583,13 +603,15 @@ def with_noise(
     return noisy
 
 
-def composite(bands: NDArray[np.floating]) -> Image:
+def composite(bands: NDArray[np.floating], stretch: Stretch = FITTED) -> Image:
     """Colour composite as SkyServer draws it: one asinh factor for all bands of a pixel.
 
     Parameters
     ----------
     bands : ndarray of float, shape (3, height, width)
         g, r, i in nanomaggies a pixel.
+    stretch : Stretch
+        Its constants.
 
     Returns
     -------
@@ -601,11 +623,28 @@ def composite(bands: NDArray[np.floating]) -> Image:
     Lupton et al. (2004), equation 2; pixels above white keep their colour.
     """
     weights = np.array([SCALES[band] for band in BANDS])[:, None, None]
-    scaled = BRIGHTNESS * (np.asarray(bands, np.float64) * weights - BLACK)
+    scaled = stretch.brightness * (np.asarray(bands, np.float64) * weights - stretch.black)
     intensity = np.maximum(scaled.mean(axis=0), 1e-9)
-    shown = scaled * (np.arcsinh(SOFTENING * intensity) / (SOFTENING * intensity))
+    soft = stretch.softening * intensity
+    shown = scaled * (np.arcsinh(soft) / soft)
     shown = np.clip(shown / np.maximum(shown.max(axis=0), 1.0), 0.0, 1.0)
     return np.ascontiguousarray((255 * shown[::-1]).round().astype(np.uint8).transpose(1, 2, 0))
+
+
+def with_grain(light: NDArray[np.float64], noisy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Blur the noise of a frame, not its light, see `GRAIN`.
+
+    Parameters
+    ----------
+    light, noisy : ndarray of float64, shape (3, height, width)
+        Linear flux without and with noise.
+
+    Returns
+    -------
+    ndarray of float64, shape (3, height, width)
+        Light with correlated noise.
+    """
+    return np.asarray(light + gaussian_filter(noisy - light, (0, GRAIN, GRAIN), mode="nearest"))
 
 
 def resample(image: Image) -> Image:
@@ -659,7 +698,7 @@ def draw(row: pd.Series, seed: int) -> Mock:
     """
     rng = np.random.default_rng([seed, int(row["index"]), 1])
     light = through_the_air(paint(row, rng), row["seeing"])
-    noisy = with_noise(light, row["sky_factor"], rng)
+    noisy = with_grain(light, with_noise(light, row["sky_factor"], rng))
     return Mock(noisy.astype(np.float32), as_cutout(composite(noisy)))
 
 

@@ -29,9 +29,15 @@ there, since people were not asked for lenticulars (Lintott et al. 2008)."""
 FAINTEST, BRIGHTEST = 17.77, 13.5
 """Limits in r: the main galaxy sample's (Petrosian; Strauss et al. 2002), and one of ours."""
 
-STEEPNESS = 0.35
-"""Slope of log10 N(m). Uniform density would give 0.6; the galaxies with classes in Galaxy Zoo's
-sky are brighter than that, and so are these. Ours, rounded."""
+FAINTER = {"elliptical": 0.5, "lenticular": 0.5}
+"""How much fainter the limit is for red families: luminous red galaxies were spectroscopic targets
+beyond the main sample's limit (Eisenstein et al. 2001; the value is ours)."""
+
+STEEPNESS = {
+    "elliptical": 0.6, "lenticular": 0.6, "spiral": 0.35, "edge_on": 0.35, "merger": 0.35,
+}  # fmt: skip
+"""Slope of log10 N(m) of a family. Uniform density gives 0.6; discs whose arms or edge people saw
+in Galaxy Zoo's sky are brighter than that. Ours, rounded."""
 
 SEEING = {"g": 1.44, "r": 1.32, "i": 1.26}
 """Median full width at half maximum in arcsec (r: sdss.org, imaging; the others rounded)."""
@@ -48,11 +54,11 @@ Draw = Callable[[np.random.Generator], dict[str, float]]
 def _elliptical(rng: np.random.Generator) -> dict[str, float]:
     """Indices about 4 and axis ratios from 0.5 up (Lambas et al. 1992; Blanton et al. 2003)."""
     return {
-        "sersic_index": _index(rng.normal(4.0, 1.0), 2.5, 6.0),
+        "sersic_index": _index(rng.normal(4.5, 1.0), 2.5, 6.0),
         "bulge_fraction": 1.0,
         "axis_ratio": float(0.5 + 0.5 * rng.beta(2.2, 1.2)),
         "inclination": np.nan,
-        **_colours(rng, 1.0, 0.07, 0.38, 0.03),
+        **_colours(rng, 1.08, 0.10, 0.40, 0.03),
     }
 
 
@@ -60,9 +66,9 @@ def _lenticular(rng: np.random.Generator) -> dict[str, float]:
     """Smooth, red discs with large bulges (Simien & de Vaucouleurs 1986, rounded)."""
     return {
         "sersic_index": _index(rng.normal(2.5, 0.6), 1.5, 4.0),
-        "bulge_fraction": float(np.clip(rng.normal(0.4, 0.12), 0.15, 0.7)),
+        "bulge_fraction": float(np.clip(rng.normal(0.5, 0.12), 0.2, 0.8)),
         **_disc(rng, 0.3),
-        **_colours(rng, 0.93, 0.07, 0.36, 0.03),
+        **_colours(rng, 1.02, 0.10, 0.39, 0.03),
     }
 
 
@@ -81,13 +87,13 @@ def _spiral(rng: np.random.Generator) -> dict[str, float]:
 
 def _edge_on(rng: np.random.Generator) -> dict[str, float]:
     """Discs within some 8 degrees of edge-on; thickness after Kregel et al. (2002), rounded."""
-    thickness = float(np.clip(rng.lognormal(np.log(0.17), 0.25), 0.08, 0.3))
+    thickness = float(np.clip(rng.lognormal(np.log(0.27), 0.3), 0.12, 0.45))
     return {
         "sersic_index": _index(rng.normal(1.8, 0.5), 1.0, 3.5),
         "bulge_fraction": float(np.clip(rng.lognormal(np.log(0.12), 0.7), 0.01, 0.45)),
         "axis_ratio": thickness,
         "inclination": float(rng.uniform(82.0, 90.0)),
-        **_colours(rng, 0.85, 0.15, 0.34, 0.05),
+        **_colours(rng, 0.95, 0.17, 0.39, 0.05),
         "dust_lane": float(rng.uniform(0.3, 0.8)) if rng.random() < 0.4 else 0.0,
     }
 
@@ -99,10 +105,10 @@ def _merger(rng: np.random.Generator) -> dict[str, float]:
         "bulge_fraction": float(rng.uniform(0.3, 0.8)),
         "axis_ratio": float(rng.uniform(0.5, 0.95)),
         "inclination": np.nan,
-        **_colours(rng, 0.85, 0.18, 0.34, 0.06),
+        **_colours(rng, 1.02, 0.22, 0.40, 0.06),
         "flux_ratio": float(rng.uniform(0.2, 1.0)),
         "separation": float(rng.uniform(0.3, 2.0)),
-        "tails": int(rng.choice([0, 1, 2], p=[0.25, 0.35, 0.4])),
+        "tails": int(rng.choice([0, 1, 2], p=[0.45, 0.35, 0.2])),
     }
 
 
@@ -132,10 +138,11 @@ def _disc(rng: np.random.Generator, smallest: float) -> dict[str, float]:
     return {"axis_ratio": cosine, "inclination": float(np.degrees(np.arccos(cosine)))}
 
 
-def magnitude(rng: np.random.Generator) -> float:
-    """Draw a magnitude in r between the limits, with the slope of `STEEPNESS`."""
-    low, high = (10 ** (STEEPNESS * m) for m in (BRIGHTEST, FAINTEST))
-    return float(np.log10(rng.uniform(low, high)) / STEEPNESS)
+def magnitude(rng: np.random.Generator, family: str) -> float:
+    """Draw a magnitude in r between the limits, with the family's slope of `STEEPNESS`."""
+    slope, faintest = STEEPNESS[family], FAINTEST + FAINTER.get(family, 0.0)
+    low, high = (10 ** (slope * m) for m in (BRIGHTEST, faintest))
+    return float(np.log10(rng.uniform(low, high)) / slope)
 
 
 def half_light_radius(rng: np.random.Generator, magnitude_r: float, family: str) -> float:
@@ -145,7 +152,7 @@ def half_light_radius(rng: np.random.Generator, magnitude_r: float, family: str)
     magnitude does (Shen et al. 2003; the constants are ours, after petroR50_r
     of main-sample galaxies). Discs are larger than spheroids of their magnitude.
     """
-    size = {"elliptical": 0.8, "lenticular": 0.9, "spiral": 1.8, "edge_on": 1.7, "merger": 1.2}
+    size = {"elliptical": 0.8, "lenticular": 1.1, "spiral": 1.8, "edge_on": 1.7, "merger": 1.4}
     middle = 2.9 * size[family] * 10 ** (-0.13 * (magnitude_r - 16.8))
     return float(np.clip(middle * rng.lognormal(0.0, 0.28), 1.2, 22.0))
 
@@ -171,7 +178,7 @@ def true_row(index: int, seed: int, artefact_share: float) -> dict[str, Any]:
     artefact = bool(rng.random() < artefact_share)
     family = str(rng.choice(FAMILIES))
     kind = str(rng.choice(ARTEFACTS)) if artefact else family
-    magnitude_r = magnitude(rng)
+    magnitude_r = magnitude(rng, family)
     return {
         "objid": f"mock_{index:06d}",
         "index": index,

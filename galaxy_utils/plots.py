@@ -773,6 +773,34 @@ def panel_lines(
     return figure
 
 
+def panel_against(
+    table: pd.DataFrame, x: str, y: str, by: str, panel: str, ylabel: str, labels: Mapping[str, str]
+) -> Figure:
+    """As `panel_lines`, with one vertical axis and a horizontal axis of its own for each panel.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a draw.
+    x, y, by, panel : str
+        Column names.
+    ylabel : str
+        Label of the vertical axis.
+    labels : mapping of str to str
+        Label of the horizontal axis of each panel, in the order to be drawn.
+
+    Returns
+    -------
+    Figure
+        The panels.
+    """
+    figure = panel_lines(table, x, y, by, panel, "", dict.fromkeys(labels, ylabel))
+    for axis, label in zip(figure.axes, labels.values(), strict=True):
+        axis.set_xlabel(label)
+        axis.axhline(0, lw=0.6, color=GREY)
+    return figure
+
+
 def heat(table: pd.DataFrame, xlabel: str, ylabel: str, label: str, digits: int = 0) -> Figure:
     """Numbers in a grid, shaded.
 

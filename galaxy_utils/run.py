@@ -242,7 +242,7 @@ SECTIONS = (
     Section(
         "20", "what-we-would-do-instead", _JUDGED, studies=("search", "compared"), shows=JUDGING,
     ),
-    Section("21", "known-truth", (_SHAPES,), studies=("known_truth",), shows=JUDGING),
+    Section("21", "known-truth", (_GALAXIES, _SHAPES), studies=("known_truth",), shows=JUDGING),
     Section("22", "robustness", _JUDGED, studies=("robustness",), shows=JUDGING),
     Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
     Section("24", "an-encoder-that-has-seen-galaxies", _JUDGED,

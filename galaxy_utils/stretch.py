@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,23 @@ from scipy.stats import median_abs_deviation, spearmanr
 from galaxy_utils import mock
 from galaxy_utils.engine import measure_fast
 from galaxy_utils.morphology import FIVE
-from galaxy_utils.preprocessing import band_mean
+from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.study import Row
 
 LINEAR = "linear flux"
 STRETCHED = "asinh stretch, 8 bits"
 COMPRESSED = "and JPEG, as from SkyServer"
-KINDS = (LINEAR, STRETCHED, COMPRESSED)
-"""The same galaxy, the same noise: flux in r; the composite's band mean; the cutout's band mean."""
+OTHERS = {
+    "darker black point": replace(mock.FITTED, black=0.1),
+    "twice the softening": replace(mock.FITTED, softening=2 * mock.FITTED.softening),
+    "twice the brightness": replace(mock.FITTED, brightness=2 * mock.FITTED.brightness),
+}
+"""Other stretches that a server might use, each off the fitted one in one constant: what the bias
+owes to the guess. The darker black point lies near the noise of one pixel above the sky."""
+
+KINDS = (LINEAR, STRETCHED, COMPRESSED, *OTHERS)
+"""The same galaxy, the same noise: flux in r; the composite's band mean; the cutout's band mean, by
+the fitted stretch and by the others."""
 
 Plane = NDArray[np.float64]
 
@@ -46,12 +56,18 @@ def versions_of(row: pd.Series, seed: int) -> dict[str, Plane]:
     made = mock.draw(row, seed)
     red = made.bands[mock.BANDS.index("r")].astype(np.float64)
     unit = 1.4826 * float(np.median(np.abs(red - np.median(red)))) / 100
-    shown = PillowImage.open(io.BytesIO(mock.jpeg(made.composite)))
+    others = {name: mock.composite(made.bands, constants) for name, constants in OTHERS.items()}
     return {
         LINEAR: gaussian_filter(red, mock.RESAMPLING, mode="nearest") / unit,
         STRETCHED: band_mean(mock.resample(mock.composite(made.bands))),
-        COMPRESSED: band_mean(np.asarray(shown)),
+        COMPRESSED: _opened(made.composite),
+        **{name: _opened(mock.as_cutout(image)) for name, image in others.items()},
     }
+
+
+def _opened(cutout: Image) -> Plane:
+    """Band mean after the cutout's own JPEG."""
+    return band_mean(np.asarray(PillowImage.open(io.BytesIO(mock.jpeg(cutout)))))
 
 
 def stretch_rows(table: pd.DataFrame, seed: int) -> list[Row]:
@@ -104,6 +120,31 @@ def stretch_table(rows: pd.DataFrame) -> pd.DataFrame:
             pair = wide[[LINEAR, kind]].dropna()
             table.append({"parameter": name, "kind": kind, **_compared(pair, len(wide))})
     return pd.DataFrame(table)
+
+
+def bias_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """Biases of all stretches side by side.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        Of `stretch_table`.
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter: parameter, linear (median), between (scatter of
+        galaxies), a column for each of `KINDS` but the first (median
+        difference to linear flux), lowest and highest over all cutouts.
+    """
+    first = compared[compared["kind"] == COMPRESSED].set_index("parameter")
+    wide = compared.pivot(index="parameter", columns="kind", values="bias")
+    wide = wide.loc[list(FIVE), list(KINDS[1:])]
+    cutouts = wide[list(KINDS[2:])]
+    wide = wide.assign(lowest=cutouts.min(axis=1), highest=cutouts.max(axis=1))
+    wide.insert(0, "linear", first["median_linear"])
+    wide.insert(1, "between", first["scatter_linear"])
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def _compared(pair: pd.DataFrame, number: int) -> Row:

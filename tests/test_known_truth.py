@@ -9,7 +9,7 @@ import pytest
 from galaxy_utils import known_truth
 from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
-from galaxy_utils.known_truth import Mocks, fates, matched, recovery_by, recovery_rows, score_table
+from galaxy_utils.known_truth import Mocks, fates, matched, recovery_rows, score_table
 from galaxy_utils.robustness import OURS, PAPERS
 from galaxy_utils.search import Ingredients, Variant
 
@@ -44,6 +44,9 @@ def _mocks(apart: float, artefacts: int = 10) -> tuple[Mocks, pd.DataFrame]:
             "family": [*types[:180], *["star"] * artefacts],
             "is_artefact": np.arange(n) >= 180,
             "magnitude_r": rng.uniform(14, 17.7, n),
+            "half_light_radius": rng.uniform(1, 9, n),
+            "seeing": 1.3,
+            "inclination": rng.uniform(0, 80, n),
         }
     )
     return Mocks(truth, truth, 0, objids, ingredients, RECIPE, BEST, 5.0), truth
@@ -103,18 +106,75 @@ def test_families_that_share_a_cluster_are_named() -> None:
     assert known_truth.left_over(found) == (["spiral"], 1)
 
 
-def test_recovery_follows_the_quantity_that_spoils_it(rows: pd.DataFrame) -> None:
-    _, truth = _mocks(8.0)
-    table = matched(truth, rows, OURS, 5)
-    assert known_truth.left_over(table)[0] == []
-    galaxies = table[~table["is_artefact"]].copy()
-    assert galaxies["recovered"].mean() > 0.9
-    galaxies.loc[galaxies["magnitude_r"] > galaxies["magnitude_r"].median(), "recovered"] = False
-    by = recovery_by(galaxies, "magnitude_r", 2)
-    assert set(by["family"]) == set(FAMILIES) and by["number"].sum() == 180
-    for _, mine in by.groupby("family"):
-        bright, faint = mine.sort_values("middle")["percent"]
-        assert bright > 80 and faint < 35
+def _kept(families: list[str], quantity: np.ndarray, cluster: list[int]) -> pd.DataFrame:
+    named = pd.Series(cluster).map(known_truth.majority(pd.Series(families), pd.Series(cluster)))
+    return pd.DataFrame({"family": families, "magnitude_r": quantity, "inclination": quantity,
+                         "cluster": cluster, "named": named})  # fmt: skip
+
+
+def test_recovery_follows_the_quantity_that_spoils_it() -> None:
+    families = ["spiral", "lenticular", "edge_on"] * 200
+    quantity = np.linspace(0, 1, 600)
+    right = {"spiral": 0, "lenticular": 1, "edge_on": 2}
+    rng = np.random.default_rng(0)
+    cluster = [
+        right[f] if q < 0.5 else int(rng.integers(3))
+        for f, q in zip(families, quantity, strict=True)
+    ]
+    rows = pd.DataFrame(known_truth._parts_of(_kept(families, quantity, cluster), "magnitude_r"))
+    agreed = rows[rows["family"] == "all"].sort_values("middle")["part"].to_list()
+    assert agreed[0] == 1 and abs(agreed[-1]) < 0.1 and len(agreed) == known_truth.BINS
+    spiral = rows[rows["family"] == "spiral"].sort_values("middle")["part"].to_list()
+    assert spiral[0] == 1 and spiral[-1] == pytest.approx(1 / 3, abs=0.15)
+    assert (rows.loc[rows["family"] == "all", "number"] == 150).all()
+
+
+def test_inclination_is_asked_of_discs_alone_and_few_galaxies_are_not_shown() -> None:
+    families = ["spiral"] * 200 + ["lenticular"] * 40 + ["edge_on"] * 200
+    kept = _kept(families, np.random.default_rng(0).uniform(size=440), [0] * 240 + [1] * 200)
+    rows = pd.DataFrame(known_truth._parts_of(kept, "inclination"))
+    assert set(rows["family"]) == {"all", "spiral"} and (rows["number"] >= 20).all()
+
+
+def test_families_that_share_a_cluster_do_not_read_zero() -> None:
+    families, cluster = pd.Series(["a"] * 3 + ["b"] * 5), pd.Series([0, 1, 1, 0, 0, 0, 2, 2])
+    assert known_truth.majority(families, cluster) == {0: "b", 1: "a", 2: "b"}
+
+
+def test_seeds_are_averaged_and_their_range_is_given(rows: pd.DataFrame) -> None:
+    mine = pd.concat([rows.assign(seed=s) for s in (0, 1)], ignore_index=True)
+    whole = mine["family"] == "all"
+    mine.loc[whole, "part"] = np.where(mine.loc[whole, "seed"] == 0, 0.2, 0.4)
+    parts = known_truth.parts_of(mine)
+    table = known_truth.parts_table(parts)
+    assert (table.loc[table["family"] == "all", OURS] == "0.30 (0.20 to 0.40)").all()
+    assert list(table["quantity"].unique()) == [
+        q for q in known_truth.CURVES if q in set(parts["quantity"])
+    ]
+    assert known_truth.ends_of(parts, OURS, "magnitude_r") == pytest.approx((0.3, 0.3))
+    assert known_truth.ends_of(parts.head(0), OURS, "magnitude_r") is None
+    assert known_truth.parts_table(parts.head(0)).empty
+
+
+def test_families_are_compared_with_the_classes_they_belong_to() -> None:
+    n = 50
+    galaxies = pd.DataFrame({name: np.arange(n, dtype=float) for name in known_truth.QUANTITIES})
+    galaxies["objid"] = [str(i) for i in range(n)]
+    classes = pd.Series(["elliptical"] * 25 + ["spiral_cw"] * 25, index=galaxies["objid"])
+    truth = pd.DataFrame({"family": ["spiral"] * 25 + ["elliptical"] * 25})
+    mocks = galaxies[list(known_truth.QUANTITIES)]
+    table = known_truth.beside_classes(mocks, truth, galaxies, classes)
+    assert (table["elliptical, galaxies"] == 12).all() and (table["spiral, galaxies"] == 37).all()
+    assert (table["elliptical, mocks"] == 37).all() and (table["spiral, mocks"] == 12).all()
+    assert not any(c.startswith("merger") for c in table)
+    none = known_truth.beside_classes(mocks, truth, galaxies, pd.Series(dtype=object))
+    assert list(none) == ["quantity"]
+    assert known_truth.contrasts(table) == (-25, 25) and known_truth.contrasts(none) is None
+
+
+def test_the_table_of_scores_has_one_column_a_recipe(rows: pd.DataFrame) -> None:
+    table = known_truth.score_text(score_table(rows))
+    assert list(table)[0] == "score" and len(table.columns) == 7 and len(table) == 9
 
 
 def test_false_anomalies_and_missed_artefacts_add_up() -> None:

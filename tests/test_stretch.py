@@ -8,16 +8,25 @@ import pytest
 
 from galaxy_utils.mock_families import truth
 from galaxy_utils.morphology import FIVE
-from galaxy_utils.stretch import COMPRESSED, KINDS, LINEAR, STRETCHED, stretch_rows, stretch_table
+from galaxy_utils.stretch import (
+    COMPRESSED,
+    KINDS,
+    LINEAR,
+    OTHERS,
+    STRETCHED,
+    bias_table,
+    stretch_rows,
+    stretch_table,
+)
 
 
 def test_bias_and_scatter_are_those_put_in() -> None:
     rng = np.random.default_rng(0)
     frames = []
     base = rng.normal(3.0, 0.5, (400, 5))
-    for kind, (bias, scatter) in {
-        LINEAR: (0, 0), STRETCHED: (-0.4, 0.1), COMPRESSED: (0, 0)
-    }.items():  # fmt: skip
+    put = dict.fromkeys(KINDS, (0.0, 0.0)) | {STRETCHED: (-0.4, 0.1)}
+    put[next(iter(OTHERS))] = (0.2, 0.0)
+    for kind, (bias, scatter) in put.items():
         values = base + rng.normal(bias, scatter, base.shape)
         frame = pd.DataFrame(values, columns=list(FIVE)).assign(kind=kind)
         frames.append(frame.assign(objid=[str(i) for i in range(400)]))
@@ -32,6 +41,22 @@ def test_bias_and_scatter_are_those_put_in() -> None:
     same = table.xs(COMPRESSED, level="kind")
     assert (same["bias"] == 0).all() and (same["correlation"] > 0.999).all()
     assert same.loc["gini", "lost"] == 1 and same.loc["m20", "lost"] == 0
+
+
+def test_the_range_of_biases_is_that_of_the_cutouts() -> None:
+    values = {LINEAR: 3.0, STRETCHED: 9.0, COMPRESSED: 2.8}
+    values |= dict(zip(OTHERS, (3.1, 2.5, 2.7), strict=True))
+    frames = [
+        pd.DataFrame({name: np.linspace(0, 1, 30) + value for name in FIVE}).assign(
+            kind=kind, objid=[str(i) for i in range(30)]
+        )
+        for kind, value in values.items()
+    ]
+    table = bias_table(stretch_table(pd.concat(frames, ignore_index=True)))
+    assert list(table["parameter"]) == list(FIVE) and len(table.columns) == 10
+    assert table["lowest"].to_numpy() == pytest.approx(-0.5)
+    assert table["highest"].to_numpy() == pytest.approx(0.1)
+    assert table[COMPRESSED].to_numpy() == pytest.approx(-0.2)
 
 
 def test_every_galaxy_is_measured_in_every_version_and_artefacts_are_not() -> None:

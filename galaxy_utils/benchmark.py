@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -149,15 +151,19 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS, "what", "goal", "reached"])
 
 
-def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[str, object]]:
-    rows = [
+def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    rows: list[dict[Hashable, Any]] = [
         {**row, "what": goal.what, "goal": _in_words(goal, row["galaxies"]),
          "reached": _reached(goal, row["galaxies"], row["value"])}
         for row in found.to_dict("records")
     ]  # fmt: skip
     if goal.limit is None or any(row["goal"] for row in rows):
         return rows
-    empty = dict.fromkeys(COLUMNS, "") | {"key": goal.key, "unit": goal.unit, "value": float("nan")}
+    empty: dict[Hashable, Any] = dict.fromkeys(COLUMNS, "") | {
+        "key": goal.key,
+        "unit": goal.unit,
+        "value": float("nan"),
+    }
     empty |= {"galaxies": goal.galaxies or 0, "what": goal.what}
     return [*rows, {**empty, "goal": _in_words(goal, goal.galaxies), "reached": "not measured"}]
 

@@ -19,7 +19,6 @@ from statsmodels.stats.proportion import proportion_confint
 from galaxy_utils import scores
 from galaxy_utils.chain import Recipe
 from galaxy_utils.deblending import clipped_sky
-from galaxy_utils.mock import RESAMPLING
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
 from galaxy_utils.preprocessing import Image
@@ -34,6 +33,10 @@ BLUR = 1.0
 
 SHIFT = 2
 """Pixels along each axis."""
+
+GRAIN = 0.95
+"""Standard deviation, in pixels, of the Gaussian that white noise is smoothed by: neighbouring
+pixels of the sky in SDSS cutouts then go together as they do (correlation 0.76)."""
 
 QUALITY, HIGH_QUALITY = 75, 95
 """Of the JPEG that an image is compressed to once more: Pillow's default, with colours at half the
@@ -100,18 +103,18 @@ def sky_noise(shape: tuple[int, int], rng: np.random.Generator) -> Values:
     Returns
     -------
     ndarray of float64, shape (height, width)
-        Of standard deviation 1 on average, smoothed by `mock.RESAMPLING`.
+        Of standard deviation 1 on average, smoothed by `GRAIN`.
     """
-    smooth = gaussian_filter(rng.standard_normal(shape), RESAMPLING, mode="wrap")
+    smooth = gaussian_filter(rng.standard_normal(shape), GRAIN, mode="wrap")
     return np.asarray(smooth / _left_by_smoothing())
 
 
 @cache
 def _left_by_smoothing() -> float:
-    """Standard deviation that white noise of 1 keeps when it is smoothed by `RESAMPLING`."""
+    """Standard deviation that white noise of 1 keeps when it is smoothed by `GRAIN`."""
     point = np.zeros((25, 25))
     point[12, 12] = 1.0
-    return float(np.linalg.norm(gaussian_filter(point, RESAMPLING)))
+    return float(np.linalg.norm(gaussian_filter(point, GRAIN)))
 
 
 def _sky(band: Values) -> tuple[float, float]:

@@ -73,7 +73,7 @@ def _neighbour_correlation(sky: np.ndarray) -> float:
 def test_noise_is_that_of_the_sky_of_the_cutouts() -> None:
     noise = robustness.sky_noise((512, 512), np.random.default_rng(0))
     assert noise.std() == pytest.approx(1, abs=0.02)
-    for apart, expected in ((1, 0.76), (2, 0.38), (3, 0.13)):  # see mock.RESAMPLING
+    for apart, expected in ((1, 0.76), (2, 0.38), (3, 0.13)):  # see robustness.GRAIN
         found = np.corrcoef(noise[:, :-apart].ravel(), noise[:, apart:].ravel())[0, 1]
         assert found == pytest.approx(expected, abs=0.06)
 

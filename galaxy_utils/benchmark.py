@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -149,8 +150,8 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS, "what", "goal", "reached"])
 
 
-def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[str, object]]:
-    rows = [
+def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[Any, Any]]:
+    rows: list[dict[Any, Any]] = [
         {**row, "what": goal.what, "goal": _in_words(goal, row["galaxies"]),
          "reached": _reached(goal, row["galaxies"], row["value"])}
         for row in found.to_dict("records")
@@ -192,8 +193,9 @@ def latest(table: pd.DataFrame, key: str) -> pd.DataFrame:
     rows = table[table["key"] == key]
     if rows.empty:
         return rows
-    last = rows.sort_values("date", kind="stable")["hardware"].iloc[-1]
-    return rows[rows["hardware"] == last].sort_values("galaxies")
+    last = str(rows.sort_values("date", kind="stable")["hardware"].iloc[-1])
+    chosen: pd.DataFrame = rows[rows["hardware"] == last]
+    return chosen.sort_values("galaxies")
 
 
 def value_of(table: pd.DataFrame, key: str) -> float | None:

@@ -151,8 +151,8 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS, "what", "goal", "reached"])
 
 
-def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    rows: list[dict[Hashable, Any]] = [
+def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[Any, Any]]:
+    rows: list[dict[Any, Any]] = [
         {**row, "what": goal.what, "goal": _in_words(goal, row["galaxies"]),
          "reached": _reached(goal, row["galaxies"], row["value"])}
         for row in found.to_dict("records")
@@ -198,8 +198,9 @@ def latest(table: pd.DataFrame, key: str) -> pd.DataFrame:
     rows = table[table["key"] == key]
     if rows.empty:
         return rows
-    last = rows.sort_values("date", kind="stable")["hardware"].iloc[-1]
-    return rows[rows["hardware"] == last].sort_values("galaxies")
+    last = str(rows.sort_values("date", kind="stable")["hardware"].iloc[-1])
+    chosen: pd.DataFrame = rows[rows["hardware"] == last]
+    return chosen.sort_values("galaxies")
 
 
 def value_of(table: pd.DataFrame, key: str) -> float | None:

@@ -422,7 +422,7 @@ def growth(times: pd.DataFrame) -> pd.DataFrame:
         Columns stage, galaxies, seconds: medians.
     """
     fits = times[times["stage"].isin(FITS)]
-    return fits.groupby(["stage", "galaxies"], as_index=False)["seconds"].median()
+    return fits.groupby(["stage", "galaxies"])["seconds"].median().reset_index()
 
 
 def power_of_n(rows: pd.DataFrame) -> float:
@@ -469,12 +469,12 @@ def extrapolate(
     for stage in ("morphology", "features"):
         one = float(cost.loc[stage, "median_ms"]) / 1000  # type: ignore[arg-type]
         rows[stage] = {"power": float("nan")} | {n: one * n / DAY for n in numbers}
-    for stage, curve in curves.groupby("stage", sort=False):
+    for name, curve in curves.groupby("stage", sort=False):
         power = power_of_n(curve)
         last = curve.iloc[-1]
         law = max(power, 1.0)  # fixed costs flatten the fit; no stage reads fewer galaxies
         days = {n: last["seconds"] * (n / last["galaxies"]) ** law / DAY for n in numbers}
-        rows[str(stage)] = {"power": power} | days
+        rows[str(name)] = {"power": power} | days
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

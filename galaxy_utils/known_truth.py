@@ -562,7 +562,7 @@ def contrasts(alike: pd.DataFrame) -> tuple[float, float] | None:
     tuple of float or None
         Difference of medians among galaxies and among mocks; None without classes.
     """
-    row = alike.set_index("quantity").loc["concentration"]
+    row = alike.set_index("quantity").to_dict("index")["concentration"]
     names = [[f"{family}, {who}" for family in ("elliptical", "spiral")] for who in WHO]
     if not all(name in row for pair in names for name in pair):
         return None

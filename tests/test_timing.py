@@ -107,7 +107,7 @@ def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs() -> None:
     seen: list[int] = []
     training = replace(TRAINING, epochs=2 * TIMED_EPOCHS)
     rows = time_fits(FUSED, training, LATENT, lambda part: seen.append(len(part)), [20, 80], 0)
-    assert seen == [20, 20, 20, 80, 80, 80]
+    assert seen == [20, 80, 20, 80, 20, 80]
     assert list(rows["stage"]) == ["autoencoder", "mixture"] * 6
     assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == seen
 

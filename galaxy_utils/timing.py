@@ -444,6 +444,25 @@ def power_of_n(rows: pd.DataFrame) -> float:
     return float(np.polyfit(np.log(rows["galaxies"]), np.log(rows["seconds"]), 1)[0])
 
 
+def near_linear(powers: pd.Series) -> bool | None:
+    """Whether costs grow by about the number of galaxies.
+
+    Parameters
+    ----------
+    powers : Series of float
+        Fitted powers of N, one a stage.
+
+    Returns
+    -------
+    bool or None
+        False where one is above `LINEAR`; None where one is below it, since
+        fixed costs then still hide the law; else True.
+    """
+    if (powers > LINEAR[1]).any():
+        return False
+    return True if (powers >= LINEAR[0]).all() else None
+
+
 def extrapolate(
     curves: pd.DataFrame, cost: pd.DataFrame, numbers: Sequence[int] = SURVEYS
 ) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from galaxy_utils.timing import (
     growing_sizes,
     growth,
     hardware,
+    near_linear,
     per_galaxy,
     power_of_n,
     time_fits,
@@ -185,3 +186,13 @@ def test_sizes_grow_and_stay_within_the_sample() -> None:
 def test_two_sizes_make_no_slope() -> None:
     rows = pd.DataFrame({"galaxies": [10, 20], "seconds": [1.0, 2.0]})
     assert np.isnan(power_of_n(rows))
+
+
+@pytest.mark.parametrize(
+    ("powers", "expected"),
+    [((0.9, 1.1), True), ((1.0, 1.4), False), ((0.5, 1.4), False), ((0.5, 1.0), None)],
+)
+def test_fixed_costs_do_not_refute_linear_growth(
+    powers: tuple[float, float], expected: bool | None
+) -> None:
+    assert near_linear(pd.Series(powers)) is expected

@@ -650,14 +650,16 @@ def _mean_and_range(row: pd.Series) -> str:
     return f"{row['mean']:.{digits}f} ({row['min']:.{digits}f} to {row['max']:.{digits}f})"
 
 
-def ends_of(parts: pd.DataFrame, recipe: str, quantity: str) -> tuple[float, float] | None:
-    """Adjusted Rand index in the lowest and in the highest part of a quantity.
+def ends_of(
+    parts: pd.DataFrame, recipe: str, quantity: str, family: str = "all"
+) -> tuple[float, float] | None:
+    """Recovery in the lowest and in the highest part of a quantity.
 
     Parameters
     ----------
     parts : DataFrame
         Of `parts_of`.
-    recipe, quantity : str
+    recipe, quantity, family : str
         Which.
 
     Returns
@@ -665,8 +667,8 @@ def ends_of(parts: pd.DataFrame, recipe: str, quantity: str) -> tuple[float, flo
     tuple of float or None
         Means over seeds; None where nothing was measured.
     """
-    mine = agreement_of(parts)
-    mine = mine[(mine["recipe"] == recipe) & (mine["quantity"] == quantity)]
+    names = {"recipe": recipe, "quantity": quantity, "family": family}
+    mine = parts[(parts[list(names)] == pd.Series(names)).all(axis=1)]
     means = mine.groupby("middle")["part"].mean()
     return (float(means.iloc[0]), float(means.iloc[-1])) if len(means) else None
 

@@ -152,6 +152,9 @@ def test_seeds_are_averaged_and_their_range_is_given(rows: pd.DataFrame) -> None
         q for q in known_truth.CURVES if q in set(parts["quantity"])
     ]
     assert known_truth.ends_of(parts, OURS, "magnitude_r") == pytest.approx((0.3, 0.3))
+    alone = pd.concat([parts, parts.assign(family="spiral", part=parts["part"] + 0.5)])
+    spirals = known_truth.ends_of(alone, OURS, "magnitude_r", "spiral")
+    assert spirals == pytest.approx((0.8, 0.8))
     assert known_truth.ends_of(parts.head(0), OURS, "magnitude_r") is None
     assert known_truth.parts_table(parts.head(0)).empty
 

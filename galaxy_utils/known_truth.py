@@ -38,7 +38,7 @@ QUANTITIES = (*FIVE, *SHAPE)
 CURVES = {
     "magnitude_r": "$r$ (mag)",
     "size_over_seeing": "half-light radius / seeing",
-    "inclination": "inclination (degrees), lenticulars and spirals",
+    "inclination": "inclination (degrees)",
 }
 """What recovery is drawn against, and what it is called. Edge-on discs and round families have no
 part in the last: there the inclination is the family, or there is none."""
@@ -562,7 +562,7 @@ def contrasts(alike: pd.DataFrame) -> tuple[float, float] | None:
     tuple of float or None
         Difference of medians among galaxies and among mocks; None without classes.
     """
-    row = alike.set_index("quantity").loc["concentration"]
+    row = alike[alike["quantity"] == "concentration"].iloc[0].to_dict()
     names = [[f"{family}, {who}" for family in ("elliptical", "spiral")] for who in WHO]
     if not all(name in row for pair in names for name in pair):
         return None
@@ -638,6 +638,7 @@ def parts_table(parts: pd.DataFrame) -> pd.DataFrame:
     over["text"] = [_mean_and_range(row) for _, row in over.iterrows()]
     table = over.pivot(index=keys, columns="recipe", values="text").reset_index()
     table = table.rename_axis(columns=None)
+    table["number"] = table["number"].astype(int)
     order = {name: place for place, name in enumerate(("all", *FAMILIES))}
     quantity = table["quantity"].map({name: place for place, name in enumerate(CURVES)})
     ordered = table.assign(_q=quantity, _f=table["family"].map(order))

@@ -729,7 +729,8 @@ def panel_lines(
         if diagonal:
             axis.axline((0, 0), slope=1, ls="--", lw=0.8, color=GREY)
         axis.set(xlabel=xlabel, ylabel=label)
-    axes.flat[0].legend(fontsize=7, frameon=False)
+    if len(table):
+        axes.flat[0].legend(fontsize=7, frameon=False)
     for axis in axes.flat[len(labels) :]:
         axis.remove()
     return figure

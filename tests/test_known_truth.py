@@ -208,3 +208,5 @@ def test_every_panel_has_its_own_horizontal_axis() -> None:
     assert [axis.get_xlabel() for axis in figure.axes] == ["magnitude", "size"]
     assert {axis.get_ylabel() for axis in figure.axes} == {"agreement"}
     assert list(figure.axes[1].lines[0].get_ydata()) == [0.3, 0.4]
+    empty = plots.panel_against(table.head(0), "x", "y", "who", "what", "agreement", labels)
+    assert len(empty.axes) == 2  # nothing to name in a legend is no warning

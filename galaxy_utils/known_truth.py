@@ -38,7 +38,7 @@ QUANTITIES = (*FIVE, *SHAPE)
 CURVES = {
     "magnitude_r": "$r$ (mag)",
     "size_over_seeing": "half-light radius / seeing",
-    "inclination": "inclination (degrees), lenticulars and spirals",
+    "inclination": "inclination (degrees)",
 }
 """What recovery is drawn against, and what it is called. Edge-on discs and round families have no
 part in the last: there the inclination is the family, or there is none."""
@@ -562,7 +562,7 @@ def contrasts(alike: pd.DataFrame) -> tuple[float, float] | None:
     tuple of float or None
         Difference of medians among galaxies and among mocks; None without classes.
     """
-    row = alike.set_index("quantity").to_dict("index")["concentration"]
+    row = alike[alike["quantity"] == "concentration"].iloc[0].to_dict()
     names = [[f"{family}, {who}" for family in ("elliptical", "spiral")] for who in WHO]
     if not all(name in row for pair in names for name in pair):
         return None
@@ -638,6 +638,7 @@ def parts_table(parts: pd.DataFrame) -> pd.DataFrame:
     over["text"] = [_mean_and_range(row) for _, row in over.iterrows()]
     table = over.pivot(index=keys, columns="recipe", values="text").reset_index()
     table = table.rename_axis(columns=None)
+    table["number"] = table["number"].astype(int)
     order = {name: place for place, name in enumerate(("all", *FAMILIES))}
     quantity = table["quantity"].map({name: place for place, name in enumerate(CURVES)})
     ordered = table.assign(_q=quantity, _f=table["family"].map(order))
@@ -650,14 +651,16 @@ def _mean_and_range(row: pd.Series) -> str:
     return f"{row['mean']:.{digits}f} ({row['min']:.{digits}f} to {row['max']:.{digits}f})"
 
 
-def ends_of(parts: pd.DataFrame, recipe: str, quantity: str) -> tuple[float, float] | None:
-    """Adjusted Rand index in the lowest and in the highest part of a quantity.
+def ends_of(
+    parts: pd.DataFrame, recipe: str, quantity: str, family: str = "all"
+) -> tuple[float, float] | None:
+    """Recovery in the lowest and in the highest part of a quantity.
 
     Parameters
     ----------
     parts : DataFrame
         Of `parts_of`.
-    recipe, quantity : str
+    recipe, quantity, family : str
         Which.
 
     Returns
@@ -665,8 +668,8 @@ def ends_of(parts: pd.DataFrame, recipe: str, quantity: str) -> tuple[float, flo
     tuple of float or None
         Means over seeds; None where nothing was measured.
     """
-    mine = agreement_of(parts)
-    mine = mine[(mine["recipe"] == recipe) & (mine["quantity"] == quantity)]
+    names = {"recipe": recipe, "quantity": quantity, "family": family}
+    mine = parts[(parts[list(names)] == pd.Series(names)).all(axis=1)]
     means = mine.groupby("middle")["part"].mean()
     return (float(means.iloc[0]), float(means.iloc[-1])) if len(means) else None
 

@@ -767,7 +767,8 @@ def panel_lines(
             axis.sharey(axes.flat[0])
     if ylabel:
         axes.flat[0].set_ylabel(ylabel)
-    axes.flat[0].legend(fontsize=7, frameon=False)
+    if len(table):
+        axes.flat[0].legend(fontsize=7, frameon=False)
     for axis in axes.flat[len(labels) :]:
         axis.remove()
     return figure

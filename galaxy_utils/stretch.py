@@ -147,6 +147,25 @@ def bias_table(compared: pd.DataFrame) -> pd.DataFrame:
     return wide.reset_index().rename_axis(columns=None)
 
 
+def turned(compared: pd.DataFrame) -> list[str]:
+    """Parameters whose bias is surely below zero by one cutout and surely above by another.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        Of `stretch_table`; sure is what its interval says.
+
+    Returns
+    -------
+    list of str
+        In the order of `FIVE`.
+    """
+    cutouts = compared[compared["kind"].isin(KINDS[2:])]
+    ends = cutouts.groupby("parameter").agg(below=("high", "min"), above=("low", "max"))
+    both = (ends["below"] < 0) & (ends["above"] > 0)
+    return [name for name in FIVE if both[name]]
+
+
 def _compared(pair: pd.DataFrame, number: int) -> Row:
     linear, other = pair.to_numpy(np.float64).T
     difference = other - linear

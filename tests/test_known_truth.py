@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils import known_truth
+from galaxy_utils import known_truth, plots
 from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
 from galaxy_utils.known_truth import Mocks, fates, matched, recovery_rows, score_table
@@ -152,6 +152,9 @@ def test_seeds_are_averaged_and_their_range_is_given(rows: pd.DataFrame) -> None
         q for q in known_truth.CURVES if q in set(parts["quantity"])
     ]
     assert known_truth.ends_of(parts, OURS, "magnitude_r") == pytest.approx((0.3, 0.3))
+    alone = pd.concat([parts, parts.assign(family="spiral", part=parts["part"] + 0.5)])
+    spirals = known_truth.ends_of(alone, OURS, "magnitude_r", "spiral")
+    assert spirals == pytest.approx((0.8, 0.8))
     assert known_truth.ends_of(parts.head(0), OURS, "magnitude_r") is None
     assert known_truth.parts_table(parts.head(0)).empty
 
@@ -193,3 +196,17 @@ def test_mocks_that_cannot_be_measured_are_purged() -> None:
     table.loc[4, "asymmetry"] = 1.5
     kept = known_truth.purge_mocks(table, 0)
     assert not kept[3] and not kept[4] and kept.sum() >= 26
+
+
+def test_every_panel_has_its_own_horizontal_axis() -> None:
+    table = pd.DataFrame({
+        "x": [1.0, 2.0, 1.0, 2.0], "y": [0.1, 0.2, 0.3, 0.4], "who": "ours",
+        "what": ["a", "a", "b", "b"],
+    })  # fmt: skip
+    labels = {"a": "magnitude", "b": "size"}
+    figure = plots.panel_against(table, "x", "y", "who", "what", "agreement", labels)
+    assert [axis.get_xlabel() for axis in figure.axes] == ["magnitude", "size"]
+    assert {axis.get_ylabel() for axis in figure.axes} == {"agreement"}
+    assert list(figure.axes[1].lines[0].get_ydata()) == [0.3, 0.4]
+    empty = plots.panel_against(table.head(0), "x", "y", "who", "what", "agreement", labels)
+    assert len(empty.axes) == 2  # nothing to name in a legend is no warning

@@ -17,6 +17,7 @@ from galaxy_utils.stretch import (
     bias_table,
     stretch_rows,
     stretch_table,
+    turned,
 )
 
 
@@ -57,6 +58,17 @@ def test_the_range_of_biases_is_that_of_the_cutouts() -> None:
     assert table["lowest"].to_numpy() == pytest.approx(-0.5)
     assert table["highest"].to_numpy() == pytest.approx(0.1)
     assert table[COMPRESSED].to_numpy() == pytest.approx(-0.2)
+
+
+def test_a_sign_turns_only_beyond_the_intervals() -> None:
+    rows = [
+        {"parameter": name, "kind": kind, "low": place - width, "high": place + width}
+        for name, width in zip(FIVE, (0.1, 0.1, 0.6, 0.6, 0.1), strict=True)
+        for kind, place in zip(KINDS[1:], (9, -0.5, 0.5, 0.5, 0.5), strict=True)
+    ]
+    found = turned(pd.DataFrame(rows))
+    assert found == [FIVE[0], FIVE[1], FIVE[4]]
+    assert turned(pd.DataFrame(rows).assign(low=0.1, high=0.2)) == []
 
 
 def test_every_galaxy_is_measured_in_every_version_and_artefacts_are_not() -> None:

@@ -4,9 +4,9 @@
                                    [--backbones convnext_base] [--table data/benchmarks.csv]
 
 Prints the ratios and keeps them in the table. The peer is eager PyTorch in single
-precision, one image at a time. Engines take turns, and the best of several passes
-counts. Networks without weights on this machine get random ones, which cost the
-same. For each network the floating-point operations per second are set beside the
+precision, one image at a time; of each the best of several passes counts.
+Networks without weights on this machine get random ones, which cost the same.
+For each network the floating-point operations per second are set beside the
 fastest matrix product measured here.
 """
 

@@ -181,7 +181,7 @@ def _reached(goal: Goal, galaxies: object, value: float) -> str:
 
 
 def latest(table: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Results of one benchmark on the hardware that it was last run on.
+    """Results of one benchmark on the hardware, and in the way, that it was last run.
 
     Parameters
     ----------
@@ -198,8 +198,10 @@ def latest(table: pd.DataFrame, key: str) -> pd.DataFrame:
     rows = table[table["key"] == key]
     if rows.empty:
         return rows
-    last = str(rows.sort_values("date", kind="stable")["hardware"].iloc[-1])
-    chosen: pd.DataFrame = rows[rows["hardware"] == last]
+    last = rows.sort_values("date", kind="stable").iloc[-1]
+    chosen: pd.DataFrame = rows[
+        (rows[["hardware", "how"]] == last[["hardware", "how"]]).all(axis=1)
+    ]
     return chosen.sort_values("galaxies")
 
 

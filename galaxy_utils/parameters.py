@@ -177,7 +177,10 @@ class Parameters(BaseModel):
     )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
-        48, "images that measuring and embedding are timed on", ge=8, le=1_000_000
+        24,
+        "images that measuring and embedding are timed on, by the slow peers too",
+        ge=8,
+        le=1_000_000,
     )
     seed: int = _field(0, "seed of every random choice", ge=0, le=2**31 - 1)
 

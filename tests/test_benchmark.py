@@ -92,6 +92,8 @@ def test_machines_are_not_mixed(path: Path) -> None:
     record(path, "wall_five", 1000, 1.0, "a newer machine")
     assert list(latest(read_benchmarks(path), "wall_five")["galaxies"]) == [1000]
     assert value_of(read_benchmarks(path), "wall_five") == 1.0
+    record_benchmark("wall_five", 8000, 7.0, "wall, two threads", "a newer machine", path)
+    assert list(latest(read_benchmarks(path), "wall_five")["galaxies"]) == [8000]
 
 
 def test_no_network_is_faster_than_the_matrix_product(path: Path) -> None:

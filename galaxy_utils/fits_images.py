@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
+from scipy.stats import median_abs_deviation
 
 from galaxy_utils import mock
 from galaxy_utils.deblending import clipped_sky
@@ -14,6 +15,10 @@ from galaxy_utils.preprocessing import Image
 from galaxy_utils.sample import ImageError, other_bands
 
 Planes = NDArray[np.float64]
+
+BLOCK = 8
+"""Side in pixels of the blocks whose scatter tells the noise of the sky: wide beside the grain that
+resampling leaves (`mock.GRAIN`), so that it does not matter whether an image was resampled."""
 
 
 def read_fits(path: Path) -> Image:
@@ -95,13 +100,22 @@ def stretch(planes: Planes) -> Image:
     """
     skies = [clipped_sky(np.ascontiguousarray(plane)) for plane in planes]
     middle = len(planes) // 2  # r of three, or the only one
-    noise = skies[middle][1] or float(planes[middle].std())
+    noise = _uncorrelated_noise(planes[middle]) or float(planes[middle].std())
     if not noise > 0:
         raise ImageError("constant image")
     levels = np.array([level for level, _ in skies])[:, None, None]
     fluxes = (planes - levels) * (noise_in("r") / noise)
     bands = fluxes[::-1] if len(planes) == len(mock.BANDS) else _in_all_bands(fluxes[0])
     return mock.as_cutout(mock.composite(bands))
+
+
+def _uncorrelated_noise(plane: NDArray[np.float64]) -> float:
+    """Noise a pixel as it was before resampling: blocks beside each other differ by it still."""
+    rows, columns = (length // BLOCK for length in plane.shape)
+    whole = plane[: rows * BLOCK, : columns * BLOCK]
+    means = whole.reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3))
+    steps = np.diff(means, axis=1)
+    return float(BLOCK * median_abs_deviation(steps, axis=None, scale="normal") / np.sqrt(2))
 
 
 def noise_in(band: str) -> float:

@@ -282,7 +282,10 @@ BAD = {
     "saturated but a row": (np.where(ROW, 0.0, 255.0), reasons.NOTHING_DETECTED),
     "saturated but a pixel": (np.where(MIDDLE, 0.0, 255.0), reasons.NOTHING_DETECTED),
     "gradient": (np.indices((64, 64))[0].astype(float), reasons.NOTHING_DETECTED),
-    "square": (100.0 * (abs(np.indices((64, 64)) - 32) < 6).all(axis=0), reasons.UNSMOOTHED),
+    "square": (
+        100.0 * (abs(np.indices((64, 64)) - 32) < 6).all(axis=0),
+        f"{reasons.DEGENERATE['m20']}; {reasons.UNSMOOTHED}",
+    ),
     "16 px": (SMALL[24:40, 24:40], reasons.UNSMOOTHED),
     "16 px, small galaxy": (galaxy(1, 1.2, 0.0, 1.0)[72:88, 72:88], reasons.UNSMOOTHED),
     "16 px of noise": (NOISE[:16, :16], reasons.NOTHING_DETECTED),

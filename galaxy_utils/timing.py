@@ -28,7 +28,7 @@ from galaxy_utils.inference import BATCH, embed, load_encoder
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.taxonomy import fit_mixture
 
-REPEATS = 3
+REPEATS = 2
 PIECE = BATCH
 """Images that are timed together: of the fast stages and of their peers alike, since
 a median of single images is lower than one of means."""

@@ -116,7 +116,7 @@ def compare(name: str, images: list[Image], limit: float, table: Path) -> float:
         f"{name}: eager, one by one {1e3 * peer:.1f} ms, {encoder.engine} {1e3 * ours:.1f} ms "
         f"an image, {flops / ours / 1e9:.0f} GFLOP/s; with eq. 1 and resizing {1e3 * whole:.1f} ms"
     )
-    how = f"wall time, {torch.get_num_threads()} threads, {encoder.engine}"
+    how = f"wall time, threads: {torch.get_num_threads()}, {encoder.engine}"
     results = {"ratio": peer / ours, "cosine": cosine, "share": 100 * flops / ours / limit}
     for what, value in results.items():
         record_benchmark(f"{what}_{name}", len(images), float(value), how, hardware(), table)
@@ -142,7 +142,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):  # OpenVINO takes as many threads as there are cores
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     limit = matrix_product_limit()
-    print(f"{hardware()}; {options.threads} threads; matrix product {limit / 1e9:.0f} GFLOP/s")
+    print(f"{hardware()}; threads: {options.threads}; matrix product {limit / 1e9:.0f} GFLOP/s")
     images = read_images(options.images, options.number)
     spent = []
     for name in options.backbones.split(","):

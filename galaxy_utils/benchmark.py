@@ -111,7 +111,8 @@ def record_benchmark(
     how : str
         By which clock, on how many threads, with which version.
     hardware : str
-        As of `timing.hardware`; results of other hardware stay beside.
+        As of `timing.hardware`; results of other hardware, or measured in another
+        way, stay beside.
     path : Path
         The table.
     """
@@ -121,14 +122,16 @@ def record_benchmark(
     print(f"{goal.what}, {galaxies:,}: {value:.6g} {goal.unit}", flush=True)
     table = read_benchmarks(path)
     same = table["key"].eq(key) & table["galaxies"].eq(galaxies)
-    others = table[~(same & table["hardware"].eq(hardware))]
+    others = table[~(same & table["hardware"].eq(hardware) & table["how"].eq(how))]
     rows = pd.DataFrame([*others.itertuples(index=False), row], columns=list(COLUMNS))
     _write(rows, path)
 
 
 def _write(rows: pd.DataFrame, path: Path) -> None:
     order = {goal.key: place for place, goal in enumerate(GOALS)}
-    rows = rows.assign(place=rows["key"].map(order)).sort_values(["place", "galaxies", "hardware"])
+    rows = rows.assign(place=rows["key"].map(order)).sort_values(
+        ["place", "galaxies", "hardware", "how"]
+    )
     write_atomically(path, rows[list(COLUMNS)].to_csv(index=False, lineterminator="\n"))
 
 
@@ -243,28 +246,8 @@ def memory_ratio(table: pd.DataFrame) -> float | None:
     return float(rows["value"].iloc[-1] / rows["value"].iloc[0])
 
 
-def most_possible(table: pd.DataFrame, network: str) -> float | None:
-    """How many times eager PyTorch a network could be at most, at the matrix product's rate.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As of `read_benchmarks`.
-    network : str
-        Name of the backbone.
-
-    Returns
-    -------
-    float or None
-        The ratio that was measured over the share of the matrix product that
-        it was measured at; None where one of them lacks.
-    """
-    ratio, share = value_of(table, f"ratio_{network}"), value_of(table, f"share_{network}")
-    return None if ratio is None or share is None else 100 * ratio / share
-
-
 def limits(table: pd.DataFrame) -> pd.DataFrame:
-    """What was reached of the goal for each network, and what could be.
+    """What was reached by each network that has a goal, and what could be had at most.
 
     Parameters
     ----------
@@ -274,17 +257,18 @@ def limits(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns network, ratio, share (percent), possible, goal; the networks
-        that have a goal and were measured.
+        Columns network, how, ratio (to eager PyTorch), share (of the matrix
+        product's rate, percent), possible: the ratio at that rate.
     """
+    aimed = [goal for goal in GOALS if goal.limit is not None and goal.key.startswith("ratio_")]
     rows = []
-    for goal in GOALS:
-        network = goal.key.removeprefix("ratio_")
-        possible = most_possible(table, network)
-        if goal.limit is not None and network != goal.key and possible is not None:
-            ratio, share = value_of(table, goal.key), value_of(table, f"share_{network}")
-            rows.append((goal.what.split()[0], ratio, share, possible, goal.limit))
-    return pd.DataFrame(rows, columns=["network", "ratio", "share", "possible", "goal"])
+    for goal in aimed:
+        share = table[table["key"] == goal.key.replace("ratio_", "share_")]
+        both = table[table["key"] == goal.key].merge(share, on=["hardware", "how"])
+        for _, row in both.iterrows():
+            ratio, reached = float(row["value_x"]), float(row["value_y"])
+            rows.append((goal.what.split()[0], row["how"], ratio, reached, 100 * ratio / reached))
+    return pd.DataFrame(rows, columns=["network", "how", "ratio", "share", "possible"])
 
 
 def scan(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,9 @@ LEVELS = 255
 
 MISSING = 255
 
+ROWS = 512
+"""Galaxies that are held in double precision at a time."""
+
 
 @dataclass(frozen=True)
 class Quantised:
@@ -43,6 +46,21 @@ class Quantised:
         found[(self.codes == MISSING).all(axis=1)] = np.nan
         return found
 
+    def of(self, rows: NDArray[np.intp]) -> Quantised:
+        """Take some galaxies.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n,)
+            Their row numbers.
+
+        Returns
+        -------
+        Quantised
+            Those rows on the same scales.
+        """
+        return Quantised(self.codes[rows], self.low, self.step)
+
 
 def quantise(vectors: NDArray[np.floating]) -> Quantised:
     """Put every feature onto `LEVELS` even levels between its extremes.
@@ -58,13 +76,19 @@ def quantise(vectors: NDArray[np.floating]) -> Quantised:
         The codes and their scales.
     """
     there = np.isfinite(vectors).all(axis=1)
-    known = vectors[there].astype(np.float64)
-    low = known.min(axis=0) if len(known) else np.zeros(vectors.shape[1])
-    high = known.max(axis=0) if len(known) else np.zeros(vectors.shape[1])
+    known = vectors[there] if there.any() else np.zeros((1, vectors.shape[1]))
+    low, high = known.min(axis=0).astype(np.float64), known.max(axis=0).astype(np.float64)
     step = np.where(high > low, (high - low) / (LEVELS - 1), 1.0)
     codes = np.full(vectors.shape, MISSING, np.uint8)
-    codes[there] = np.round((known - low) / step).astype(np.uint8)
+    for rows in _pieces(there):
+        codes[rows] = np.round((vectors[rows].astype(np.float64) - low) / step).astype(np.uint8)
     return Quantised(codes, low.astype(np.float32), step.astype(np.float32))
+
+
+def _pieces(there: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Row numbers, `ROWS` at a time: double precision of all rows at once is never held."""
+    rows = np.flatnonzero(there)
+    return [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
 
 
 def loss(vectors: NDArray[np.floating], quantised: Quantised) -> dict[str, float]:
@@ -84,15 +108,16 @@ def loss(vectors: NDArray[np.floating], quantised: Quantised) -> dict[str, float
         together; `smallest_cosine`: over the galaxies, features centred.
     """
     there = np.isfinite(vectors).all(axis=1)
-    before = vectors[there].astype(np.float64)
-    after = quantised.values()[there].astype(np.float64)
-    a, b = before - before.mean(axis=0), after - before.mean(axis=0)
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    cosines = (a * b).sum(axis=1)[lengths > 0] / lengths[lengths > 0]
-    return {
-        "variance_lost": float(((a - b) ** 2).sum() / max((a**2).sum(), np.finfo(float).tiny)),
-        "smallest_cosine": float(cosines.min(initial=1.0)),
-    }
+    mean = vectors.mean(axis=0, dtype=np.float64, where=there[:, None]) if there.any() else 0.0
+    lost, varied, smallest = 0.0, float(np.finfo(float).tiny), 1.0
+    for rows in _pieces(there):
+        a = vectors[rows] - mean
+        b = quantised.of(rows).values() - mean
+        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        cosines = (a * b).sum(axis=1)[lengths > 0] / lengths[lengths > 0]
+        lost, varied = lost + float(((a - b) ** 2).sum()), varied + float((a**2).sum())
+        smallest = float(cosines.min(initial=smallest))
+    return {"variance_lost": lost / varied, "smallest_cosine": smallest}
 
 
 def write(path: Path, quantised: Quantised) -> None:

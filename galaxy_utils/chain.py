@@ -547,12 +547,15 @@ def _measure_left_out(inputs: tuple[Features, Recipe], unit: Row) -> list[Row]:
     kept = [i for i, name in enumerate(FIVE) if left != "all five" and name != left]
     latent = encode(replace(features, five=features.five[:, kept]), recipe, unit["seed"])
     cluster = recipe.mixture(latent, unit["seed"]).cluster
-    judges: dict[str, Any] = {"rules": rule_classes(features.five), "types": features.types}
+    rules = rule_classes(features.five)
+    judges: dict[str, Any] = {"rules": rules, "types": features.types}
+    dealt = scores.permuted_classes(rules, cluster, scores.RESAMPLINGS, unit["seed"])["accuracy"]
+    chance = {"permuted": float(dealt.mean()), "permuted_highest": float(dealt.max())}
     return [
         {"classes": judge, "score": score, "value": value}
         for judge, classes in judges.items()
         for score, value in scores.against_classes(classes, cluster).items()
-    ]
+    ] + [{"classes": "rules", "score": score, "value": value} for score, value in chance.items()]
 
 
 CIRCULARITY = Study(

@@ -184,7 +184,7 @@ CONCLUSIONS = (
         ("nulls.accuracy_stands_out", "circularity.matched_above"),
         lambda v: HOLDS if v["nulls.accuracy_stands_out"]
         else CAVEAT if v["circularity.matched_above"] else FAILS,
-        "accuracy {circularity.accuracy_all} %, permuted clusters "
+        "accuracy {circularity.clusters_accuracy} %, permuted clusters "
         "{circularity.permuted_accuracy} %, largest class {circularity.majority_accuracy} %; with "
         "limits at the sample's own thirds {circularity.matched_clusters} %, permuted "
         "{circularity.matched_clusters_permuted} %",

@@ -6,6 +6,7 @@ The measured table is a folder:
     morphology.csv              the five parameters, radii, S/N, flag, reason; statmorph's
                                 own beside, where both engines measured
     appearance.csv              axis ratio and colours
+    frames.csv                  what saturates the frame: a bright star, a trail, neither
     <backbone>-<framing>.npz    one byte a feature, one row a galaxy, in catalogue order
     provenance.json             command, versions, settings
     manifest.json               sha256 of each of the above
@@ -60,6 +61,7 @@ from galaxy_utils.sample import (
     read_image,
     read_rows,
 )
+from galaxy_utils.saturation import UNREAD, kind_of_frame
 
 SHARD = 250
 """Galaxies in one resumable piece of an embedding."""
@@ -77,6 +79,7 @@ MADE_WITH = {
     "fast": ("engine", (*_PIXELS, "numba")),
     "statmorph": ("morphology", (*_PIXELS, "statmorph")),
     "appearance": ("appearance", _PIXELS),
+    "frame": ("saturation", _PIXELS),
     "embedding": (
         "inference",
         (*_PIXELS, "torch", "torchvision", "openvino", "efficientnet-lite-pytorch",
@@ -108,6 +111,9 @@ class MeasuredTable:
         How it was made.
     appearance : DataFrame or None
         Columns objid and `APPEARANCE_COLUMNS`, the same rows; None in older tables.
+    frames : DataFrame or None
+        Columns objid and frame (as of `saturation.kind_of_frame`), the same rows;
+        None in older tables.
     """
 
     catalogue: pd.DataFrame
@@ -115,6 +121,7 @@ class MeasuredTable:
     embeddings: dict[str, Path]
     provenance: dict[str, Any]
     appearance: pd.DataFrame | None = None
+    frames: pd.DataFrame | None = None
 
     def measured_by(self, engine: str) -> pd.DataFrame | None:
         """The five parameters as one engine measured them.
@@ -204,6 +211,7 @@ def read_measured(folder: Path) -> MeasuredTable:
         embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npz")},
         provenance=json.loads((folder / "provenance.json").read_text()),
         appearance=read_rows(folder / "appearance.csv") if "appearance.csv" in manifest else None,
+        frames=read_rows(folder / "frames.csv") if "frames.csv" in manifest else None,
     )
 
 
@@ -271,6 +279,23 @@ def measure_appearances(
     return _measure_rows(
         sample, folder, n_processes, "appearance", "appearance", settings, APPEARANCE_COLUMNS
     )
+
+
+def measure_frames(sample: Sample, folder: Path, n_processes: int) -> pd.DataFrame:
+    """Tell what saturates the frame of every galaxy, as `measure_morphology` does the five.
+
+    Parameters
+    ----------
+    sample, folder, n_processes
+        As in `measure_morphology`.
+
+    Returns
+    -------
+    DataFrame
+        Columns objid and frame (`saturation.UNREAD` where no image can be read),
+        in catalogue order.
+    """
+    return _measure_rows(sample, folder, n_processes, "frame", "frames", None, ("frame",))
 
 
 def _measure_rows(
@@ -428,10 +453,14 @@ def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
 def _row_of(image: Image, engine: str, settings: SegmentationSettings) -> dict[str, Any]:
     if engine == "appearance":
         return asdict(measure_appearance(image, settings))
+    if engine == "frame":
+        return {"frame": kind_of_frame(image)}
     return asdict(_measurer(engine)(band_mean(image), settings))
 
 
 def _row_without(engine: str, reason: str) -> dict[str, Any]:
+    if engine == "frame":
+        return {"frame": UNREAD}
     empty = Appearance if engine == "appearance" else Morphology
     return asdict(empty(reason=reason))
 
@@ -562,6 +591,7 @@ def measure_sample(
             table = measure_engines(sample, folder, cores, engines)
             appearance = measure_appearances(sample, folder, cores)
             _write_csv(folder / "appearance.csv", appearance, "%.6g")
+            _write_csv(folder / "frames.csv", measure_frames(sample, folder, cores), "%s")
             _write_table(folder, sample, table, engines, configurations, weights)
     except Timeout:
         raise UserError(f"{folder}: another process is measuring into it; wait for it") from None

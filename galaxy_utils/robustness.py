@@ -437,7 +437,9 @@ def feature_rows(
 def _measure(inputs: Inputs, unit: Row) -> list[Row]:
     chosen = inputs.rows[: GALAXIES_MANY if unit["many"] else GALAXIES_FEW]
     changed = {name: _changed(inputs, name, chosen, unit["seed"]) for name in CHANGES}
-    rows: list[Row] = [{"change": ANOTHER_SEED, **row} for row in seed_rows(inputs, unit["seed"])]
+    again = seed_rows(inputs, unit["seed"])
+    again += [{"of": "galaxies", "score": "number", "value": len(inputs.rows)}]
+    rows: list[Row] = [{"change": ANOTHER_SEED, **row} for row in again]
     for name, (kept, measured) in changed.items():
         rows += [{"change": name, **row} for row in _moved_rows(inputs, kept, measured)]
         lost = 1 - len(kept) / len(chosen)
@@ -640,23 +642,24 @@ def furthest(rows: pd.DataFrame) -> tuple[str, str]:
     )
 
 
-def compare(changed: pd.DataFrame) -> tuple[list[str], list[str]]:
+def compare(shares: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Changes under which our recipe moves fewer galaxies than the paper's, and more.
 
     Parameters
     ----------
-    changed : DataFrame
-        As of `changed_table`, with both recipes.
+    shares : DataFrame
+        As of `with_intervals`, with both recipes.
 
     Returns
     -------
     fewer, more : list of str
-        Names of changes; those with equal shares are in neither.
+        Names of changes under which the intervals of both recipes lie apart.
+        Both are asked about the same galaxies, so that this errs towards neither.
     """
-    changes = [name for name in CHANGES if name != UNCHANGED and name in changed]
-    rows = changed.loc[[PAPERS, OURS], changes].to_numpy(np.float64)
-    difference = dict(zip(changes, rows[1] - rows[0], strict=True))
+    ends = shares.pivot_table(index="change", columns="recipe", values=["low", "high"])
+    low, high = ends["low"], ends["high"]
+    changes = [name for name in CHANGES if name != UNCHANGED and name in ends.index]
     return (
-        [name for name, value in difference.items() if value < 0],
-        [name for name, value in difference.items() if value > 0],
+        [name for name in changes if high.loc[name, OURS] < low.loc[name, PAPERS]],
+        [name for name in changes if low.loc[name, OURS] > high.loc[name, PAPERS]],
     )

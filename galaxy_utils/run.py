@@ -45,6 +45,7 @@ from galaxy_utils.measurement import (
     measure_appearances,
     measure_embedding,
     measure_engines,
+    measure_frames,
     measure_morphology,
     read_measured,
 )
@@ -1272,6 +1273,21 @@ class Galaxies:
         if not self.sample.has_images:
             return None
         return measure_appearances(self.sample, self.folder, os.cpu_count() or 1)
+
+    def frames(self) -> pd.Series | None:
+        """What saturates the frame of every galaxy.
+
+        Returns
+        -------
+        Series of str or None
+            As of `saturation.kind_of_frame`, in catalogue order; None where it
+            was not looked at and there are no pixels.
+        """
+        if self.measured is not None and self.measured.frames is not None:
+            return self.measured.frames["frame"].iloc[self._rows()].reset_index(drop=True)
+        if not self.sample.has_images:
+            return None
+        return measure_frames(self.sample, self.folder, os.cpu_count() or 1)["frame"]
 
     def measurements(self, engine: str = "fast") -> pd.DataFrame:
         """Morphology of every galaxy with axis ratio and colours beside.

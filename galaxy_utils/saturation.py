@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
-import pandas as pd
 from scipy.ndimage import find_objects, label
 
 from galaxy_utils.preprocessing import Image
@@ -49,20 +46,3 @@ def kind_of_frame(image: Image) -> str:
     if (long & (np.square(lengths) >= TRAIL_THINNESS * areas)).any():
         return TRAIL
     return STAR if areas.max() >= STAR_SHARE * saturated.size else NEITHER
-
-
-def kinds_of_frames(images: Iterable[Image | None]) -> pd.Series:
-    """Tell what saturates each frame.
-
-    Parameters
-    ----------
-    images : iterable of ndarray of uint8, shape (height, width, 3), or None
-        Read one after another.
-
-    Returns
-    -------
-    Series of str, shape (n,)
-        As of `kind_of_frame`; `UNREAD` where there is no image.
-    """
-    kinds = [UNREAD if image is None else kind_of_frame(image) for image in images]
-    return pd.Series(kinds, dtype=object)

@@ -169,7 +169,8 @@ CONCLUSIONS = (
         ("robust.paper_turned",),
         lambda v: HOLDS if v["robust.paper_turned"] <= 2 else CAVEAT
         if v["robust.paper_turned"] <= 10 else FAILS,
-        "turned by a quarter, {robust.paper_turned} % change cluster; moved by two pixels, "
+        "turned by a quarter, {robust.paper_turned} % of {robust.n_galaxies} galaxies change "
+        "cluster; moved by two pixels, "
         "{robust.paper_moved} %",
         "22-robustness", "fig-robustness", OURS,
     ),

@@ -31,6 +31,7 @@ from galaxy_utils.measurement import (
     ENGINES,
     JOURNAL,
     measure_embedding,
+    measure_frames,
     measure_morphology,
     measure_sample,
     read_measured,
@@ -300,6 +301,18 @@ def test_what_other_code_measured_is_measured_again(
     )
     measure_sample(sample, tmp_path / "out", [LITE], 1)
     assert [name for name, made in calls.items() if made] == [what]
+
+
+def test_a_frame_is_told_by_what_saturates_it(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    y, x = np.mgrid[:256, :256]
+    for name, lit in (("plain", y < 0), ("trail", np.abs(y - x) < 2)):
+        frame = np.repeat(np.where(lit, 255, 20).astype(np.uint8)[..., None], 3, axis=2)
+        PillowImage.fromarray(frame).save(images / f"{name}.png")
+    (images / "torn.jpg").write_bytes(b"not a picture")
+    frames = measure_frames(folder_sample(images), tmp_path / "out", 2).set_index("objid")["frame"]
+    assert frames.to_dict() == {"plain": "neither", "torn": "no image", "trail": "trail"}
 
 
 def test_engines_measure_side_by_side(folder: Path, tmp_path: Path) -> None:

@@ -212,6 +212,10 @@ def test_no_result_makes_an_empty_table() -> None:
 def test_recipes_are_compared_change_by_change() -> None:
     changes = [name for name in CHANGES if name != UNCHANGED]
     table = pd.DataFrame(0.1, index=[robustness.PAPERS, robustness.OURS], columns=changes)
-    table.loc[robustness.OURS, ["blurred", "mirrored"]] = [0.3, 0.0]
-    assert robustness.compare(table) == (["mirrored"], ["blurred"])
+    table.loc[robustness.OURS, ["blurred", "mirrored", "dimmed"]] = [0.3, 0.0, 0.11]
+    shares = table.rename_axis("recipe").melt(ignore_index=False, var_name="change").reset_index()
+    narrow = shares.assign(low=shares["value"] - 0.02, high=shares["value"] + 0.02)
+    assert robustness.compare(narrow) == (["mirrored"], ["blurred"])
+    wide = shares.assign(low=shares["value"] - 0.2, high=shares["value"] + 0.2)
+    assert robustness.compare(wide) == ([], [])
     assert robustness.worst_change(table, robustness.OURS) == ("blurred", 0.3)

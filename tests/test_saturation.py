@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from galaxy_utils.saturation import NEITHER, STAR, TRAIL, UNREAD, kind_of_frame, kinds_of_frames
+from galaxy_utils.saturation import NEITHER, STAR, TRAIL, kind_of_frame
 
 Y, X = np.mgrid[:256, :256]
 
@@ -35,7 +35,3 @@ def test_what_saturates_a_frame_is_told(saturated: np.ndarray, kind: str) -> Non
 
 def test_a_trail_in_one_band_is_a_trail() -> None:
     assert kind_of_frame(frame(np.abs(Y - X) < 2, bands=(1,))) == TRAIL
-
-
-def test_a_frame_that_cannot_be_read_is_no_frame_without_a_star() -> None:
-    assert list(kinds_of_frames([None, frame(Y < 0)])) == [UNREAD, NEITHER]

@@ -304,7 +304,7 @@ def _optimise(
             _loss(errors, modalities, variances, training.loss_weighting).backward()
             optimiser.step()
         schedule.step()
-        rows += _judge(network, values, judged, modalities, variances, epoch)
+        rows += _judge(network, values, judged, modalities, epoch)
     return pd.DataFrame(rows, columns=["epoch", "set", "modality", "error"])
 
 
@@ -313,14 +313,16 @@ def _judge(
     values: Tensor,
     sets: dict[str, NDArray[np.int64]],
     modalities: dict[str, slice],
-    variances: dict[str, Tensor],
     epoch: int,
 ) -> list[tuple[int, str, str, float]]:
+    """Errors of each set in units of its own variance: one is what its mean would give."""
     with torch.inference_mode():
         return [
             (epoch, name, modality, float(error))
             for name, rows in sets.items()
-            for modality, error in _errors(network, values[rows], modalities, variances).items()
+            for modality, error in _errors(
+                network, values[rows], modalities, _variances(values[rows], modalities)
+            ).items()
         ]
 
 

@@ -258,7 +258,7 @@ def limits(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Columns network, how, ratio (to eager PyTorch), share (of the matrix
-        product's rate, percent), possible: the ratio at that rate.
+        product's rate, percent), possible (the ratio at that rate) and goal.
     """
     aimed = [goal for goal in GOALS if goal.limit is not None and goal.key.startswith("ratio_")]
     rows = []
@@ -267,8 +267,9 @@ def limits(table: pd.DataFrame) -> pd.DataFrame:
         both = table[table["key"] == goal.key].merge(share, on=["hardware", "how"])
         for _, row in both.iterrows():
             ratio, reached = float(row["value_x"]), float(row["value_y"])
-            rows.append((goal.what.split()[0], row["how"], ratio, reached, 100 * ratio / reached))
-    return pd.DataFrame(rows, columns=["network", "how", "ratio", "share", "possible"])
+            found = (goal.what.split()[0], row["how"], ratio, reached, 100 * ratio / reached)
+            rows.append((*found, goal.limit))
+    return pd.DataFrame(rows, columns=["network", "how", "ratio", "share", "possible", "goal"])
 
 
 def scan(table: pd.DataFrame) -> pd.DataFrame:

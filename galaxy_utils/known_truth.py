@@ -615,6 +615,27 @@ def agreement_of(parts: pd.DataFrame) -> pd.DataFrame:
     return parts[parts["family"] == "all"].reset_index(drop=True)
 
 
+def seeds_without(rows: pd.DataFrame, recipe: str) -> int:
+    """Seeds in which some family is nowhere the most frequent of a cluster.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `KNOWN_TRUTH`.
+    recipe : str
+        Its name.
+
+    Returns
+    -------
+    int
+        Of as many clusters as families; 0 where nothing was measured.
+    """
+    parts = parts_of(rows)
+    mine = parts[(parts["recipe"] == recipe) & (parts["family"] != "all")]
+    shares = mine[mine["quantity"] == "magnitude_r"].groupby(["seed", "family"])["part"].max()
+    return int((shares == 0).groupby("seed").any().sum())
+
+
 def parts_table(parts: pd.DataFrame) -> pd.DataFrame:
     """Recovery in parts, mean and range over seeds, a column a recipe.
 

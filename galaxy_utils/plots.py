@@ -26,6 +26,9 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 
 GREY = "#767676"
 
+LONG_LABEL = 12
+"""Letters from which the labels of columns are slanted."""
+
 LABELS = {
     "concentration": "concentration $C$",
     "asymmetry": "asymmetry $A$",
@@ -768,7 +771,10 @@ def panel_lines(
     if ylabel:
         axes.flat[0].set_ylabel(ylabel)
     if len(table):
-        axes.flat[0].legend(fontsize=7, frameon=False)
+        handles, names = axes.flat[0].get_legend_handles_labels()
+        figure.legend(
+            handles, names, loc="outside lower center", ncols=4, fontsize=7, frameon=False
+        )
     for axis in axes.flat[len(labels) :]:
         axis.remove()
     return figure
@@ -821,7 +827,9 @@ def heat(table: pd.DataFrame, xlabel: str, ylabel: str, label: str, digits: int 
     Figure
         The grid.
     """
-    height = 1.2 + 0.42 * len(table)
+    longest = max((len(str(name)) for name in table.columns), default=0)
+    slanted = longest > LONG_LABEL
+    height = 1.2 + 0.42 * len(table) + (0.04 * longest if slanted else 0)
     figure, axes = _axes(width=min(9.5, 3 + 0.9 * table.shape[1]), height=height)
     values = table.astype(float)
     measured = values.stack().to_numpy()
@@ -831,6 +839,9 @@ def heat(table: pd.DataFrame, xlabel: str, ylabel: str, label: str, digits: int 
         vmin=low, vmax=high,
     )  # fmt: skip
     axes[0, 0].set(xlabel=xlabel, ylabel=ylabel)
+    axes[0, 0].tick_params(axis="y", labelrotation=0)
+    if slanted:
+        plt.setp(axes[0, 0].get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
     axes[0, 0].set_title(label, fontsize=9, loc="right")
     return figure
 

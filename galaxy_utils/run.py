@@ -799,7 +799,7 @@ class Page:
                 f"carried by the project, {stored['draws']} draws, code `{stored['code']}`, "
                 f"{stored['minutes']:.0f} minutes on {stored['cores']} cores"
                 f"{resumed_note(stored)}; to make it again: "
-                f"`make studies STUDIES={study.name}`"
+                f"`make studies STUDIES={study.name} DRAWS={stored['draws']}`"
             )
             return read_study(study.name)
         inputs = make_inputs(self.folder, self.settings)

@@ -73,6 +73,14 @@ def _compare(
     return lambda values: yes if holds(values[first], values[second]) else FAILS
 
 
+def _knows_more(values: Values) -> str:
+    """Five points more in the run's own framing hold; in another framing alone, with a caveat."""
+    own, best, five = (values[f"labels.{k}_balanced"] for k in _PROBES)
+    return HOLDS if own >= five + 5 else CAVEAT if best >= five + 5 else FAILS
+
+
+_PROBES = ("own_probe", "best_deep", "five_probe")
+
 CONCLUSIONS = (
     Conclusion(
         "Five morphological parameters can be measured for nearly every galaxy of such a sample.",
@@ -82,9 +90,13 @@ CONCLUSIONS = (
         "03-morphological-parameters", "fig-parameters", OURS,
     ),
     Conclusion(
-        "Frozen networks that never saw a galaxy know something of its type.",
-        ("labels.best_probe_ari",), _above("labels.best_probe_ari", 0.3, 0.15),
-        "a linear classifier with labels: ARI {labels.best_probe_ari} on *{labels.best_probe}*",
+        "Frozen networks that never saw a galaxy know more of its type than the five parameters.",
+        ("labels.own_probe_balanced", "labels.best_deep_balanced", "labels.five_probe_balanced"),
+        _knows_more,
+        "mean recall of a linear classifier with labels: {labels.own_probe_balanced} % from "
+        "*{labels.own_probe}*, the framing of this run, {labels.best_deep_balanced} % from "
+        "*{labels.best_deep}*, the best framing picked with labels; the five parameters alone "
+        "{labels.five_probe_balanced} %",
         "17-human-labels", "table-probes", OURS,
     ),
     Conclusion(
@@ -140,7 +152,8 @@ CONCLUSIONS = (
     Conclusion(
         "There are four clusters.",
         ("number.four_chosen",), _true("number.four_chosen", CAVEAT),
-        "BIC takes {number.bic}, ICL {number.icl}, held-out likelihood {number.held_out}",
+        "BIC takes {number.bic}, ICL {number.icl}, held-out likelihood {number.held_out}; "
+        "found again more surely by every measure: {number.steadier}",
         "15-number-of-clusters", "table-chosen-numbers",
     ),
     Conclusion(
@@ -177,7 +190,9 @@ CONCLUSIONS = (
     Conclusion(
         "A share of confident assignments shows that the taxonomy is stable.",
         ("nulls.confident_stands_out",), _true("nulls.confident_stands_out"),
-        "{nulls.confident} % confident, {nulls.confident_null} % on the nearest null",
+        "{nulls.confident} % confident, {nulls.confident_null} % on the hardest null "
+        "(*{nulls.confident_null_name}*) and {nulls.confident_copula} % on a copula without any "
+        "cluster; an independent fit confirms {number.confident_agree} % of those",
         "14-scores-beside-nulls", "fig-nulls",
     ),
     Conclusion(
@@ -203,14 +218,18 @@ CONCLUSIONS = (
         "17-human-labels", "fig-contingency",
     ),
     Conclusion(
-        "The anomalies are verified artefacts and mergers.",
-        ("anomalies.artefacts_supported", "anomalies.mergers_supported"),
-        lambda v: CAVEAT if any(v.values()) else FAILS,
-        "artefacts: {anomalies.flagged_share} % have a flag from measuring (others "
-        "{anomalies.flagged_share_rest} %, p {anomalies.flagged_p}); mergers: "
+        "The anomalies are mergers.",
+        ("anomalies.mergers_supported",), _true("anomalies.mergers_supported", CAVEAT),
         "{anomalies.merger_share} % were seen as such (others {anomalies.merger_share_rest} %, "
-        "p {anomalies.merger_p}); nobody "
-        "verified them, and their share is a chosen quantile",
+        "p {anomalies.merger_p})",
+        "18-anomalies", "table-anomaly-properties", PAPER,
+    ),
+    Conclusion(
+        "The anomalies are artefacts.",
+        ("anomalies.artefacts_supported",), _true("anomalies.artefacts_supported", CAVEAT),
+        "{anomalies.flagged_share} % have a flag from measuring (others "
+        "{anomalies.flagged_share_rest} %, p {anomalies.flagged_p}); nobody verified them, and "
+        "their share is a chosen quantile",
         "18-anomalies", "table-anomaly-properties", PAPER,
         (
             "people could not tell what {anomalies.untyped_share} % are (others "
@@ -231,7 +250,7 @@ CONCLUSIONS = (
         "11-probabilistic-stability", "fig-posteriors",
     ),
     Conclusion(
-        "The distributions of the five parameters prove the clusters independently.",
+        "The clusters differ in the five parameters, and not only because these were put in.",
         ("circularity.matched_seen_by_images",),
         _true("circularity.matched_seen_by_images", CAVEAT),
         "the parameters went into the clusters, which still explain of their variance: "
@@ -250,9 +269,7 @@ CONCLUSIONS = (
     ),
     Conclusion(
         "Density-based clustering must reject a large part of a survey as noise.",
-        ("tested.n_above", "tested.n_settings"),
-        lambda v: HOLDS if v["tested.n_above"] == v["tested.n_settings"]
-        else CAVEAT if v["tested.n_above"] else FAILS,
+        ("tested.noise_inherent",), _true("tested.noise_inherent"),
         "from {tested.noise_lowest} % to {tested.noise_highest} % over {tested.n_settings} "
         "settings, more than {tested.noise_limit} % in {tested.n_above} of them (on data without "
         "clusters in {tested.n_null_above}); two clusters of {tested.real_percent} % or more come "

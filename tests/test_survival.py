@@ -43,6 +43,11 @@ def conclusion_with(key: str) -> Conclusion:
         ({"instead.ari": 0.3, "instead.ari_low": 0.25}, CAVEAT),
         ({"labels.paper_ari": 0.04, "labels.permuted_highest": 0.0}, FAILS),
         ({"scalability.near_linear": False}, CAVEAT),
+        ({"anomalies.artefacts_supported": True}, CAVEAT),
+        ({"anomalies.mergers_supported": False}, FAILS),
+        ({"anomalies.mergers_supported": None}, UNKNOWN),
+        ({"tested.noise_inherent": None}, UNKNOWN),
+        ({"tested.noise_inherent": False}, FAILS),
         ({"tested.kmeans_worse": True}, HOLDS),
         ({"tested.kmeans_worse": False}, FAILS),
         ({"circularity.matched_seen_by_images": False}, FAILS),
@@ -78,16 +83,14 @@ def test_lists_are_in_order_and_the_empty_one_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("artefacts", "mergers", "verdict"),
-    [(True, False, CAVEAT), (False, True, CAVEAT), (False, False, FAILS), (True, None, UNKNOWN)],
+    ("own", "best", "verdict"), [(70, 80, HOLDS), (60, 80, CAVEAT), (60, 61, FAILS)]
 )
-def test_anomalies_are_judged_by_what_they_have_more_of(
-    artefacts: bool, mergers: bool | None, verdict: str
+def test_networks_are_held_against_the_five_parameters(
+    own: float, best: float, verdict: str
 ) -> None:
-    values = {
-        "anomalies.artefacts_supported": artefacts, "anomalies.mergers_supported": mergers,
-    }  # fmt: skip
-    assert judge(conclusion_with("anomalies.artefacts_supported"), results(**values)) == verdict
+    values = dict.fromkeys(conclusion_with("labels.own_probe_balanced").keys, 58.0)
+    values |= {"labels.own_probe_balanced": own, "labels.best_deep_balanced": best}
+    assert judge(conclusion_with("labels.own_probe_balanced"), results(**values)) == verdict
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ def test_anomalies_are_judged_by_what_they_have_more_of(
     [
         ("robust.paper_turned", OURS),
         ("truth.paper_ari", OURS),
-        ("labels.best_probe_ari", OURS),
+        ("labels.own_probe_balanced", OURS),
         ("morphology.n_complete", OURS),
         ("nulls.silhouette_lowest", OURS),
         ("nulls.fusion_adds", PAPER),

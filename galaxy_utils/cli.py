@@ -342,8 +342,12 @@ def _say(done: Fetched, folder: Path) -> None:
 def _studies(options: argparse.Namespace) -> int:
     from galaxy_utils.run import RunFolder
     from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names, measure_study
+    from galaxy_utils.study import FEW_DRAWS
 
     check_study_names(options.names)
+    if options.draws < FEW_DRAWS:
+        print(f"fewer than {FEW_DRAWS} draws: some studies leave out part of their grid or take "
+              "few galaxies; good for a trial, not for a result to keep", file=sys.stderr)  # fmt: skip
     for name in options.names or STUDIES_BY_NAME:
         path = measure_study(name, RunFolder.named(options.run), options.draws, options.cores)
         print(path, flush=True)

@@ -346,8 +346,8 @@ def _studies(options: argparse.Namespace) -> int:
 
     check_study_names(options.names)
     if options.draws < FEW_DRAWS:
-        print(f"fewer than {FEW_DRAWS} draws: some studies leave out part of their grid or take "
-              "few galaxies; good for a trial, not for a result to keep", file=sys.stderr)  # fmt: skip
+        said = "some studies leave out part of their grid then, or take few galaxies"
+        print(f"fewer than {FEW_DRAWS} draws make a trial: {said}", file=sys.stderr)
     for name in options.names or STUDIES_BY_NAME:
         path = measure_study(name, RunFolder.named(options.run), options.draws, options.cores)
         print(path, flush=True)

@@ -23,7 +23,7 @@ from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM, Parameters, split_names
 from galaxy_utils.study import Row, Study
 from galaxy_utils.taxonomy import MixtureFit, fit_mixture
-from galaxy_utils.validation import proxy_classes
+from galaxy_utils.validation import chance_accuracy, proxy_classes
 
 SPACES = ("morphology", "deep", "latent")
 """The five parameters, z-scored; the leading principal components of the deep
@@ -549,7 +549,7 @@ def _measure_left_out(inputs: tuple[Features, Recipe], unit: Row) -> list[Row]:
     cluster = recipe.mixture(latent, unit["seed"]).cluster
     rules = rule_classes(features.five)
     judges: dict[str, Any] = {"rules": rules, "types": features.types}
-    dealt = scores.permuted_classes(rules, cluster, scores.RESAMPLINGS, unit["seed"])["accuracy"]
+    dealt = chance_accuracy(cluster, rules, unit["seed"], scores.RESAMPLINGS)
     chance = {"permuted": float(dealt.mean()), "permuted_highest": float(dealt.max())}
     return [
         {"classes": judge, "score": score, "value": value}

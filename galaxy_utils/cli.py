@@ -21,6 +21,8 @@ from galaxy_utils.errors import UserError
 if TYPE_CHECKING:  # imported where it is needed: the command line starts at once
     from galaxy_utils.fetching import Fetched
 
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 DRY_RUN = re.compile(r"--dry(-?run)?|-[Fpq]*n[Fpq]*")
 """How Snakemake is told to say only what would be made; short options may stand together."""
 
@@ -54,7 +56,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="galaxy-book", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (
+        _add_build,
+        _add_measure,
+        _add_classify,
+        _add_model,
+        _add_train,
+        _add_skyserver,
+        _add_images,
+        _add_studies,
+        _add_parameters,
+        _add_section,
+        _add_render,
+    ):
+        add(commands)
+    return parser
 
+
+def _add_build(commands: Commands) -> None:
     build = commands.add_parser("build", help="execute what has changed and render the book")
     build.add_argument("--profile", default="book", help="smoke, book (default), best or full")
     build.add_argument("--run", help="name of the run; the profile's name if not given")
@@ -65,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("rest", nargs="*", help="after --: passed on to Snakemake")
     build.set_defaults(run_command=_build)
 
+
+def _add_measure(commands: Commands) -> None:
     measure = commands.add_parser("measure", help="measure a folder of images")
     measure.add_argument("--images", type=Path, required=True, help="folder of images")
     measure.add_argument("--out", type=Path, help="folder of the measured table")
@@ -78,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
     measure.set_defaults(run_command=_measure)
 
+
+def _add_classify(commands: Commands) -> None:
     classify = commands.add_parser("classify", help="put your own galaxies through the taxonomy")
     classify.add_argument("images", type=Path, help="folder of JPEG, PNG, TIFF or FITS cutouts")
     classify.add_argument("--out", type=Path, help="folder of tables and page")
@@ -85,9 +108,13 @@ def _parser() -> argparse.ArgumentParser:
     classify.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
     classify.set_defaults(run_command=_classify)
 
+
+def _add_model(commands: Commands) -> None:
     model = commands.add_parser("model", help="fit the taxonomy that `classify` uses again")
     model.set_defaults(run_command=_model)
 
+
+def _add_train(commands: Commands) -> None:
     train = commands.add_parser("train", help="train the galaxy encoder without labels")
     train.add_argument("--images", type=Path, required=True, help="folder of cutouts")
     train.add_argument("--catalogue", type=Path, help="CSV table with a column objid")
@@ -95,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, required=True, help="folder of weights and checkpoint")
     train.set_defaults(run_command=_train)
 
+
+def _add_skyserver(commands: Commands) -> None:
     skyserver = commands.add_parser("skyserver", help="fetch the paper's sample from SkyServer")
     skyserver.add_argument("--number", type=_cores, default=5000, help="galaxies (5000)")
     skyserver.add_argument("--seed", type=int, default=0, help="of the pseudo-random order (0)")
@@ -103,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_server(skyserver)
     skyserver.set_defaults(run_command=_skyserver)
 
+
+def _add_images(commands: Commands) -> None:
     images = commands.add_parser("images", help="fetch cutouts of a carried sample")
     images.add_argument("--sample", default="sdss5000", help="sdss5000 (default)")
     images.add_argument("--run", default="book", help="whose pictures (default: book)")
@@ -110,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_server(images)
     images.set_defaults(run_command=_images)
 
+
+def _add_studies(commands: Commands) -> None:
     studies = commands.add_parser("studies", help="measure the studies that the project carries")
     studies.add_argument("names", nargs="*", help="which ones; all if not given")
     studies.add_argument("--run", default="book", help="a finished run (default: book)")
@@ -117,18 +150,23 @@ def _parser() -> argparse.ArgumentParser:
     studies.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="processes")
     studies.set_defaults(run_command=_studies)
 
+
+def _add_parameters(commands: Commands) -> None:
     parameters = commands.add_parser("parameters", help="list all parameters")
     parameters.set_defaults(run_command=_list_parameters)
 
+
+def _add_section(commands: Commands) -> None:
     section = commands.add_parser("section", help="execute one section of a run (used by rules)")
     section.add_argument("number")
     section.add_argument("--run", required=True)
     section.set_defaults(run_command=_section)
 
+
+def _add_render(commands: Commands) -> None:
     render = commands.add_parser("render", help="render the book of a run (used by rules)")
     render.add_argument("--run", required=True)
     render.set_defaults(run_command=_render)
-    return parser
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:

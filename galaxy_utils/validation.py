@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -245,16 +245,24 @@ def chance_accuracy(
     ndarray of float64, shape (repeats,)
         Accuracies without any relation between cluster and class.
     """
-    rng = np.random.default_rng(seed)
     codes = pd.Categorical(classes).codes
     _, labels = np.unique(cluster, return_inverse=True)
     size = max(codes.max(), labels.max()) + 1
-    scores = np.empty(repeats)
-    for repeat in range(repeats):
-        counts = confusion_matrix(codes, rng.permutation(labels), labels=np.arange(size))
+
+    def accuracy(shuffled: NDArray[np.int64]) -> float:
+        """Share of galaxies in matched clusters."""
+        counts = confusion_matrix(codes, shuffled, labels=np.arange(size))
         rows, columns = linear_sum_assignment(-counts)
-        scores[repeat] = counts[rows, columns].sum() / len(labels)
-    return scores
+        return float(counts[rows, columns].sum() / len(labels))
+
+    return _when_shuffled(accuracy, labels, seed, repeats)
+
+
+def _when_shuffled(
+    score: Callable[[NDArray[np.int64]], float], labels: NDArray[np.int64], seed: int, repeats: int
+) -> NDArray[np.float64]:
+    rng = np.random.default_rng(seed)
+    return np.array([score(rng.permutation(labels)) for _ in range(repeats)])
 
 
 def chance_ari(
@@ -276,9 +284,8 @@ def chance_ari(
     ndarray of float64, shape (repeats,)
         Indices without any relation between cluster and class.
     """
-    rng = np.random.default_rng(seed)
-    return np.array(
-        [adjusted_rand_score(classes, rng.permutation(cluster)) for _ in range(repeats)]
+    return _when_shuffled(
+        lambda shuffled: float(adjusted_rand_score(classes, shuffled)), cluster, seed, repeats
     )
 
 

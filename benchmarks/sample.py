@@ -91,7 +91,7 @@ def keep(found: dict[str, float], options: argparse.Namespace) -> None:
     how = {
         WALL: f"wall time, {cores}, reading included",
         EMBED_WALL: f"wall time, {options.embedding}, reading included",
-        MEMORY: f"{cores}, five parameters, axis ratio, colours and {options.embedding}",
+        MEMORY: f"{cores}, five parameters, axis ratio, colours, frames, {options.embedding}",
     }
     for key, words in how.items():
         record_benchmark(key, number, found[key], words, hardware(), options.table)

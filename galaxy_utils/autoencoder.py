@@ -194,7 +194,8 @@ class Trained:
         Bottleneck of every galaxy.
     history : DataFrame
         Columns epoch, set (training, held out), modality, error (mean squared
-        error in units of the modality's variance).
+        error in units of the modality's variance in that set; NaN where the set
+        is a single galaxy).
     held_out : ndarray of bool, shape (n_galaxies,)
         Galaxies never trained on.
     explained : dict of str to float
@@ -316,14 +317,14 @@ def _judge(
     epoch: int,
 ) -> list[tuple[int, str, str, float]]:
     """Errors of each set in units of its own variance: one is what its mean would give."""
+    found = []
     with torch.inference_mode():
-        return [
-            (epoch, name, modality, float(error))
-            for name, rows in sets.items()
-            for modality, error in _errors(
-                network, values[rows], modalities, _variances(values[rows], modalities)
-            ).items()
-        ]
+        for name, rows in sets.items():
+            own = _variances(values[rows], modalities)
+            errors = _errors(network, values[rows], modalities, own)
+            for modality, error in errors.items():
+                found.append((epoch, name, modality, float(error) if len(rows) > 1 else np.nan))
+    return found
 
 
 def reconstruct(

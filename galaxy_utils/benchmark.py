@@ -264,7 +264,7 @@ def limits(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for goal in aimed:
         share = table[table["key"] == goal.key.replace("ratio_", "share_")]
-        both = table[table["key"] == goal.key].merge(share, on=["hardware", "how"])
+        both = table[table["key"] == goal.key].merge(share, on=["hardware", "how", "galaxies"])
         for _, row in both.iterrows():
             ratio, reached = float(row["value_x"]), float(row["value_y"])
             found = (goal.what.split()[0], row["how"], ratio, reached, 100 * ratio / reached)

@@ -615,7 +615,7 @@ def agreement_of(parts: pd.DataFrame) -> pd.DataFrame:
     return parts[parts["family"] == "all"].reset_index(drop=True)
 
 
-def seeds_without(rows: pd.DataFrame, recipe: str) -> int:
+def seeds_without(rows: pd.DataFrame, recipe: str) -> int | None:
     """Seeds in which some family is nowhere the most frequent of a cluster.
 
     Parameters
@@ -627,13 +627,13 @@ def seeds_without(rows: pd.DataFrame, recipe: str) -> int:
 
     Returns
     -------
-    int
-        Of as many clusters as families; 0 where nothing was measured.
+    int or None
+        Of as many clusters as families; None where the parts are too small to tell.
     """
     parts = parts_of(rows)
     mine = parts[(parts["recipe"] == recipe) & (parts["family"] != "all")]
     shares = mine[mine["quantity"] == "magnitude_r"].groupby(["seed", "family"])["part"].max()
-    return int((shares == 0).groupby("seed").any().sum())
+    return None if shares.empty else int((shares == 0).groupby("seed").any().sum())
 
 
 def parts_table(parts: pd.DataFrame) -> pd.DataFrame:

@@ -76,8 +76,10 @@ def quantise(vectors: NDArray[np.floating]) -> Quantised:
         The codes and their scales.
     """
     there = np.isfinite(vectors).all(axis=1)
-    known = vectors[there] if there.any() else np.zeros((1, vectors.shape[1]))
-    low, high = known.min(axis=0).astype(np.float64), known.max(axis=0).astype(np.float64)
+    largest = np.finfo(vectors.dtype).max if there.any() else 0
+    rows = there[:, None]
+    low = vectors.min(axis=0, where=rows, initial=largest).astype(np.float64)
+    high = vectors.max(axis=0, where=rows, initial=-largest).astype(np.float64)
     step = np.where(high > low, (high - low) / (LEVELS - 1), 1.0)
     codes = np.full(vectors.shape, MISSING, np.uint8)
     for rows in _pieces(there):

@@ -17,6 +17,7 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.known_truth import KNOWN_TRUTH
 from galaxy_utils.oddities import ODDITIES
 from galaxy_utils.parameters import Parameters, read_parameters
+from galaxy_utils.provenance import PACKAGE, git_commit
 from galaxy_utils.robustness import ROBUSTNESS
 from galaxy_utils.run import STUDIES, RunFolder, study_journal, study_settings
 from galaxy_utils.search import COMPARED, SEARCH
@@ -82,7 +83,7 @@ def measure_study(name: str, folder: RunFolder, draws: int, n_processes: int) ->
     """
     study, make_inputs = STUDIES_BY_NAME[name]
     _, parameters = read_parameters(folder.existing("parameters.yml"))
-    started = time.time()
+    started, code = time.time(), git_commit(PACKAGE)
     settings = study_settings(folder, study, parameters.model_dump())
     taken = make_inputs(folder, parameters)
     if taken is None:
@@ -91,5 +92,5 @@ def measure_study(name: str, folder: RunFolder, draws: int, n_processes: int) ->
     resumed = finished_units(study, draws, parameters.seed, journal)
     table = run_study(study, taken, draws, parameters.seed, journal, n_processes)
     settings |= {"draws": draws, "seed": parameters.seed}
-    write_study(STUDIES, name, table, settings, started, resumed)
+    write_study(STUDIES, name, table, settings, started, resumed, code)
     return STUDIES / f"{name}.csv"

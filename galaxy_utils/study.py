@@ -144,8 +144,9 @@ def _measure_unit(
 
 
 def write_study(
-    folder: Path, name: str, table: pd.DataFrame, settings: Row, started: float, resumed: int = 0
-) -> None:
+    folder: Path, name: str, table: pd.DataFrame, settings: Row, started: float,
+    resumed: int = 0, code: str | None = None,
+) -> None:  # fmt: skip
     """Keep a study's result, for the project to carry.
 
     Parameters
@@ -162,6 +163,8 @@ def write_study(
         Seconds since the epoch.
     resumed : int
         Units that were there before, and which the minutes do not count.
+    code : str, optional
+        Code version when it was started; the present one if not given.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
@@ -171,7 +174,7 @@ def write_study(
         "minutes": round((time.time() - started) / 60, 1),
         "resumed_units": resumed,
         "cores": os.cpu_count(),
-        "code": git_commit(PACKAGE),
+        "code": code or git_commit(PACKAGE),
         "versions": versions(),
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
     }

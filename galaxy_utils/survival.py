@@ -90,10 +90,11 @@ CONCLUSIONS = (
         "03-morphological-parameters", "fig-parameters", OURS,
     ),
     Conclusion(
-        "Frozen networks that never saw a galaxy know more of its type than the five parameters.",
+        "Frozen networks know more of a galaxy's type than the five parameters.",
         ("labels.own_probe_balanced", "labels.best_deep_balanced", "labels.five_probe_balanced"),
         _knows_more,
-        "mean recall of a linear classifier with labels: {labels.own_probe_balanced} % from "
+        "networks {labels.networks_text}; mean recall of a linear classifier with labels: "
+        "{labels.own_probe_balanced} % from "
         "*{labels.own_probe}*, the framing of this run, {labels.best_deep_balanced} % from "
         "*{labels.best_deep}*, the best framing picked with labels; the five parameters alone "
         "{labels.five_probe_balanced} %",

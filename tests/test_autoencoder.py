@@ -142,11 +142,16 @@ def test_a_narrower_bottleneck_loses_what_it_must(fused: Fused) -> None:
 def test_explained_is_judged_on_the_held_out_galaxies(fused: Fused, trained: Trained) -> None:
     assert trained.held_out.sum() == 30
     again = reconstruct(fused, TRAINING, trained.weights)
-    kept = fused.values[~trained.held_out]
+    unseen = fused.values[trained.held_out]
     for name, columns in fused.modalities.items():
         residual = (again - fused.values)[trained.held_out, columns]
-        expected = np.mean(residual**2) / kept[:, columns].var(axis=0).mean()
+        expected = np.mean(residual**2) / unseen[:, columns].var(axis=0).mean()
         assert 1 - trained.explained[name] == pytest.approx(expected, rel=1e-3)
+
+
+def test_one_held_out_galaxy_has_no_variance_to_explain(fused: Fused) -> None:
+    few = replace(fused, values=fused.values[:12])
+    assert np.isnan(list(train(few, replace(TRAINING, epochs=2)).explained.values())).all()
 
 
 def test_the_history_has_every_epoch_set_and_modality(trained: Trained) -> None:

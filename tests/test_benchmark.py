@@ -99,6 +99,7 @@ def test_another_way_to_measure_stays_beside(path: Path) -> None:
     for threads, ratio in ((1, 2.4), (2, 3.5), (2, 3.6)):
         record_benchmark("ratio_efficientnet_lite0", 48, ratio, f"threads: {threads}", "A", path)
         record_benchmark("share_efficientnet_lite0", 48, 80.0, f"threads: {threads}", "A", path)
+    record_benchmark("share_efficientnet_lite0", 96, 70.0, "threads: 1", "A", path)  # alone
     found = limits(read_benchmarks(path))
     assert list(found["how"]) == ["threads: 1", "threads: 2"]
     assert list(found["ratio"]) == [2.4, 3.6]
@@ -113,7 +114,7 @@ def test_only_networks_with_a_goal_are_held_against_the_limit(path: Path) -> Non
     record(path, "ratio_five", 200, 120.0)
     found = limits(read_benchmarks(path))
     assert list(found["network"]) == ["EfficientNet-Lite0"]
-    assert found.loc[0, "possible"] == pytest.approx(3.0)
+    assert found.loc[0, "possible"] == pytest.approx(3.0) and found.loc[0, "goal"] == 3
 
 
 def test_a_scan_holds_the_numbers_of_one_machine(path: Path) -> None:

@@ -101,6 +101,13 @@ def test_what_is_left_out_is_not_seen(left: str) -> None:
     assert types[0] == types[1]  # rules read the new numbers, the clusters do not
 
 
+def test_clusters_are_held_against_their_own_permutations() -> None:
+    rows = chain._measure_left_out((planted(4), RECIPE), {"left_out": "nothing", "seed": 0})
+    found = {row["score"]: row["value"] for row in rows if row["classes"] == "rules"}
+    assert found["permuted"] <= found["permuted_highest"] < 1
+    assert found["permuted"] == pytest.approx(found["accuracy"], abs=0.2)
+
+
 def score_table(real: list[float], dealt: list[float]) -> pd.DataFrame:
     values = {GALAXIES: real, PERMUTED: dealt, COPULA: [0.0] * len(real)}
     return pd.DataFrame([

@@ -98,6 +98,10 @@ def test_gains_are_told_by_framing_and_goals_with_their_error(rows: pd.DataFrame
     assert list(goals["measured"][4:6]) == list(turned) and set(goals["goal"][4:6]) == {95}
     assert goals["asked"].iloc[-1].endswith("a + b, 16") and goals["verdict"].iloc[-1] == "missed"
     assert encoders.goal_table(pd.DataFrame(), pd.DataFrame()).empty
+    own = compared.assign(encoders=encoders.PROFILE_PAIR)
+    both_lines = encoders.goal_table(both, pd.concat([compared, own]), components=8)
+    assert "profile best" in both_lines["asked"].iloc[-2]
+    assert list(both_lines["measured"].iloc[-2:]) == [0.2, 0.3]
 
 
 def test_a_goal_inside_the_interval_is_reached_or_missed_within_its_error() -> None:

@@ -104,8 +104,8 @@ def test_what_is_left_out_is_not_seen(left: str) -> None:
 def test_clusters_are_held_against_their_own_permutations() -> None:
     rows = chain._measure_left_out((planted(4), RECIPE), {"left_out": "nothing", "seed": 0})
     found = {row["score"]: row["value"] for row in rows if row["classes"] == "rules"}
-    assert found["permuted"] <= found["permuted_highest"] < 1
-    assert found["permuted"] == pytest.approx(found["accuracy"], abs=0.2)
+    assert 0 < found["permuted"] <= found["permuted_highest"]
+    assert found["permuted_highest"] < found["accuracy"]  # the groups are planted
 
 
 def score_table(real: list[float], dealt: list[float]) -> pd.DataFrame:

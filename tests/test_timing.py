@@ -15,6 +15,7 @@ from galaxy_utils.autoencoder import Training, fuse
 from galaxy_utils.sample import hubble_deep_field
 from galaxy_utils.timing import (
     PIECE,
+    REPEATS,
     TIMED_EPOCHS,
     PeakMemory,
     _with_source,
@@ -108,7 +109,7 @@ def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs() -> None:
     seen: list[int] = []
     training = replace(TRAINING, epochs=2 * TIMED_EPOCHS)
     rows = time_fits(FUSED, training, LATENT, lambda part: seen.append(len(part)), [20, 80], 0)
-    assert seen == [20, 80, 20, 80, 20, 80]
+    assert seen == [20, 80] * REPEATS
     assert list(rows["stage"]) == ["autoencoder", "mixture"] * 6
     assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == seen
 

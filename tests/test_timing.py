@@ -110,7 +110,7 @@ def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs() -> None:
     training = replace(TRAINING, epochs=2 * TIMED_EPOCHS)
     rows = time_fits(FUSED, training, LATENT, lambda part: seen.append(len(part)), [20, 80], 0)
     assert seen == [20, 80] * REPEATS
-    assert list(rows["stage"]) == ["autoencoder", "mixture"] * 6
+    assert list(rows["stage"]) == ["autoencoder", "mixture"] * 2 * REPEATS
     assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == seen
 
 

@@ -306,6 +306,7 @@ def structureless(features: Features) -> dict[str, Callable[[int], Features]]:
     }
 
     def drawn(maker: nulls.Null, seed: int) -> Features:
+        """Features as one null makes them."""
         return features.with_columns(maker(joined, seed))
 
     return {name: partial(drawn, maker) for name, maker in makers.items()}

@@ -58,6 +58,7 @@ class Conclusion:
 
 def _above(key: str, holds: float, caveat: float) -> Rule:
     def rule(values: Values) -> str:
+        """Compare the result with both limits."""
         return HOLDS if values[key] >= holds else CAVEAT if values[key] >= caveat else FAILS
 
     return rule

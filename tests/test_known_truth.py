@@ -210,3 +210,15 @@ def test_every_panel_has_its_own_horizontal_axis() -> None:
     assert list(figure.axes[1].lines[0].get_ydata()) == [0.3, 0.4]
     empty = plots.panel_against(table.head(0), "x", "y", "who", "what", "agreement", labels)
     assert len(empty.axes) == 2  # nothing to name in a legend is no warning
+
+
+@pytest.mark.parametrize(("shares", "expected"), [([0.0, 0.4], 1), ([0.2, 0.4], 0), ([], None)])
+def test_seeds_with_a_family_that_leads_no_cluster_are_counted(
+    shares: list[float], expected: int | None
+) -> None:
+    rows = pd.DataFrame({
+        "recipe": PAPERS, "seed": range(len(shares)), "quantity": "magnitude_r",
+        "family": "spiral", "middle": 17.0, "number": 30.0, "part": shares,
+    })  # fmt: skip
+    assert known_truth.seeds_without(rows, PAPERS) == expected
+    assert known_truth.seeds_without(rows, OURS) is None

@@ -298,7 +298,8 @@ def test_a_manifest_cut_short_by_a_kill_is_mended(start: Start, tmp_path: Path) 
 
 
 KILLED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let background jobs ignore it
 sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 from sky import QUICK

@@ -24,12 +24,12 @@ from galaxy_utils import morphology
 from galaxy_utils.autoencoder import Fused, Trained, Training, train
 from galaxy_utils.embedding import BACKBONES, Configuration
 from galaxy_utils.engine import measure_fast, measure_segmented
-from galaxy_utils.inference import BATCH, embed, load_encoder
+from galaxy_utils.inference import embed, load_encoder
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.taxonomy import fit_mixture
 
 REPEATS = 2
-PIECE = BATCH
+PIECE = 4
 """Images that are timed together: of the fast stages and of their peers alike, since
 a median of single images is lower than one of means."""
 

@@ -106,12 +106,12 @@ def test_nothing_is_sent_to_the_makers_of_openvino() -> None:
 
 
 def test_rows_stay_in_order_and_do_not_depend_on_the_batch(encoder: Encoder) -> None:
-    images = stamps(2 * BATCH + 3)
+    images = stamps(2 * encoder.batch_size + 3)
     found = embed(encoder, images)
     assert found.shape == (len(images), 1280)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(embed(encoder, images, readers=1), found)
-    for row in (0, BATCH, len(images) - 1):
+    for row in (0, BATCH, encoder.batch_size, len(images) - 1):
         alone = embed(encoder, [images[row]])[0]
         np.testing.assert_allclose(alone, found[row], rtol=1e-4, atol=1e-4)
     assert np.abs(found[0] - found[1]).max() > 0.1

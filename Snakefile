@@ -1,7 +1,7 @@
 # One rule a notebook (papermill), one for the book. Started by `galaxy-book build`,
 # which passes the run folder as the working directory and its name as config["run"].
 from galaxy_utils.book import book_inputs
-from galaxy_utils.run import SECTIONS, RunFolder
+from galaxy_utils.run_folder import SECTIONS, RunFolder
 from galaxy_utils.workflow import external_inputs, parameters_of, run_inputs
 
 FOLDER = RunFolder.named(config["run"])
@@ -30,6 +30,7 @@ for section in SECTIONS:
         input:
             [str(path) for path in external_inputs(section)],
             run_inputs(section),
+            [ancient(name) for name in section.after],
         output:
             # "update": a section whose dependencies are unchanged keeps its files
             [update(name) for name in section.outputs],

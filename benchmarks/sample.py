@@ -27,7 +27,8 @@ import psutil
 
 from galaxy_utils.benchmark import EMBED_WALL, MEMORY, TABLE, WALL, record_benchmark
 from galaxy_utils.measurement import measure_embedding, measure_engines, measure_sample
-from galaxy_utils.run import DATA, evenly
+from galaxy_utils.run import evenly
+from galaxy_utils.run_folder import DATA
 from galaxy_utils.sample import Sample, folder_sample
 
 DEFAULT_IMAGES = DATA / "sdss5000" / "images"

@@ -16,7 +16,7 @@ from galaxy_utils.claims import read_claims
 from galaxy_utils.errors import UserError
 from galaxy_utils.parameters import parameter_table
 from galaxy_utils.provenance import write_atomically
-from galaxy_utils.run import DATA, ROOT, SECTIONS, RunFolder
+from galaxy_utils.run_folder import DATA, ROOT, SECTIONS, RunFolder
 
 BOOK = ROOT / "book"
 CONFIG = ROOT / "_config.yml"

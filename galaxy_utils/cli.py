@@ -189,12 +189,8 @@ def _build(options: argparse.Namespace) -> int:
     from filelock import FileLock, Timeout
 
     from galaxy_utils.parameters import make_parameters, parse_assignments, write_parameters
-    from galaxy_utils.run import (
-        RunFolder,
-        absolute_sample,
-        fetch_missing,
-        write_sample_fingerprint,
-    )
+    from galaxy_utils.run import absolute_sample, fetch_missing, write_sample_fingerprint
+    from galaxy_utils.run_folder import RunFolder
 
     dry_run = _is_dry_run(options)
     changed = parse_assignments(options.set)
@@ -240,7 +236,7 @@ def _restored(folder: Path, wanted: bool) -> Iterator[None]:
 
 
 def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
-    from galaxy_utils.run import ROOT
+    from galaxy_utils.run_folder import ROOT
 
     command = [
         str(Path(sys.executable).with_name("snakemake")),
@@ -265,7 +261,8 @@ def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
 
 
 def _finish(folder: Path, started: float) -> None:
-    from galaxy_utils.run import RunFolder, write_provenance
+    from galaxy_utils.run import write_provenance
+    from galaxy_utils.run_folder import RunFolder
 
     run = RunFolder(folder)
     write_provenance(run, started)
@@ -378,7 +375,7 @@ def _say(done: Fetched, folder: Path) -> None:
 
 
 def _studies(options: argparse.Namespace) -> int:
-    from galaxy_utils.run import RunFolder
+    from galaxy_utils.run_folder import RunFolder
     from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names, measure_study
     from galaxy_utils.study import FEW_DRAWS
 
@@ -400,7 +397,7 @@ def _list_parameters(options: argparse.Namespace) -> int:
 
 
 def _section(options: argparse.Namespace) -> int:
-    from galaxy_utils.run import RunFolder, section_of
+    from galaxy_utils.run_folder import RunFolder, section_of
     from galaxy_utils.workflow import execute
 
     section = section_of(options.number)
@@ -413,7 +410,7 @@ def _section(options: argparse.Namespace) -> int:
 
 def _render(options: argparse.Namespace) -> int:
     from galaxy_utils.book import render
-    from galaxy_utils.run import RunFolder
+    from galaxy_utils.run_folder import RunFolder
 
     started = time.time()
     render(RunFolder.named(options.run))

@@ -309,7 +309,7 @@ def best_number(rows: Sequence[Row], score: str) -> int:
 
 
 def _units(draws: int, seed: int) -> list[Row]:
-    highest = NUMBERS[-1] if draws >= FEW_DRAWS else NUMBERS[-1] // 2
+    highest = NUMBERS[-1] if draws >= FEW_DRAWS else NUMBERS[-1] // 3
     units: list[Row] = []
     for draw in range(draws):
         for name in (GALAXIES, *nulls.NULLS):

@@ -66,9 +66,15 @@ def _sorted_median(values: Floats) -> float:
 
 @lru_cache(maxsize=8)
 def _kernel(fwhm: float) -> Floats:
-    from photutils.segmentation import make_2dgaussian_kernel  # a second: only where needed
+    # photutils' own kernel is this one, and takes twice as long to import
+    from astropy.convolution import Gaussian2DKernel
+    from astropy.stats import gaussian_fwhm_to_sigma
 
-    kernel = np.asarray(make_2dgaussian_kernel(fwhm, size=5).array, dtype=np.float64)
+    made = Gaussian2DKernel(
+        fwhm * gaussian_fwhm_to_sigma, x_size=5, y_size=5, mode="oversample", factor=10
+    )
+    made.normalize(mode="integral")
+    kernel = np.asarray(made.array, dtype=np.float64)
     normalised: Floats = kernel / kernel.sum()
     return normalised
 

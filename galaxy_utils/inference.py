@@ -2,8 +2,8 @@
 
 On a processor OpenVINO runs it in single precision, a few images on each core by
 itself; `benchmarks/embedding.py` measures it beside plain PyTorch (ONNX Runtime is
-not measured here). Where OpenVINO is not installed PyTorch runs it. On a CUDA device PyTorch runs it in
-half precision, unless that moves its features.
+not measured here). Where OpenVINO is not installed PyTorch runs it. On a CUDA device
+PyTorch runs it in half precision, unless that moves its features.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ def _on_openvino(network: nn.Module, side: int) -> Run:
         warnings.simplefilter("ignore")  # torch.jit.trace is deprecated
         # frozen here: the converter's own trace runs and compares the network twice more
         traced = torch.jit.trace(network, torch.zeros(1, 3, side, side), check_trace=False)
-        model = openvino.convert_model(torch.jit.freeze(traced), input=[BATCH, 3, side, side])
+        taken = ([BATCH, 3, side, side], openvino.Type.f32)
+        model = openvino.convert_model(torch.jit.freeze(traced), input=taken)
     cores = _cores()
     hints = {
         "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": cores, "NUM_STREAMS": cores,

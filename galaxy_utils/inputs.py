@@ -35,7 +35,6 @@ from galaxy_utils.parameters import Parameters, make_parameters, split_names
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.run import (
     Galaxies,
-    RunFolder,
     evenly,
     galaxies_of,
     kept_objids,
@@ -44,6 +43,7 @@ from galaxy_utils.run import (
     read_latent,
     read_morphology,
 )
+from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.sample import ImageError, Sample
 from galaxy_utils.search import FRAMINGS, PAPER, Ingredients, Variant, is_held_out
 

@@ -17,7 +17,8 @@ from galaxy_utils.measurement import measure_appearances, measure_embedding, mea
 from galaxy_utils.model import MEASURED, Model, describe, fit_model, load_model, save_model
 from galaxy_utils.parameters import make_parameters, split_names
 from galaxy_utils.preprocessing import Image
-from galaxy_utils.run import CLASSIFIED, DATA, ROOT, evenly, fingerprint_of, open_galaxies
+from galaxy_utils.run import evenly, fingerprint_of, open_galaxies
+from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
 from galaxy_utils.sample import ImageError, Sample, folder_sample, read_catalogue
 from galaxy_utils.validation import SEEN_TYPES
 

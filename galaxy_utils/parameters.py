@@ -6,13 +6,15 @@ import difflib
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from galaxy_utils.errors import UserError
+
+if TYPE_CHECKING:  # imported where it is needed: the workflow starts at once
+    import pandas as pd
 
 OFFLINE_BACKBONES = ("efficientnet_lite0", "efficientnet_lite2")
 """The pair of networks that the measured table has, from PyPI."""
@@ -208,13 +210,14 @@ PROFILES: dict[str, dict[str, Any]] = {
     "smoke": {
         "sample": "hdf",
         "n_galaxies": 160,
+        "hidden_dims": "128",
         "epochs": 8,
         "n_init": 1,
         "min_cluster_size": 8,
         "null_draws": 2,
         "study_draws": 2,
         "n_mocks": 60,
-        "timing_images": 12,
+        "timing_images": 8,
         "holdout_fraction": 0.2,
     },
     "book": {},
@@ -413,6 +416,8 @@ def parameter_table(names: Iterable[str] | None = None) -> pd.DataFrame:
     DataFrame
         Columns parameter, meaning, type and range, default, paper.
     """
+    import pandas as pd
+
     fields = Parameters.model_fields
     rows = [
         {

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def _code_of(source: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
-def _imports(code: str, root: Path) -> set[Path]:
+@cache
+def _imports(code: str, root: Path) -> frozenset[Path]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -116,7 +118,7 @@ def _imports(code: str, root: Path) -> set[Path]:
             names |= {alias.name for alias in node.names}
     inside = (name for name in names if name.split(".")[0] == PACKAGE.name)
     paths = (root / (name.replace(".", "/") + ".py") for name in inside)
-    return {path for path in paths if path.exists()}
+    return frozenset(path for path in paths if path.exists())
 
 
 def git_commit(folder: Path) -> str:

@@ -1,18 +1,4 @@
-"""The run folder: the only module that knows where artefacts lie.
-
-runs/<name>/
-parameters.yml      what was asked for
-sample.json         fingerprint of the galaxies
-artefacts/          tables and arrays that one section hands to the next
-results/NN.json     numbers of one section, by key
-results.json        all of them
-tables/ figures/    what the paper numbers
-notebooks/          executed copies
-state/NN.json       what each execution depended on
-catalogue.parquet   one row a galaxy
-provenance.json     versions, commit, checksums, host, times
-html/               the book
-"""
+"""A page of a run: what it reads, records and shows, and the sample that the run is of."""
 
 from __future__ import annotations
 
@@ -51,7 +37,6 @@ from galaxy_utils.measurement import (
 )
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import (
-    JUDGING,
     OFFLINE_BACKBONES,
     Parameters,
     check_names,
@@ -64,6 +49,24 @@ from galaxy_utils.preprocessing import Image
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions, write_atomically
 from galaxy_utils.recipe import CATALOGUE as SKY_CATALOGUE
 from galaxy_utils.recipe import Recipe, fetch_sample, is_complete
+from galaxy_utils.run_folder import (
+    CATALOGUE,
+    DATA,
+    DEEP,
+    GALAXIES,
+    KEPT,
+    LATENT,
+    MEASUREMENTS,
+    ROOT,
+    SECTIONS,
+    SHAPES,
+    STUDIES,
+    WEIGHTS,
+    RunFolder,
+    Section,
+    declared_parameters,
+    section_of,
+)
 from galaxy_utils.sample import (
     ImageError,
     Sample,
@@ -75,10 +78,6 @@ from galaxy_utils.sample import (
 from galaxy_utils.skyserver import SERVER, fetch_known
 from galaxy_utils.study import Study, differences, resumed_note, run_study
 
-ROOT = Path(__file__).resolve().parents[1]
-"""The checkout: notebooks, data and the lock lie beside the package."""
-
-DATA = ROOT / "data"
 MEASURED = {"sdss5000": DATA / "sdss5000"}
 """Samples that the project carries as measured tables."""
 
@@ -99,370 +98,6 @@ KNOWN = frozenset(Parameters.model_fields)
 SMALL = 1000
 """A study of fewer galaxies runs in the page's own process: starting others takes longer."""
 
-STUDIES = DATA / "studies"
-"""Results of studies that the project carries."""
-
-HEADER = ("profile", "sample", "engine", "backbones", "framing", "seed")
-"""What the header of every page shows of the run."""
-
-MEASUREMENTS = "measured"
-"""Folder in `runs/` that holds measured tables, and so names no run."""
-
-CLASSIFIED = "classified"
-"""Folder in `runs/` for what `galaxy-book classify` found; it names no run."""
-
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class Section:
-    """One section of the paper: one notebook, one rule of the workflow.
-
-    Parameters
-    ----------
-    number : str
-        Two digits.
-    slug : str
-        Rest of the notebook's name.
-    reads : tuple of str
-        Artefacts of earlier sections that it takes, as paths in the run folder.
-    writes : tuple of str
-        What it makes beside its results and its executed notebook.
-    data : tuple of str
-        Files of `data/` that it reads.
-    sample : bool
-        Whether it reads the galaxies themselves.
-    alone : bool
-        Whether it takes all cores: nothing waits beside it, or it measures time.
-    shows : tuple of str
-        Parameters that the page shows without using them, beside `HEADER`.
-    field : bool
-        Whether its pictures are of the built-in field where the run has no images.
-    studies : tuple of str
-        Studies whose carried results it shows, see `galaxy_utils.study`.
-    results : bool
-        Whether it reads the results of all sections before it.
-    """
-
-    number: str
-    slug: str
-    reads: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
-    data: tuple[str, ...] = ()
-    sample: bool = False
-    alone: bool = False
-    shows: tuple[str, ...] = ()
-    field: bool = False
-    studies: tuple[str, ...] = ()
-    results: bool = False
-
-    @property
-    def name(self) -> str:
-        """Stem of the notebook's file."""
-        return f"{self.number}-{self.slug}"
-
-    @property
-    def notebook(self) -> Path:
-        """The committed notebook."""
-        return ROOT / "notebooks" / f"{self.name}.ipynb"
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Everything it makes, as paths in the run folder."""
-        return (f"notebooks/{self.name}.ipynb", f"results/{self.number}.json", *self.writes)
-
-
-def _figure(*numbers: str) -> tuple[str, ...]:
-    return tuple(f"figures/{n}.{kind}" for n in numbers for kind in ("svg", "png"))
-
-
-_GALAXIES, _SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet"
-_KEPT, _DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
-_LATENT, _CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
-_TIMES = "artefacts/pixel_times.parquet"
-_WEIGHTS = "artefacts/autoencoder.safetensors"
-_JUDGED = ("sample.json", _GALAXIES, _SHAPES, _KEPT, _DEEP, _LATENT)
-
-SECTIONS = (
-    Section(
-        "01", "dataset", (), (_GALAXIES, *_figure("figure_1")),
-        data=("paper_values.yml",), sample=True,
-        shows=(
-            "isolation_contamination", "standardise_deep", "latent_dim", "space",
-            "deep_components", "measured", "scale", "n_components", "anomaly_percent",
-        ),
-    ),
-    Section("02", "image-preprocessing", reads=(_GALAXIES,), sample=True, field=True),
-    Section(
-        "03", "morphological-parameters", (_GALAXIES,), (_SHAPES,),
-        sample=True, alone=True, field=True,
-    ),
-    Section("04", "data-purging", (_GALAXIES, _SHAPES), (_KEPT,), sample=True),
-    Section(
-        "05", "deep-features", (_KEPT,), (_DEEP, _TIMES), sample=True, alone=True,
-    ),
-    Section(
-        "06", "autoencoder", (_KEPT, _SHAPES, _DEEP),
-        (_LATENT, _WEIGHTS), alone=True,
-    ),
-    Section(
-        "07", "gaussian-mixture", (_GALAXIES, _SHAPES, _KEPT, _LATENT),
-        (_CATALOGUE, "artefacts/mixture.npz"), alone=True,
-    ),
-    Section("08", "ablation", (_CATALOGUE, _DEEP, _LATENT), ("tables/table_1.csv",)),
-    Section(
-        "09", "taxonomy", (_CATALOGUE, _LATENT),
-        ("tables/table_2.csv", *_figure("figure_2", "figure_3", "figure_4")),
-        sample=True,
-    ),
-    Section(
-        "10", "proxy-validation", (_CATALOGUE, _LATENT),
-        _figure("figure_5", "figure_6"),
-    ),
-    Section("11", "probabilistic-stability", (_CATALOGUE, _LATENT, "artefacts/mixture.npz")),
-    Section(
-        "12", "scalability", (_CATALOGUE, _DEEP, _LATENT, _TIMES), ("tables/table_3.csv",),
-        data=("paper_values.yml", "benchmarks.csv"), alone=True,
-    ),
-    Section("13", "comparison-of-algorithms", (_CATALOGUE, _LATENT)),
-    Section("14", "scores-beside-nulls", _JUDGED, studies=("chain",), shows=JUDGING),
-    Section("15", "number-of-clusters", _JUDGED, studies=("cluster_number",), shows=JUDGING),
-    Section(
-        "16", "circularity", _JUDGED, data=("paper_values.yml",),
-        studies=("circularity",), shows=JUDGING,
-    ),
-    Section("17", "human-labels", _JUDGED, studies=("algorithms",), shows=JUDGING),
-    Section(
-        "18", "anomalies", (*_JUDGED, _WEIGHTS),
-        studies=("oddities",), shows=JUDGING,
-    ),
-    Section(
-        "19", "algorithms-tested", _JUDGED, data=("paper_values.yml",),
-        studies=("algorithms",), shows=JUDGING,
-    ),
-    Section(
-        "20", "what-we-would-do-instead", _JUDGED, studies=("search", "compared"), shows=JUDGING,
-    ),
-    Section("21", "known-truth", (_GALAXIES, _SHAPES), studies=("known_truth",), shows=JUDGING),
-    Section("22", "robustness", _JUDGED, studies=("robustness",), shows=JUDGING),
-    Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
-    Section("24", "an-encoder-that-has-seen-galaxies", _JUDGED,
-            data=("encoder/weights.safetensors", "encoder/encoder.json", "encoder/log.csv"),
-            studies=("encoders",), shows=JUDGING, sample=True),
-    Section("25", "what-survives", results=True),
-    Section("26", "scorecard", data=("paper_values.yml",), results=True),
-)  # fmt: skip
-
-
-def section_of(number: str) -> Section:
-    """Find a section by its number.
-
-    Parameters
-    ----------
-    number : str
-        Two digits.
-
-    Returns
-    -------
-    Section
-        The section.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    for section in SECTIONS:
-        if section.number == number:
-            return section
-    raise UserError(f"no section {number!r}; there are 01 to {SECTIONS[-1].number}")
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """Paths and contents of one run.
-
-    Parameters
-    ----------
-    path : Path
-        `runs/<name>`.
-    """
-
-    path: Path
-
-    @classmethod
-    def named(cls, name: str) -> RunFolder:
-        """Run folder of a name, inside the checkout's `runs/`.
-
-        Parameters
-        ----------
-        name : str
-            Letters, digits, dot, dash and underscore.
-
-        Returns
-        -------
-        RunFolder
-            It need not exist.
-
-        Raises
-        ------
-        UserError
-            If the name could lead out of `runs/`, or is kept for measured tables.
-        """
-        if name in (MEASUREMENTS, CLASSIFIED):
-            raise UserError(
-                f"run name {name!r}: kept for the tables of `make measure` and `make classify`; "
-                "take another"
-            )
-        if not RUN_NAME.fullmatch(name):
-            raise UserError(
-                f"run name {name!r}: use letters, digits, '.', '_' and '-', at most 64, "
-                "beginning with a letter or digit"
-            )
-        return cls(ROOT / "runs" / name)
-
-    def file(self, relative: str) -> Path:
-        """Path of something in the run folder, its parent made.
-
-        Parameters
-        ----------
-        relative : str
-            For example `tables/table_1.csv`.
-
-        Returns
-        -------
-        Path
-            Inside the run folder.
-
-        Raises
-        ------
-        UserError
-            If it leads out of the run folder.
-        """
-        path = self.path / relative
-        if not path.resolve().is_relative_to(self.path.resolve()):
-            raise UserError(f"{relative!r} leads out of the run folder {self.path}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def read_json(self, relative: str) -> Any:
-        """Read a JSON file of the run.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        object
-            Its content.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
-        return json.loads(self.existing(relative).read_text(encoding="utf-8"))
-
-    def write_json(self, relative: str, content: Any) -> None:
-        """Write a JSON file of the run, whole or not at all.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-        content : object
-            What JSON can hold.
-        """
-        write_atomically(self.file(relative), json.dumps(content, indent=1) + "\n")
-
-    def read_table(self, relative: str) -> pd.DataFrame:
-        """Read a parquet artefact.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        DataFrame
-            The table.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
-        return pd.read_parquet(self.existing(relative))
-
-    def read_arrays(self, relative: str) -> dict[str, NDArray[Any]]:
-        """Read an npz artefact.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Its arrays.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
-        with np.load(self.existing(relative), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-
-    def existing(self, relative: str) -> Path:
-        """Path of something that an earlier section made.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet; the message names the section that makes it.
-        """
-        path = self.file(relative)
-        if path.exists():
-            return path
-        maker = next((s.name for s in SECTIONS if relative in s.outputs), "an earlier section")
-        raise UserError(
-            f"{path} is missing: {maker} makes it; run the whole book first (make book)"
-        )
-
-    def results(self, before: str = "99") -> dict[str, Any]:
-        """Recorded results of all sections before one.
-
-        Parameters
-        ----------
-        before : str
-            Section number, two digits.
-
-        Returns
-        -------
-        dict of str to dict
-            Key to {value, text, unit, section}.
-        """
-        merged: dict[str, Any] = {}
-        for section in SECTIONS:
-            if section.number < before:
-                merged |= self.read_json(f"results/{section.number}.json")
-        return merged
-
 
 def measured_folder(images: Path) -> Path:
     """Where the measured table of a folder of images lies, unless somebody says where.
@@ -481,40 +116,6 @@ def measured_folder(images: Path) -> Path:
     source = images.expanduser().resolve()
     digest = hashlib.sha256(str(source).encode()).hexdigest()[:8]
     return ROOT / "runs" / MEASUREMENTS / f"{source.name}-{digest}"
-
-
-def declared_parameters(notebook: Path) -> dict[str, Any]:
-    """Parameters that a notebook declares in its cell tagged `parameters`.
-
-    Parameters
-    ----------
-    notebook : Path
-        An .ipynb file.
-
-    Returns
-    -------
-    dict
-        Name to default.
-
-    Raises
-    ------
-    UserError
-        If the notebook has no such cell.
-    """
-    import ast
-
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    for cell in cells:
-        if "parameters" in cell["metadata"].get("tags", ()):
-            tree = ast.parse("".join(cell["source"]))
-            return {
-                target.id: ast.literal_eval(node.value)
-                for node in tree.body
-                if isinstance(node, ast.Assign)
-                for target in node.targets
-                if isinstance(target, ast.Name)
-            }
-    raise UserError(f"{notebook}: no cell tagged 'parameters'")
 
 
 @dataclass
@@ -626,7 +227,7 @@ class Page:
         if relative not in self.section.reads:
             raise UserError(
                 f"section {self.section.name} reads {relative} without declaring it in "
-                "galaxy_utils/run.py: the workflow would not see it change"
+                "galaxy_utils/run_folder.py: the workflow would not see it change"
             )
 
     def write(self, relative: str, content: pd.DataFrame | Mapping[str, Any]) -> None:
@@ -959,12 +560,12 @@ def read_features(folder: RunFolder) -> Features:
     """
     from galaxy_utils.validation import SEEN_TYPES
 
-    kept = folder.read_table(_KEPT).query("kept")["objid"]
-    five = folder.read_table(_SHAPES).set_index("objid").loc[kept, list(FIVE)]
-    classes = folder.read_table(_GALAXIES).set_index("objid").loc[kept, "gz1_class"]
+    kept = folder.read_table(KEPT).query("kept")["objid"]
+    five = folder.read_table(SHAPES).set_index("objid").loc[kept, list(FIVE)]
+    classes = folder.read_table(GALAXIES).set_index("objid").loc[kept, "gz1_class"]
     types = classes.map(SEEN_TYPES).astype(object)
     return Features(
-        five.to_numpy(float), folder.read_arrays(_DEEP), types.where(types.notna(), None).to_numpy()
+        five.to_numpy(float), folder.read_arrays(DEEP), types.where(types.notna(), None).to_numpy()
     )
 
 
@@ -981,7 +582,7 @@ def kept_objids(folder: RunFolder) -> list[str]:
     list of str
         Their objids.
     """
-    return [str(objid) for objid in folder.read_table(_KEPT).query("kept")["objid"]]
+    return [str(objid) for objid in folder.read_table(KEPT).query("kept")["objid"]]
 
 
 def read_latent(folder: RunFolder) -> NDArray[np.float32]:
@@ -997,7 +598,7 @@ def read_latent(folder: RunFolder) -> NDArray[np.float32]:
     ndarray of float32, shape (n, latent_dim)
         In catalogue order.
     """
-    return folder.read_arrays(_LATENT)["latent"]
+    return folder.read_arrays(LATENT)["latent"]
 
 
 def read_morphology(folder: RunFolder) -> pd.DataFrame:
@@ -1013,7 +614,7 @@ def read_morphology(folder: RunFolder) -> pd.DataFrame:
     DataFrame
         Index objid; columns `morphology.MORPHOLOGY_COLUMNS`.
     """
-    table = folder.read_table(_SHAPES)
+    table = folder.read_table(SHAPES)
     return table.set_index(table["objid"].astype(str))
 
 
@@ -1032,7 +633,7 @@ def read_weights(folder: RunFolder) -> dict[str, NDArray[np.float32]]:
     """
     from safetensors.numpy import load_file
 
-    return dict(load_file(folder.existing(_WEIGHTS)))
+    return dict(load_file(folder.existing(WEIGHTS)))
 
 
 def galaxies_of(folder: RunFolder, parameters: Parameters) -> Galaxies:
@@ -1235,7 +836,7 @@ class Galaxies:
         if self.measured is not None and REFERENCE + "flag" in self.measured.morphology:
             table = self.measured.morphology.iloc[self._rows()].reset_index(drop=True)
             return table, f"all {len(table):,} galaxies of the sample `{self.sample.name}`"
-        shown = self.sample if self.sample.has_images else hdf_sample()
+        shown = self.sample if self.sample.has_images else hdf_sample(self.folder)
         few = replace(shown, catalogue=evenly(shown.catalogue, number))
         table = measure_engines(few, self.folder, os.cpu_count() or 1, ("fast", "statmorph"))
         return table, f"{len(table)} galaxies of the sample `{shown.name}`"
@@ -1381,7 +982,7 @@ class Galaxies:
         source : str
             Which sample they are from, in words.
         """
-        shown = self.sample if self.sample.has_images else hdf_sample()
+        shown = self.sample if self.sample.has_images else hdf_sample(self.folder)
         objids = shown.catalogue["objid"].tolist()
         rows = np.linspace(0, len(objids) - 1, min(number, len(objids))).round().astype(int)
         readable = Galaxies(shown, None, self.folder).pictures(objids[row] for row in rows)
@@ -1423,7 +1024,8 @@ def open_galaxies(
     UserError
         If there is no such sample, or it has no pixels though they are needed.
     """
-    opened, measured = _open(sample, n_galaxies)
+    folder = folder or ROOT / "runs" / MEASUREMENTS
+    opened, measured = _open(sample, n_galaxies, folder)
     if from_pixels:
         measured = None
     if measured is None and not opened.has_images:
@@ -1434,7 +1036,7 @@ def open_galaxies(
         )
     if n_galaxies:
         opened = replace(opened, catalogue=evenly(opened.catalogue, n_galaxies))
-    return Galaxies(opened, measured, folder or ROOT / "runs" / MEASUREMENTS)
+    return Galaxies(opened, measured, folder)
 
 
 def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
@@ -1458,9 +1060,9 @@ def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
     return table.iloc[rows].reset_index(drop=True)
 
 
-def _open(sample: str, n_galaxies: int) -> tuple[Sample, MeasuredTable | None]:
+def _open(sample: str, n_galaxies: int, folder: Path) -> tuple[Sample, MeasuredTable | None]:
     if sample == "hdf":
-        return hdf_sample(), None
+        return hdf_sample(folder), None
     if sample == SKYSERVER:
         return _open_skyserver(_recipe_of(n_galaxies)), None
     if sample == MOCK:
@@ -1558,7 +1160,7 @@ def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
         if not is_complete(folder):
             _say_failures(fetch_sample(recipe, folder, server or SERVER), folder)
     elif parameters.sample in MEASURED and parameters.from_pixels:
-        opened, _ = _open(parameters.sample, 0)
+        opened, _ = _open(parameters.sample, 0, ROOT / "runs" / MEASUREMENTS)
         wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
         images = MEASURED[parameters.sample] / "images"
         if _fetched_here(opened, images) and _lacks(images, wanted["objid"]):
@@ -1613,10 +1215,10 @@ def shown_objids(folder: RunFolder) -> list[str]:
 
     _, p = read_parameters(folder.path / "parameters.yml")
     everyone = open_galaxies(p.sample, p.n_galaxies).sample.catalogue
-    purged = folder.read_table(_KEPT)
+    purged = folder.read_table(KEPT)
     dropped = purged[~purged["kept"]].sort_values(["drop_reason", "isolation_score"])
     dropped = dropped.groupby("drop_reason").head(p.n_examples)
-    catalogue = folder.read_table(_CATALOGUE)
+    catalogue = folder.read_table(CATALOGUE)
     grid = representatives(catalogue[catalogue["kept"]], p.grid_size // 2)
     objids = [*evenly(everyone, p.n_examples)["objid"], *dropped["objid"], *grid["objid"]]
     return [objid for objid in dict.fromkeys(map(str, objids)) if objid]
@@ -1664,7 +1266,7 @@ def fetch_pictures(
 
 
 def _check_run_of(sample: str, folder: RunFolder) -> None:
-    made = (folder.path / _CATALOGUE).exists()
+    made = (folder.path / CATALOGUE).exists()
     if not made or read_parameters(folder.path / "parameters.yml")[1].sample != sample:
         raise UserError(
             f"run {folder.path.name} is not a finished run of {sample}, so which pictures its "
@@ -1773,7 +1375,7 @@ def write_sample_fingerprint(folder: RunFolder, parameters: Parameters) -> None:
     UserError
         If the sample cannot be opened, or lacks an embedding that cannot be made.
     """
-    galaxies = open_galaxies(parameters.sample, parameters.n_galaxies, parameters.from_pixels)
+    galaxies = galaxies_of(folder, parameters)
     galaxies.check_morphology(parameters.engine)
     for backbone in split_names(parameters.backbones):
         galaxies.check_embedding(backbone, parameters.framing)

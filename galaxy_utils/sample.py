@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from PIL import Image as PillowImage
 from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import segment
 from galaxy_utils.preprocessing import Image, band_mean
+from galaxy_utils.provenance import modules_of, sha256_of_file, write_atomically
 
 FITS_SUFFIXES = (".fits", ".fit")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", *FITS_SUFFIXES)
@@ -337,12 +341,18 @@ def hubble_deep_field() -> Image:
     return np.asarray(skimage.data.hubble_deep_field())
 
 
-def hdf_sample() -> Sample:
+def hdf_sample(folder: Path | None = None) -> Sample:
     """Cut one stamp for each galaxy of the Hubble Deep Field.
 
     Sources are detected and deblended with photutils; a source is kept if it
     covers at least `FIELD_MINIMUM_AREA` pixels and a stamp of
     `FIELD_CUTOUT` pixels a side fits into the field.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the places of the sources are kept, and taken up from as long as
+        the code and the libraries that find them are the same.
 
     Returns
     -------
@@ -350,7 +360,7 @@ def hdf_sample() -> Sample:
         Named `hdf`; objid is hdf_<row>_<column> of the centroid in pixels.
     """
     field_image = hubble_deep_field()
-    centres = _field_centres(band_mean(field_image))
+    centres = _kept_centres(field_image, folder)
     half = FIELD_CUTOUT // 2
     cutouts = {
         f"hdf_{row:04d}_{column:04d}": field_image[
@@ -363,6 +373,24 @@ def hdf_sample() -> Sample:
         {"gz1_class": object} | dict.fromkeys(CATALOGUE_COLUMNS[2:], float)
     )
     return Sample("hdf", catalogue, None, cutouts)
+
+
+def _kept_centres(field_image: Image, folder: Path | None) -> list[tuple[int, int]]:
+    if folder is None:
+        return _field_centres(band_mean(field_image))
+    path = folder / f"hdf-{_found_with()}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(_field_centres(band_mean(field_image))))
+    return [(row, column) for row, column in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def _found_with() -> str:
+    """Digest of the modules and libraries that find the field's sources."""
+    code = [sha256_of_file(path) for path in modules_of(Path(__file__))]
+    libraries = [metadata.version(name) for name in ("photutils", "scikit-image", "scipy")]
+    own = sha256_of_file(Path(__file__))
+    return hashlib.sha256(" ".join([own, *code, *libraries]).encode()).hexdigest()[:12]
 
 
 def _field_centres(image: NDArray[np.float64]) -> list[tuple[int, int]]:

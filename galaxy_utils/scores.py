@@ -13,6 +13,7 @@ from sklearn.metrics import (
     davies_bouldin_score,
     silhouette_samples,
 )
+from sklearn.metrics.cluster import contingency_matrix
 
 from galaxy_utils.taxonomy import MixtureFit, internal_scores, n_free_parameters
 
@@ -115,16 +116,34 @@ def against_classes(classes: NDArray[np.object_], cluster: NDArray[np.int64]) ->
     if known.sum() < 2:
         return dict.fromkeys(names, np.nan)
     codes, labels = pd.factorize(classes[known])[0], pd.factorize(cluster[known])[0]
-    counts = pd.crosstab(codes, labels).to_numpy()
+    counts = contingency_matrix(codes, labels)
     return {
         "ari": float(adjusted_rand_score(codes, labels)),
         "ami": float(adjusted_mutual_info_score(codes, labels)),
-        "accuracy": _matched(counts / counts.sum()),
-        "balanced_accuracy": _matched(counts / counts.sum(axis=1, keepdims=True) / len(counts)),
+        "accuracy": matched_share(counts / counts.sum()),
+        "balanced_accuracy": matched_share(
+            counts / counts.sum(axis=1, keepdims=True) / len(counts)
+        ),
     }
 
 
-def _matched(shares: NDArray[np.float64]) -> float:
+def matched_share(shares: NDArray[np.float64]) -> float:
+    """Sum over classes and clusters that are matched one to one, at its largest.
+
+    Parameters
+    ----------
+    shares : ndarray of float64, shape (n_classes, n_clusters)
+        What each cluster has of each class.
+
+    Returns
+    -------
+    float
+        Accuracy after matching, where `shares` sums to one.
+
+    References
+    ----------
+    Kuhn (1955).
+    """
     rows, columns = linear_sum_assignment(-shares)
     return float(shares[rows, columns].sum())
 

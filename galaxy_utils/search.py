@@ -512,20 +512,21 @@ def supervised_ceiling(
     return scores.against_classes(types[asked], said)["ari"]
 
 
-def _spaces(framings: Iterable[str], widths: Iterable[int]) -> list[Variant]:
-    found = [
-        Variant(columns, scale, "none", 0, "pca")
-        for columns in COLUMNS
-        for scale in SCALES
-        if columns != "none"
-    ]
+FRAMINGS = ("eq1", "crop2", "quarter")
+
+
+def _spaces(many: bool) -> list[Variant]:
+    """All spaces, or those of a small search: fewer columns, framings and widths."""
+    columns = [name for name in COLUMNS if name != "none"][: None if many else 2]
+    framings = FRAMINGS if many else (FRAMINGS[0], FRAMINGS[-1])
+    found = [Variant(name, scale, "none", 0, "pca") for name in columns for scale in SCALES]
     for framing in framings:
         found += [
-            Variant(columns, scale, framing, components, "pca")
-            for columns in COLUMNS
+            Variant(name, scale, framing, components, "pca")
+            for name in (["none"] if many else []) + columns
             for scale in SCALES
-            for components in widths
-            if columns != "none" or scale == "z"
+            for components in COMPONENTS[0 if many else -1 :]
+            if name != "none" or scale == "z"
         ]
         found += [
             Variant("five", "z", framing, PAPER.components, loss)
@@ -535,13 +536,9 @@ def _spaces(framings: Iterable[str], widths: Iterable[int]) -> list[Variant]:
     return found
 
 
-FRAMINGS = ("eq1", "crop2", "quarter")
-
-
 def _units(draws: int, seed: int) -> list[Row]:
     fields = ("columns", "scale", "framing", "components", "encoder")
-    widths = COMPONENTS if draws >= FEW_DRAWS else COMPONENTS[-1:]
-    spaces = [{name: asdict(v)[name] for name in fields} for v in _spaces(FRAMINGS, widths)]
+    spaces = [{name: asdict(v)[name] for name in fields} for v in _spaces(draws >= FEW_DRAWS)]
     return [{**space, "splits": max(2, draws // 2), "seed": seed} for space in spaces]
 
 

@@ -19,7 +19,8 @@ from galaxy_utils.oddities import ODDITIES
 from galaxy_utils.parameters import Parameters, read_parameters
 from galaxy_utils.provenance import PACKAGE, git_commit
 from galaxy_utils.robustness import ROBUSTNESS
-from galaxy_utils.run import STUDIES, RunFolder, study_journal, study_settings
+from galaxy_utils.run import study_journal, study_settings
+from galaxy_utils.run_folder import STUDIES, RunFolder
 from galaxy_utils.search import COMPARED, SEARCH
 from galaxy_utils.study import Study, finished_units, run_study, write_study
 

@@ -162,7 +162,7 @@ def time_in_pieces(
         memory of the whole process meanwhile).
     """
     stream: Iterator[object] = map(prepare, images) if prepare else iter(images)
-    job(list(itertools.islice(stream, min(piece, number, 4))))  # compiles, allocates
+    job(list(itertools.islice(stream, 1)))  # compiles, allocates
     rows = []
     for start in range(0, number, piece):
         block = list(itertools.islice(stream, min(piece, number - start)))

@@ -13,11 +13,13 @@ from sklearn.metrics import (
     accuracy_score,
     adjusted_mutual_info_score,
     adjusted_rand_score,
-    confusion_matrix,
     recall_score,
 )
+from sklearn.metrics.cluster import contingency_matrix
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
+
+from galaxy_utils.scores import against_classes, matched_share, permuted_classes
 
 CLASSES = ("merger", "early type", "transitional", "late type")
 
@@ -245,15 +247,12 @@ def chance_accuracy(
     ndarray of float64, shape (repeats,)
         Accuracies without any relation between cluster and class.
     """
-    codes = pd.Categorical(classes).codes
-    _, labels = np.unique(cluster, return_inverse=True)
-    size = max(codes.max(), labels.max()) + 1
+    codes = pd.factorize(classes)[0]
+    labels = pd.factorize(cluster)[0]
 
     def accuracy(shuffled: NDArray[np.int64]) -> float:
         """Share of galaxies in matched clusters."""
-        counts = confusion_matrix(codes, shuffled, labels=np.arange(size))
-        rows, columns = linear_sum_assignment(-counts)
-        return float(counts[rows, columns].sum() / len(labels))
+        return matched_share(contingency_matrix(codes, shuffled) / len(labels))
 
     return _when_shuffled(accuracy, labels, seed, repeats)
 
@@ -510,8 +509,6 @@ def _matched_scores(
     classes: NDArray[np.object_], cluster: NDArray[np.int64], seed: int
 ) -> dict[str, float]:
     """Scores of a partition beside those of its clusters dealt to other galaxies."""
-    from galaxy_utils.scores import against_classes, permuted_classes
-
     large, mine = sizable(classes), against_classes(classes, cluster)
     chance = chance_accuracy(cluster, classes, seed)
     balanced = permuted_classes(large, cluster, RESAMPLINGS, seed)["balanced_accuracy"]

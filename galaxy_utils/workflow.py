@@ -11,7 +11,7 @@ from typing import Any
 from galaxy_utils.errors import UserError
 from galaxy_utils.parameters import read_parameters
 from galaxy_utils.provenance import modules_of, sha256_of_file
-from galaxy_utils.run import (
+from galaxy_utils.run_folder import (
     DATA,
     HEADER,
     ROOT,

@@ -19,7 +19,7 @@ from galaxy_utils import book
 from galaxy_utils.book import CLAIMS, substitutions
 from galaxy_utils.claims import read_claims
 from galaxy_utils.errors import UserError
-from galaxy_utils.run import ROOT, SECTIONS, RunFolder
+from galaxy_utils.run_folder import ROOT, SECTIONS, RunFolder
 
 BASELINE = Path(__file__).parent / "baseline" / "smoke.json"
 TIMES = ("scalability.", "scorecard.")

@@ -29,7 +29,7 @@ from galaxy_utils.claims import (
     verdict,
 )
 from galaxy_utils.errors import UserError
-from galaxy_utils.run import ROOT
+from galaxy_utils.run_folder import ROOT
 
 LEDGER = ROOT / "data" / "paper_values.yml"
 

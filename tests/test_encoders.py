@@ -14,7 +14,7 @@ from galaxy_utils import inputs as inputs_of
 from galaxy_utils.chain import Recipe
 from galaxy_utils.encoders import GALAXY, RANDOM, Inputs, paired_gain, summary, whole
 from galaxy_utils.parameters import make_parameters, read_parameters
-from galaxy_utils.run import RunFolder
+from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.search import Ingredients, Variant
 from galaxy_utils.study import run_study
 

@@ -40,7 +40,8 @@ from galaxy_utils.morphology import FIVE, Morphology
 from galaxy_utils.parameters import OFFLINE_BACKBONES
 from galaxy_utils.parity import agreement
 from galaxy_utils.preprocessing import band_mean
-from galaxy_utils.run import ROOT, open_galaxies
+from galaxy_utils.run import open_galaxies
+from galaxy_utils.run_folder import ROOT
 from galaxy_utils.sample import Sample, folder_sample, hdf_sample, read_image
 
 LITE = "efficientnet_lite0-eq1"

@@ -13,17 +13,13 @@ import pytest
 
 from galaxy_utils import embedding
 from galaxy_utils.errors import UserError
-from galaxy_utils.run import (
+from galaxy_utils.run import Galaxies, Page, begin, measured_folder, open_galaxies
+from galaxy_utils.run_folder import (
     ROOT,
     SECTIONS,
-    Galaxies,
-    Page,
     RunFolder,
     Section,
-    begin,
     declared_parameters,
-    measured_folder,
-    open_galaxies,
     section_of,
 )
 from galaxy_utils.sample import hdf_sample

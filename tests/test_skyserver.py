@@ -20,13 +20,14 @@ import pytest
 from PIL import Image
 from sky import QUICK, Answer, Sky, jpeg, json_error, page_of_error
 
-from galaxy_utils import cli, download, recipe, run, skyserver
+from galaxy_utils import cli, download, recipe, run, run_folder, skyserver
 from galaxy_utils.download import Client
 from galaxy_utils.errors import UserError
 from galaxy_utils.fetching import Fetched
 from galaxy_utils.parameters import make_parameters, write_parameters
 from galaxy_utils.recipe import COLUMNS, Recipe, fetch_sample, order_key, statement
-from galaxy_utils.run import ROOT, RunFolder, fetch_missing, open_galaxies, skyserver_folder
+from galaxy_utils.run import fetch_missing, open_galaxies, skyserver_folder
+from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.sample import folder_sample, read_catalogue
 
 OBJIDS = [str(1237645879551066262 + 65536 * n + 7 * n * n) for n in range(40)]
@@ -293,6 +294,7 @@ def test_an_offline_machine_is_told_soon(tmp_path: Path, monkeypatch: pytest.Mon
 def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sky: Sky, quick: None) -> Path:
     """A checkout of its own, whose SkyServer is the one on this machine."""
     monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run_folder, "ROOT", tmp_path)
     monkeypatch.setattr(run, "SERVER", sky.url)
     return tmp_path
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.errors import UserError
-from galaxy_utils.run import STUDIES, measured_digest, read_study
+from galaxy_utils.run import measured_digest, read_study
+from galaxy_utils.run_folder import STUDIES
 from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names
 from galaxy_utils.study import (
     Row,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from galaxy_utils import survival
-from galaxy_utils.run import ROOT
+from galaxy_utils.run_folder import ROOT
 from galaxy_utils.survival import (
     CAVEAT,
     CONCLUSIONS,

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from galaxy_utils import cli, run, workflow
+from galaxy_utils import cli, run, run_folder, workflow
 from galaxy_utils.parameters import Parameters, make_parameters
-from galaxy_utils.run import ROOT, RunFolder, section_of
+from galaxy_utils.run_folder import ROOT, RunFolder, section_of
 from galaxy_utils.workflow import dependencies, execute, modules_of
 
 CARRIED = ("galaxy_utils", "notebooks", "book", "tests/baseline", "Snakefile", "_config.yml",
@@ -237,7 +237,7 @@ def test_a_dry_run_is_one_wherever_it_is_said(
     words: list[str],
 ) -> None:
     handed: list[list[str]] = []
-    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run_folder, "ROOT", tmp_path)
     monkeypatch.setattr(run, "write_sample_fingerprint",
                         lambda folder, _: folder.write_json("sample.json", {}))  # fmt: skip
     monkeypatch.setattr(cli, "_snakemake", lambda folder, cores, rest: handed.append(rest))

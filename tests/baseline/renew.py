@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from galaxy_utils.run import RunFolder
+from galaxy_utils.run_folder import RunFolder
 
 MEASURED = ("dataset", "preprocessing", "morphology", "purging", "features")
 TIMES = ("scalability", "scorecard")

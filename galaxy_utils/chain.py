@@ -17,8 +17,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils import nulls, scores
-from galaxy_utils.autoencoder import Training, fuse, train
 from galaxy_utils.features import Features
+from galaxy_utils.fusion import Training, fuse
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM, Parameters, split_names
 from galaxy_utils.study import Row, Study
@@ -145,6 +145,8 @@ def encode(features: Features, recipe: Recipe, seed: int) -> NDArray[np.float32]
     ndarray of float32, shape (n, latent_dim)
         Bottleneck of every galaxy.
     """
+    from galaxy_utils.autoencoder import train  # imports torch: only where needed
+
     fused = fuse(features.deep, features.five, recipe.standardise_deep)
     return train(fused, replace(recipe.training, seed=seed)).latent
 

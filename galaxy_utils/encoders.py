@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from galaxy_utils import scores
 from galaxy_utils.algorithms import probes
 from galaxy_utils.chain import Recipe
-from galaxy_utils.embedding import central
+from galaxy_utils.framing import central
 from galaxy_utils.preprocessing import Image
 from galaxy_utils.search import Ingredients, Variant, evaluate, half_stability, make_space
 from galaxy_utils.study import Row, Study

@@ -15,7 +15,8 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from galaxy_utils.embedding import BACKBONES, FRAMINGS, Configuration
+from galaxy_utils.embedding import BACKBONES, Configuration
+from galaxy_utils.framing import FRAMINGS
 from galaxy_utils.preprocessing import Image
 
 BATCH = 2
@@ -106,12 +108,18 @@ def load_encoder(
     UserError
         If the weights cannot be had.
     """
-    backbone = BACKBONES[configuration.backbone]
+    loaded = _load(configuration.backbone, weights, engine or engine_name())
+    return replace(loaded, configuration=configuration)
+
+
+@lru_cache(maxsize=4)
+def _load(backbone: str, weights: Path | None, engine: str) -> Encoder:
+    """A network is the same in every framing, and a second's work to load."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        network = backbone.build(weights)
+        network = BACKBONES[backbone].build(weights)
     network.eval().requires_grad_(False)
-    return make_encoder(configuration, network, engine or engine_name())
+    return make_encoder(Configuration(backbone), network, engine)
 
 
 def make_encoder(configuration: Configuration, network: nn.Module, engine: str) -> Encoder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from sklearn.preprocessing import StandardScaler
 from galaxy_utils import (
     algorithms,
     encoders,
-    galaxy_convnext,
     known_truth,
     mock_families,
     oddities,
@@ -281,9 +280,10 @@ def _five_of(images: list[Image]) -> Values:
 def _deep_of(
     configurations: tuple[str, ...], images: list[Image]
 ) -> dict[str, NDArray[np.float32]]:
-    from galaxy_utils.inference import embed
+    from galaxy_utils.embedding import Configuration
+    from galaxy_utils.inference import embed, load_encoder
 
-    encoders = [_encoder(name) for name in configurations]
+    encoders = [load_encoder(Configuration.named(name)) for name in configurations]
     return {e.configuration.backbone: embed(e, images) for e in encoders}
 
 
@@ -406,16 +406,17 @@ def _all_features(
 ) -> encoders.Features:
     """Features by encoder; of a small sample not those of every framing."""
     from galaxy_utils.embedding import Configuration
-    from galaxy_utils.inference import embed, engine_name, make_encoder
+    from galaxy_utils.galaxy_convnext import random_network
+    from galaxy_utils.inference import embed, engine_name, load_encoder, make_encoder
 
     found = dict(carried)
     for name, which in encoders.CONFIGURATIONS.items():
         if name not in found and (many or name not in encoders.SPARED):
-            found[name] = embed(_encoder("-".join(which)), images)
+            found[name] = embed(load_encoder(Configuration.named("-".join(which))), images)
     configuration = Configuration("galaxy_convnext", "quarter")
-    network = galaxy_convnext.random_network(seed)
+    network = random_network(seed)
     found[encoders.RANDOM] = embed(make_encoder(configuration, network, engine_name()), images)
-    mirrored = embed(_encoder(configuration.name), [partial(_mirrored, i) for i in images])
+    mirrored = embed(load_encoder(configuration), [partial(_mirrored, i) for i in images])
     found[encoders.MIRRORED] = np.asarray((found[encoders.GALAXY] + mirrored) / 2, np.float32)
     found[encoders.PIXELS] = np.stack([encoders.pixels(image()) for image in images])
     return found
@@ -519,12 +520,3 @@ def measure_framings(
     seen = [measure_appearance(image) for image in images]
     shape = np.array([[getattr(row, name) for name in SHAPE] for row in seen])
     return _five_of(images), shape, deep
-
-
-@lru_cache(maxsize=4)
-def _encoder(configuration: str) -> Any:
-    """Load an encoder once a process: that takes longer than a few images."""
-    from galaxy_utils.embedding import Configuration
-    from galaxy_utils.inference import load_encoder
-
-    return load_encoder(Configuration.named(configuration))

@@ -16,9 +16,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.multitest import multipletests
 
-from galaxy_utils.autoencoder import fuse, reconstruct, train
 from galaxy_utils.chain import Recipe
 from galaxy_utils.features import Features
+from galaxy_utils.fusion import fuse
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
 from galaxy_utils.preprocessing import Image
 from galaxy_utils.study import Row, Study
@@ -155,6 +155,8 @@ def detector_scores(
     ----------
     Liu, Ting & Zhou (2008); Ramaswamy, Rastogi & Shim (2000).
     """
+    from galaxy_utils.autoencoder import train  # imports torch: only where needed
+
     fused = fuse(features.deep, features.five, recipe.standardise_deep)
     trained = train(fused, replace(recipe.training, seed=seed))
     return of_trained(features, recipe, trained.latent, trained.weights, seed)
@@ -183,6 +185,8 @@ def of_trained(
     dict of str to ndarray of float64, shape (n,)
         As of `detector_scores`.
     """
+    from galaxy_utils.autoencoder import reconstruct  # imports torch: only where needed
+
     fused = fuse(features.deep, features.five, recipe.standardise_deep)
     latent = bottleneck.astype(np.float64)
     residual = (reconstruct(fused, recipe.training, weights) - fused.values) ** 2

@@ -216,7 +216,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "min_cluster_size": 8,
         "null_draws": 2,
         "study_draws": 2,
-        "n_mocks": 60,
+        "n_mocks": 40,
         "timing_images": 8,
         "holdout_fraction": 0.2,
     },

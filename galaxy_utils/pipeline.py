@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from galaxy_utils.embedding import FRAMINGS, Framing
+from galaxy_utils.framing import FRAMINGS, Framing
 from galaxy_utils.parameters import split_names
 from galaxy_utils.preprocessing import SIGMA
 

@@ -629,7 +629,7 @@ def read_weights(folder: RunFolder) -> dict[str, NDArray[np.float32]]:
     Returns
     -------
     dict of str to ndarray
-        As `autoencoder.Trained.weights`.
+        As `fusion.Trained.weights`.
     """
     from safetensors.numpy import load_file
 

@@ -81,6 +81,8 @@ class Section:
         Whether it reads the results of all sections before it.
     after : tuple of str
         Artefacts that it waits for without reading them.
+    long : bool
+        Whether it is begun as soon as it can be: the last to end would else be alone.
     """
 
     number: str
@@ -95,6 +97,7 @@ class Section:
     studies: tuple[str, ...] = ()
     results: bool = False
     after: tuple[str, ...] = ()
+    long: bool = False
 
     @property
     def name(self) -> str:
@@ -181,16 +184,17 @@ SECTIONS = (
     ),
     Section(
         "20", "what-we-would-do-instead", JUDGED, studies=("search", "compared"), shows=JUDGING,
+        long=True,
     ),
     Section(
         "21", "known-truth", (GALAXIES, SHAPES), studies=("known_truth",), shows=JUDGING,
-        after=(LATENT,),  # begun before, it would keep those that take all cores waiting
+        long=True, after=(LATENT,),  # begun before, it would keep those that take all cores waiting
     ),
     Section("22", "robustness", JUDGED, studies=("robustness",), shows=JUDGING),
     Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
     Section("24", "an-encoder-that-has-seen-galaxies", JUDGED,
             data=("encoder/weights.safetensors", "encoder/encoder.json", "encoder/log.csv"),
-            studies=("encoders",), shows=JUDGING, sample=True),
+            studies=("encoders",), shows=JUDGING, sample=True, long=True),
     Section("25", "what-survives", results=True),
     Section("26", "scorecard", data=("paper_values.yml",), results=True),
 )  # fmt: skip

@@ -17,8 +17,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from galaxy_utils import nulls, scores
-from galaxy_utils.autoencoder import Fused, encode_with, join, train
 from galaxy_utils.chain import Recipe
+from galaxy_utils.fusion import Fused, join
 from galaxy_utils.parameters import MIXTURE, TRAINING, UPSTREAM
 from galaxy_utils.study import FEW_DRAWS, Row, Study
 from galaxy_utils.taxonomy import fit_mixture
@@ -179,6 +179,8 @@ def _bottleneck(
     seen: NDArray[np.bool_],
     seed: int,
 ) -> Values:
+    from galaxy_utils.autoencoder import encode_with, train  # torch: only where needed
+
     whole = join({**deep, "morphology": measured})
     training = replace(
         recipe.training,

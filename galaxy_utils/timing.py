@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from galaxy_utils import morphology
-from galaxy_utils.autoencoder import Fused, Trained, Training, train
+from galaxy_utils.autoencoder import train
 from galaxy_utils.embedding import BACKBONES, Configuration
 from galaxy_utils.engine import measure_fast, measure_segmented
+from galaxy_utils.fusion import Fused, Trained, Training
 from galaxy_utils.inference import embed, load_encoder
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.taxonomy import fit_mixture

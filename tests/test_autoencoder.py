@@ -12,17 +12,8 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from galaxy_utils import autoencoder
-from galaxy_utils.autoencoder import (
-    ACTIVATIONS,
-    Autoencoder,
-    Fused,
-    Trained,
-    Training,
-    cumulative_variance,
-    fuse,
-    reconstruct,
-    train,
-)
+from galaxy_utils.autoencoder import ACTIVATIONS, Autoencoder, reconstruct, train
+from galaxy_utils.fusion import Fused, Trained, Training, cumulative_variance, fuse
 
 RANK = 8
 TRAINING = Training(

@@ -14,9 +14,9 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from galaxy_utils import chain
-from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import COPULA, GALAXIES, PERMUTED, Recipe
 from galaxy_utils.features import Features
+from galaxy_utils.fusion import Training
 
 N = 240
 GROUP = np.repeat([0, 1, 2], N // 3)

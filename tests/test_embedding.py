@@ -19,13 +19,12 @@ from galaxy_utils import embedding
 from galaxy_utils._torchvision import import_torchvision
 from galaxy_utils.embedding import (
     BACKBONES,
-    FRAMINGS,
     Configuration,
-    central,
     download_weights,
     ensure_weights,
 )
 from galaxy_utils.errors import UserError
+from galaxy_utils.framing import FRAMINGS, central
 from galaxy_utils.parameters import BACKBONE_NAMES, OFFLINE_BACKBONES
 from galaxy_utils.preprocessing import standardise
 from galaxy_utils.sample import hubble_deep_field

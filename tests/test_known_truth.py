@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from galaxy_utils import known_truth, plots
-from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
+from galaxy_utils.fusion import Training
 from galaxy_utils.known_truth import Mocks, fates, matched, recovery_rows, score_table
 from galaxy_utils.robustness import OURS, PAPERS
 from galaxy_utils.search import Ingredients, Variant

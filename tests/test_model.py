@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
 from galaxy_utils.errors import UserError
+from galaxy_utils.fusion import Training
 from galaxy_utils.model import Model, describe, fit_model, load_model, save_model
 from galaxy_utils.own_galaxies import MODEL
 from galaxy_utils.search import Ingredients, Variant, make_space

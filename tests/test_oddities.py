@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
 from galaxy_utils.features import Features
+from galaxy_utils.fusion import Training
 from galaxy_utils.oddities import (
     CHANCE,
     KINDS,

@@ -12,8 +12,8 @@ from PIL import Image as PillowImage
 from scipy.ndimage import gaussian_filter
 
 from galaxy_utils import robustness
-from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
+from galaxy_utils.fusion import Training
 from galaxy_utils.robustness import CHANGES, UNCHANGED, Inputs, Measured, changed_table
 from galaxy_utils.sample import hdf_sample
 from galaxy_utils.search import Ingredients, Variant

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils.autoencoder import Training
 from galaxy_utils.chain import Recipe
+from galaxy_utils.fusion import Training
 from galaxy_utils.search import (
     COMPARED,
     FRAMED,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from galaxy_utils.autoencoder import Training, fuse
+from galaxy_utils.fusion import Training, fuse
 from galaxy_utils.sample import hubble_deep_field
 from galaxy_utils.timing import (
     PIECE,

@@ -190,7 +190,7 @@ SECTIONS = (
         "21", "known-truth", (GALAXIES, SHAPES), studies=("known_truth",), shows=JUDGING,
         long=True, after=(LATENT,),  # begun before, it would keep those that take all cores waiting
     ),
-    Section("22", "robustness", JUDGED, studies=("robustness",), shows=JUDGING),
+    Section("22", "robustness", JUDGED, studies=("robustness",), shows=JUDGING, long=True),
     Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
     Section("24", "an-encoder-that-has-seen-galaxies", JUDGED,
             data=("encoder/weights.safetensors", "encoder/encoder.json", "encoder/log.csv"),

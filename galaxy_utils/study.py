@@ -21,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from tqdm import tqdm
 
 from galaxy_utils.parameters import Parameters
@@ -89,7 +90,8 @@ def run_study(
     units = study.units(draws, seed)
     paths = _unit_paths(study, units, journal)
     todo = [(unit, path) for unit, path in zip(units, paths, strict=True) if not path.exists()]
-    workers = Parallel(n_jobs=n_processes or os.cpu_count(), return_as="generator_unordered")
+    number = n_processes or os.cpu_count() or 1
+    workers = Parallel(n_jobs=number, return_as="generator_unordered")
     jobs = workers(delayed(_measure_unit)(study.measure, inputs, unit, path) for unit, path in todo)
     interval = 0.1 if sys.stderr.isatty() else 10.0
     done = len(units) - len(todo)
@@ -98,6 +100,8 @@ def run_study(
     ) as bar:
         for _ in jobs:
             bar.update()
+    if number > 1:  # a page's process may be ended at once, and would leave them waiting
+        get_reusable_executor().shutdown()
     rows = [
         unit | row
         for unit, path in zip(units, paths, strict=True)

@@ -153,6 +153,8 @@ def _papermill(section: Section, folder: RunFolder, parameters: dict[str, Any]) 
             section.notebook, partial, parameters=parameters, cwd=ROOT,
             kernel_name="python3", progress_bar=False, log_output=False,
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it warns of TCP on every start
+            # all that a page makes is written by then, and its libraries take seconds to end
+            shutdown_kernel="immediate",
         )  # fmt: skip
     except PapermillExecutionError as error:
         raise UserError(

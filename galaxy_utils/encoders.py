@@ -39,7 +39,7 @@ CONFIGURATIONS = {
 }  # fmt: skip
 """Encoders that are a backbone and a framing."""
 
-MANY, FEW = 1000, 48
+MANY, FEW = 1000, 40
 """With fewer galaxies than the first the encoders of `SPARED` are left out, and no more than the
 second are looked at."""
 

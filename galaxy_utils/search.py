@@ -503,15 +503,50 @@ def supervised_ceiling(
     float
         Adjusted Rand index with the types; NaN where too few are known.
     """
+    said = _supervised(values, types, held_out)
+    return np.nan if said is None else scores.against_classes(types[held_out], said)["ari"]
+
+
+def _supervised(
+    values: Values, types: NDArray[np.object_], held_out: NDArray[np.bool_]
+) -> NDArray[np.int64] | None:
+    """Numbers of the types that a linear classifier gives held-out galaxies."""
     known = np.asarray(pd.notna(types))
-    shown, asked = known & ~held_out, known & held_out
-    if len(set(types[shown])) < 2 or asked.sum() < 2:
-        return float("nan")
+    shown = known & ~held_out
+    if len(set(types[shown])) < 2 or (known & held_out).sum() < 2:
+        return None
     scaler = StandardScaler().fit(values[shown])
     model = LogisticRegression(C=0.1, max_iter=2000)
     model.fit(scaler.transform(values[shown]), types[shown].astype(str))
-    said = model.predict(scaler.transform(values[asked]))
-    return scores.against_classes(types[asked], said)["ari"]
+    said = model.predict(scaler.transform(values[held_out]))
+    return np.asarray(pd.factorize(said)[0], np.int64)
+
+
+def ceiling_share(
+    ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
+) -> tuple[float, float]:
+    """How sure the share is that clusters reach of what labels would give in their space.
+
+    Parameters
+    ----------
+    ingredients, variant, recipe, seed
+        As in `held_out_partition`.
+
+    Returns
+    -------
+    low, high : float
+        Percent: 95 % of resamplings of the held-out galaxies, the same for the
+        clusters and the classifier; NaN where no type is known.
+    """
+    out, types = ingredients.held_out, ingredients.types
+    values = make_space(ingredients, variant, recipe, seed)
+    taught = _supervised(values, types, out)
+    if taught is None:
+        return float("nan"), float("nan")
+    said = _said(values, out, variant, recipe, seed)
+    clusters, ceiling = bootstrap_ari(types[out], [said, taught], seed)
+    low, high = np.percentile(100 * clusters / ceiling, [2.5, 97.5])
+    return float(low), float(high)
 
 
 FRAMINGS = ("eq1", "crop2", "quarter")

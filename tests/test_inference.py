@@ -102,6 +102,13 @@ def test_nothing_is_sent_to_the_makers_of_openvino() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_network_is_loaded_once_whatever_its_framing() -> None:
+    quarter = load_encoder(Configuration("efficientnet_lite0", "quarter"))
+    assert quarter.run is load_encoder(LITE).run
+    assert quarter.configuration.framing == "quarter"
+    assert load_encoder(LITE, engine="torch").run is not quarter.run
+
+
 # Embedding
 
 

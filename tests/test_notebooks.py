@@ -56,6 +56,13 @@ def test_there_is_one_notebook_a_section() -> None:
     assert [path.stem for path in NOTEBOOKS] == [section.name for section in SECTIONS]
 
 
+@pytest.mark.parametrize("section", [s for s in SECTIONS if s.after], ids=lambda s: s.name)
+def test_what_a_section_waits_for_is_made_by_an_earlier_one(section: Section) -> None:
+    made = [name for earlier in SECTIONS if earlier.number < section.number
+            for name in earlier.outputs]  # fmt: skip
+    assert set(section.after) <= set(made) and not set(section.after) & set(section.reads)
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_committed_without_outputs(notebook: Path) -> None:
     for cell in cells(notebook, "code"):

@@ -12,7 +12,9 @@ import pytest
 import tifffile
 from PIL import Image as PillowImage
 
+from galaxy_utils import sample
 from galaxy_utils.errors import UserError
+from galaxy_utils.preprocessing import band_mean
 from galaxy_utils.sample import (
     CATALOGUE_COLUMNS,
     SMALLEST_SIDE,
@@ -217,6 +219,19 @@ def test_the_built_in_sample_is_the_same_every_time(field: Sample) -> None:
     pd.testing.assert_frame_equal(again.catalogue, field.catalogue)
     for objid, stamp in field.cutouts.items():
         np.testing.assert_array_equal(again.image(objid), stamp)
+
+
+def test_places_of_the_field_are_found_once(
+    field: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hdf_sample(tmp_path)
+    places = sample._field_centres(band_mean(hubble_deep_field()))
+    monkeypatch.setattr(sample, "_field_centres", lambda image: pytest.fail("found anew"))
+    again = hdf_sample(tmp_path)
+    assert set(again.cutouts) == set(field.cutouts)
+    monkeypatch.setattr(sample, "_field_centres", lambda image: places[:7])
+    monkeypatch.setattr(sample, "sha256_of_file", lambda path: "code that has changed")
+    assert len(hdf_sample(tmp_path).catalogue) == 7
 
 
 def test_what_macos_leaves_beside_a_file_is_no_image(tmp_path: Path) -> None:

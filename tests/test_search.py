@@ -20,6 +20,7 @@ from galaxy_utils.search import (
     Variant,
     bootstrap_ari,
     by_rule,
+    ceiling_share,
     choose,
     compared_table,
     difference,
@@ -119,7 +120,11 @@ def test_evaluation_is_on_held_out_galaxies_and_below_the_ceiling() -> None:
     found = evaluate(galaxies, variant, RECIPE, range(2))
     assert found["seed"].tolist() == [0, 1]
     assert (found["ari"] > 0.2).all() and (found["ceiling"] > 0.4).all()
+    share = 100 * found["ari"].iloc[0] / found["ceiling"].iloc[0]
+    low, high = ceiling_share(galaxies, variant, RECIPE, 0)
+    assert low < share < high < 3 * low
     galaxies.types[:] = None
+    assert np.isnan(ceiling_share(galaxies, variant, RECIPE, 0)).all()
     assert np.isnan(supervised_ceiling(galaxies.five, galaxies.types, galaxies.held_out))
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from galaxy_utils.errors import UserError
@@ -45,6 +48,17 @@ def test_a_study_has_the_rows_of_all_units_in_order(tmp_path: Path) -> None:
     assert table["seed"].tolist() == [5, 5, 6, 6, 7, 7]
     again = run_study(TOY, tmp_path, 3, 5, tmp_path / "other", 1)
     pd.testing.assert_frame_equal(table, again)
+
+
+def test_no_worker_outlives_a_study(tmp_path: Path) -> None:
+    run_study(TOY, tmp_path, 3, 5, tmp_path / "journal", 2)
+    commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
+    assert not [command for command in commands if "popen_loky" in command]
+
+
+def test_a_study_that_trains_nothing_starts_without_torch() -> None:
+    code = "import sys, galaxy_utils.inputs, galaxy_utils.plots; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_stopped_study_goes_on_where_it_was(tmp_path: Path) -> None:

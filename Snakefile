@@ -35,8 +35,8 @@ for section in SECTIONS:
             # "update": a section whose dependencies are unchanged keeps its files
             [update(name) for name in section.outputs],
         threads: workflow.cores if section.alone else 1
-        # what later pages wait for comes first
-        priority: 50 * section.long - int(section.number)
+        # long ones first, then what later pages wait for
+        priority: len(SECTIONS) * section.long - int(section.number)
         params:
             number=section.number,
             run=FOLDER.path.name,

@@ -27,9 +27,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from galaxy_utils.benchmark import GPU, TABLE, record_benchmark
 from galaxy_utils.embedding import BACKBONES, Configuration, torchvision_features
 from galaxy_utils.engine import measure_fast
+from galaxy_utils.field import hdf_sample
 from galaxy_utils.inference import Encoder, cosines, embed, engine_name, make_encoder
 from galaxy_utils.preprocessing import Image, band_mean
-from galaxy_utils.sample import hdf_sample, read_image
+from galaxy_utils.sample import read_image
 from galaxy_utils.timing import enlarged, hardware
 
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"

@@ -204,7 +204,7 @@ def _build(options: argparse.Namespace) -> int:
         with FileLock(folder.file(".lock"), timeout=0), _restored(folder.path, dry_run):
             if not dry_run:
                 fetch_missing(parameters)
-            write_sample_fingerprint(folder, parameters)
+            write_sample_fingerprint(folder, parameters, keep=not dry_run)
             write_parameters(folder.file("parameters.yml"), options.profile, parameters)
             _snakemake(folder.path, options.cores, [*["--dry-run"] * dry_run, *options.rest])
             if not dry_run:

@@ -309,8 +309,7 @@ def best_number(rows: Sequence[Row], score: str) -> int:
 
 
 def _units(draws: int, seed: int) -> list[Row]:
-    many = draws >= FEW_DRAWS
-    highest = NUMBERS[-1] if many else NUMBERS[-1] // 3
+    highest = NUMBERS[-1] if draws >= FEW_DRAWS else NUMBERS[-1] // 2
     units: list[Row] = []
     for draw in range(draws):
         for name in (GALAXIES, *nulls.NULLS):
@@ -320,7 +319,7 @@ def _units(draws: int, seed: int) -> list[Row]:
                 sweep = {**base, "space": space, "highest": highest}
                 units += [
                     {**sweep, "what": "likelihood", "covariance": covariance}
-                    for covariance in (COVARIANCES if many else STABILITY_COVARIANCES)
+                    for covariance in COVARIANCES
                 ]
                 units += [
                     {**sweep, "what": "stability", "covariance": covariance, "start": start}

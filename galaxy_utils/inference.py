@@ -36,6 +36,9 @@ BATCH = 2
 ROUNDS = 2
 """Passes that each core is given before results are waited for."""
 
+TORCH_BATCH = 4
+"""Images in one pass of PyTorch on a processor, and of the probe of half precision."""
+
 CUDA_BATCH = 64
 """Images in one pass on a CUDA device."""
 
@@ -68,7 +71,7 @@ class Encoder:
     configuration: Configuration
     run: Run
     engine: str
-    batch_size: int = BATCH
+    batch_size: int = TORCH_BATCH
 
 
 def engine_name() -> str:
@@ -170,7 +173,7 @@ def _on_torch(network: nn.Module, device: str = "cpu", dtype: torch.dtype = torc
 
 def _on_cuda(network: nn.Module, side: int) -> tuple[Run, str]:
     single = _on_torch(network, "cuda")
-    probe = np.random.default_rng(0).normal(size=(BATCH, 3, side, side)).astype(np.float32)
+    probe = np.random.default_rng(0).normal(size=(TORCH_BATCH, 3, side, side)).astype(np.float32)
     expected = single(probe)
     half = _on_torch(copy.deepcopy(network), "cuda", torch.float16)
     if cosines(half(probe), expected).min() >= HALF_COSINE:

@@ -211,6 +211,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "sample": "hdf",
         "n_galaxies": 160,
         "hidden_dims": "128",
+        "latent_dim": 16,
         "epochs": 8,
         "n_init": 1,
         "min_cluster_size": 8,

@@ -59,7 +59,7 @@ def write_atomically(path: Path, text: str) -> None:
     text : str
         Whole content.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # others may write it, too
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 

@@ -42,7 +42,7 @@ QUALITY, HIGH_QUALITY = 75, 95
 """Of the JPEG that an image is compressed to once more: Pillow's default, with colours at half the
 resolution; and that of the cutouts themselves, with colours in full."""
 
-GALAXIES_MANY, GALAXIES_FEW = 350, 8
+GALAXIES_MANY, GALAXIES_FEW = 350, 16
 """How many galaxies are changed, where a study is made in full and where it is made small."""
 
 ANOTHER_SEED = "another seed"

@@ -24,6 +24,7 @@ from galaxy_utils.appearance import SHAPE
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import Features
 from galaxy_utils.fetching import FAILURES, MANIFEST, Fetched, read_failures
+from galaxy_utils.field import hdf_sample
 from galaxy_utils.measurement import (
     NO_IMAGE,
     MeasuredTable,
@@ -67,14 +68,7 @@ from galaxy_utils.run_folder import (
     declared_parameters,
     section_of,
 )
-from galaxy_utils.sample import (
-    ImageError,
-    Sample,
-    folder_sample,
-    hdf_sample,
-    read_catalogue,
-    read_rows,
-)
+from galaxy_utils.sample import ImageError, Sample, folder_sample, read_catalogue, read_rows
 from galaxy_utils.skyserver import SERVER, fetch_known
 from galaxy_utils.study import Study, differences, resumed_note, run_study
 
@@ -1024,7 +1018,6 @@ def open_galaxies(
     UserError
         If there is no such sample, or it has no pixels though they are needed.
     """
-    folder = folder or ROOT / "runs" / MEASUREMENTS
     opened, measured = _open(sample, n_galaxies, folder)
     if from_pixels:
         measured = None
@@ -1036,7 +1029,7 @@ def open_galaxies(
         )
     if n_galaxies:
         opened = replace(opened, catalogue=evenly(opened.catalogue, n_galaxies))
-    return Galaxies(opened, measured, folder)
+    return Galaxies(opened, measured, folder or ROOT / "runs" / MEASUREMENTS)
 
 
 def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
@@ -1060,7 +1053,7 @@ def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
     return table.iloc[rows].reset_index(drop=True)
 
 
-def _open(sample: str, n_galaxies: int, folder: Path) -> tuple[Sample, MeasuredTable | None]:
+def _open(sample: str, n_galaxies: int, folder: Path | None) -> tuple[Sample, MeasuredTable | None]:
     if sample == "hdf":
         return hdf_sample(folder), None
     if sample == SKYSERVER:
@@ -1160,7 +1153,7 @@ def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
         if not is_complete(folder):
             _say_failures(fetch_sample(recipe, folder, server or SERVER), folder)
     elif parameters.sample in MEASURED and parameters.from_pixels:
-        opened, _ = _open(parameters.sample, 0, ROOT / "runs" / MEASUREMENTS)
+        opened, _ = _open(parameters.sample, 0, None)
         wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
         images = MEASURED[parameters.sample] / "images"
         if _fetched_here(opened, images) and _lacks(images, wanted["objid"]):
@@ -1360,7 +1353,9 @@ def begin(number: str, namespace: Mapping[str, Any]) -> Page:
     return Page(section, folder, found)
 
 
-def write_sample_fingerprint(folder: RunFolder, parameters: Parameters) -> None:
+def write_sample_fingerprint(
+    folder: RunFolder, parameters: Parameters, *, keep: bool = True
+) -> None:
     """Open the sample before anything runs and note its state in the run.
 
     Parameters
@@ -1369,13 +1364,17 @@ def write_sample_fingerprint(folder: RunFolder, parameters: Parameters) -> None:
         The run.
     parameters : Parameters
         Sample, number of galaxies, backbones.
+    keep : bool
+        Whether what opening it took is kept in the run, for its pages.
 
     Raises
     ------
     UserError
         If the sample cannot be opened, or lacks an embedding that cannot be made.
     """
-    galaxies = galaxies_of(folder, parameters)
+    p = parameters
+    measured = folder.file("measured") if keep else None
+    galaxies = open_galaxies(p.sample, p.n_galaxies, p.from_pixels, measured)
     galaxies.check_morphology(parameters.engine)
     for backbone in split_names(parameters.backbones):
         galaxies.check_embedding(backbone, parameters.framing)

@@ -137,7 +137,8 @@ SECTIONS = (
     ),
     Section("02", "image-preprocessing", reads=(GALAXIES,), sample=True, field=True),
     Section(
-        "03", "morphological-parameters", (GALAXIES,), (SHAPES,), sample=True, field=True,
+        "03", "morphological-parameters", (GALAXIES,), (SHAPES,),
+        sample=True, alone=True, field=True,
     ),
     Section("04", "data-purging", (GALAXIES, SHAPES), (KEPT,), sample=True),
     Section(

@@ -127,18 +127,18 @@ def against_classes(classes: NDArray[np.object_], cluster: NDArray[np.int64]) ->
     }
 
 
-def matched_share(shares: NDArray[np.float64]) -> float:
+def matched_share(shares: NDArray[np.number]) -> float:
     """Sum over classes and clusters that are matched one to one, at its largest.
 
     Parameters
     ----------
-    shares : ndarray of float64, shape (n_classes, n_clusters)
+    shares : ndarray of float64 or int64, shape (n_classes, n_clusters)
         What each cluster has of each class.
 
     Returns
     -------
     float
-        Accuracy after matching, where `shares` sums to one.
+        Accuracy after matching, where `shares` sums to one; of counts their sum, exactly.
 
     References
     ----------

@@ -30,8 +30,23 @@ SMALLEST = 0.05
 """Least share of the galaxies in the smallest cluster of a recipe that may be chosen."""
 
 SCALES = ("z", "rank")
+SCALE_WORDS = {"z": "z-scored", "rank": "made normal by their ranks"}
 COLUMNS = {"none": 0, "five": 0, "five+axis": 1, "five+axis+colours": 3}
 """Choices of measured parameters, and how many of `appearance.SHAPE` each takes."""
+
+MEASURED_WORDS = {
+    "none": "none", "five": "the five", "five+axis": "these with the axis ratio",
+    "five+axis+colours": "these with two colours too",
+}  # fmt: skip
+FRAMING_WORDS = {
+    "none": "none", "eq1": "the whole frame (the paper)", "crop2": "its central half",
+    "quarter": "its central quarter with features averaged over four quarter turns",
+}  # fmt: skip
+ENCODER_WORDS = {
+    "pca": "whitened principal components of the deep features",
+    "plain": "the paper's autoencoder with a plain loss",
+    "balanced": "the paper's autoencoder with a balanced loss",
+}
 
 COMPONENTS = (4, 8, 16)
 COVARIANCES = ("full", "tied", "diag", "spherical")
@@ -372,6 +387,33 @@ def choose(table: pd.DataFrame) -> pd.Series:
     return kept.iloc[0]
 
 
+def tried_text(table: pd.DataFrame) -> str:
+    """Say in Markdown what the recipes of a search were made of.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `variants_table`.
+
+    Returns
+    -------
+    str
+        A list, one line a choice.
+    """
+    scales = _tried(table["scale"], SCALE_WORDS)
+    lines = {
+        "measured parameters": f"{_tried(table['columns'], MEASURED_WORDS)}; {scales}",
+        "framing of the deep features": _tried(table["framing"], FRAMING_WORDS),
+        "encoder": _tried(table["encoder"], ENCODER_WORDS),
+        "covariance of the mixture": _tried(table["covariance"], {c: c for c in COVARIANCES}),
+    }
+    return "\n".join(f"- *{name}*: {said}" for name, said in lines.items())
+
+
+def _tried(column: pd.Series, words: Mapping[str, str]) -> str:
+    return ", ".join(said for value, said in words.items() if value in set(column))
+
+
 def variants_table(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a variant instead of one a score.
 
@@ -536,7 +578,8 @@ def ceiling_share(
     -------
     low, high : float
         Percent: 95 % of resamplings of the held-out galaxies, the same for the
-        clusters and the classifier; NaN where no type is known.
+        clusters and the classifier; NaN where types are not known, or mean
+        nothing to the classifier.
     """
     out, types = ingredients.held_out, ingredients.types
     values = make_space(ingredients, variant, recipe, seed)
@@ -545,25 +588,32 @@ def ceiling_share(
         return float("nan"), float("nan")
     said = _said(values, out, variant, recipe, seed)
     clusters, ceiling = bootstrap_ari(types[out], [said, taught], seed)
-    low, high = np.percentile(100 * clusters / ceiling, [2.5, 97.5])
+    shares = 100 * clusters / np.where(ceiling > 0, ceiling, np.nan)
+    low, high = np.percentile(shares, [2.5, 97.5])
     return float(low), float(high)
 
 
 FRAMINGS = ("eq1", "crop2", "quarter")
 
 
-def _spaces(many: bool) -> list[Variant]:
-    """All spaces, or those of a small search: fewer columns, framings and widths."""
-    columns = [name for name in COLUMNS if name != "none"][: None if many else 2]
-    framings = FRAMINGS if many else (FRAMINGS[0], FRAMINGS[-1])
-    found = [Variant(name, scale, "none", 0, "pca") for name in columns for scale in SCALES]
+MANY = 1000
+"""With fewer galaxies a search tries `_few` of its spaces."""
+
+
+def _spaces(framings: Iterable[str], widths: Iterable[int]) -> list[Variant]:
+    found = [
+        Variant(columns, scale, "none", 0, "pca")
+        for columns in COLUMNS
+        for scale in SCALES
+        if columns != "none"
+    ]
     for framing in framings:
         found += [
-            Variant(name, scale, framing, components, "pca")
-            for name in (["none"] if many else []) + columns
+            Variant(columns, scale, framing, components, "pca")
+            for columns in COLUMNS
             for scale in SCALES
-            for components in COMPONENTS[0 if many else -1 :]
-            if name != "none" or scale == "z"
+            for components in widths
+            if columns != "none" or scale == "z"
         ]
         found += [
             Variant("five", "z", framing, PAPER.components, loss)
@@ -573,9 +623,15 @@ def _spaces(many: bool) -> list[Variant]:
     return found
 
 
+def _few(variant: Variant) -> bool:
+    """Whether a space is tried where there are few galaxies, too."""
+    return variant.framing != "crop2" and variant.columns not in ("none", "five+axis+colours")
+
+
 def _units(draws: int, seed: int) -> list[Row]:
     fields = ("columns", "scale", "framing", "components", "encoder")
-    spaces = [{name: asdict(v)[name] for name in fields} for v in _spaces(draws >= FEW_DRAWS)]
+    widths = COMPONENTS if draws >= FEW_DRAWS else COMPONENTS[-1:]
+    spaces = [{name: asdict(v)[name] for name in fields} for v in _spaces(FRAMINGS, widths)]
     return [{**space, "splits": max(2, draws // 2), "seed": seed} for space in spaces]
 
 
@@ -586,6 +642,8 @@ def _measure(inputs: tuple[Ingredients, Recipe], unit: Row) -> list[Row]:
     if COLUMNS[unit["columns"]] > ingredients.shape.shape[1]:
         return []
     variant = Variant(**{k: v for k, v in unit.items() if k not in ("splits", "seed")})
+    if len(ingredients.five) < MANY and not _few(variant):
+        return []
     values = make_space(ingredients, variant, recipe, unit["seed"])
     stable = recipe_stability(ingredients, variant, recipe, unit["splits"], unit["seed"])
     return [

@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,24 +90,32 @@ def run_study(
     units = study.units(draws, seed)
     paths = _unit_paths(study, units, journal)
     todo = [(unit, path) for unit, path in zip(units, paths, strict=True) if not path.exists()]
-    number = n_processes or os.cpu_count() or 1
-    workers = Parallel(n_jobs=number, return_as="generator_unordered")
-    jobs = workers(delayed(_measure_unit)(study.measure, inputs, unit, path) for unit, path in todo)
     interval = 0.1 if sys.stderr.isatty() else 10.0
-    done = len(units) - len(todo)
     with tqdm(
-        total=len(units), initial=done, desc=f"study {study.name}", mininterval=interval
-    ) as bar:
-        for _ in jobs:
+        total=len(units), initial=len(units) - len(todo), desc=f"study {study.name}",
+        mininterval=interval,
+    ) as bar:  # fmt: skip
+        for _ in _measured(study, inputs, todo, n_processes or os.cpu_count() or 1):
             bar.update()
-    if number > 1:  # a page's process may be ended at once, and would leave them waiting
-        get_reusable_executor().shutdown()
     rows = [
         unit | row
         for unit, path in zip(units, paths, strict=True)
         for row in json.loads(path.read_text(encoding="utf-8"))
     ]
     return pd.DataFrame(rows)
+
+
+def _measured(
+    study: Study, inputs: Any, todo: list[tuple[Row, Path]], n_processes: int
+) -> Iterator[None]:
+    """Measure units side by side; no worker is left waiting, nor what it shared."""
+    jobs = (delayed(_measure_unit)(study.measure, inputs, unit, path) for unit, path in todo)
+    with Parallel(n_jobs=n_processes, return_as="generator_unordered") as workers:
+        try:
+            yield from workers(jobs)
+        finally:
+            if n_processes > 1:
+                get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def _unit_paths(study: Study, units: list[Row], journal: Path) -> list[Path]:
@@ -143,7 +151,7 @@ def _measure_unit(
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     else:  # what torch reads should the unit import it, which takes a second
-        os.environ["OMP_NUM_THREADS"] = "1"
+        os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with threadpool_limits(1):
         rows = measure(inputs, unit)
     write_atomically(path, json.dumps(rows))

@@ -31,7 +31,7 @@ from galaxy_utils.taxonomy import fit_mixture
 
 REPEATS = 2
 PIECE = 4
-"""Images that are timed together: of the fast stages and of their peers alike, since
+"""Images, at least, that are timed together: of the fast stages and of their peers alike, since
 a median of single images is lower than one of means."""
 
 FRAME = 256
@@ -138,6 +138,7 @@ def time_in_pieces(
     number: int,
     piece: int,
     prepare: Callable[[Image], object] | None = None,
+    warm: int = 1,
 ) -> pd.DataFrame:
     """Time a stage over a stream of images, a piece at a time.
 
@@ -155,6 +156,8 @@ def time_in_pieces(
         Images that are timed together.
     prepare : callable, optional
         Turns an image into what the job takes, outside the time.
+    warm : int
+        Images that the job is given before, outside the time: it compiles and allocates.
 
     Returns
     -------
@@ -163,7 +166,7 @@ def time_in_pieces(
         memory of the whole process meanwhile).
     """
     stream: Iterator[object] = map(prepare, images) if prepare else iter(images)
-    job(list(itertools.islice(stream, 1)))  # compiles, allocates
+    job(list(itertools.islice(stream, warm)))
     rows = []
     for start in range(0, number, piece):
         block = list(itertools.islice(stream, min(piece, number - start)))
@@ -202,7 +205,8 @@ def time_pixels(
     stamps = _with_source(stamps, number)
     encoders = [load_encoder(Configuration.named(name)) for name in configurations]
     plain = [_eager(Configuration.named(name)) for name in configurations]
-    batch = f"{encoders[0].engine}, batches of {encoders[0].batch_size}"
+    piece = max(PIECE, min(encoders[0].batch_size, number // 2))
+    batch = f"{encoders[0].engine}, batches of {min(piece, encoders[0].batch_size)}"
     jobs: list[tuple[str, str, PixelJob]] = [
         ("morphology", "compiled engine, one core", _measure_all),
         ("statmorph", "statmorph, one core", _measure_by_statmorph),
@@ -215,11 +219,12 @@ def time_pixels(
         "statmorph_alone": lambda found: morphology.measure_central(*found),
     }
     tables = [
-        time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, PIECE)
+        time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece,
+                       warm=1 if stage == "statmorph" else piece)
         for stage, engine, job in jobs
     ] + [
         time_in_pieces(stage, CPU, lambda i, run=run: [run(one) for one in i],  # type: ignore[misc]
-                       itertools.cycle(stamps), number, PIECE, _segmented)
+                       itertools.cycle(stamps), number, piece, _segmented)
         for stage, run in alone.items()
     ]  # fmt: skip
     return pd.concat(tables, ignore_index=True)

@@ -252,7 +252,7 @@ def chance_accuracy(
 
     def accuracy(shuffled: NDArray[np.int64]) -> float:
         """Share of galaxies in matched clusters."""
-        return matched_share(contingency_matrix(codes, shuffled) / len(labels))
+        return matched_share(contingency_matrix(codes, shuffled)) / len(labels)
 
     return _when_shuffled(accuracy, labels, seed, repeats)
 

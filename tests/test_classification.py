@@ -17,10 +17,11 @@ from PIL import Image as PillowImage
 from galaxy_utils import mock, mock_families, own_galaxies
 from galaxy_utils.classification import FEWEST, MEASURED, classify, judge_drift, thumbnail
 from galaxy_utils.cli import main
+from galaxy_utils.field import hdf_sample
 from galaxy_utils.fits_images import noise_in, read_fits, stretch
 from galaxy_utils.model import Model, load_model
 from galaxy_utils.own_galaxies import MODEL, classify_folder
-from galaxy_utils.sample import ImageError, folder_sample, hdf_sample, read_image
+from galaxy_utils.sample import ImageError, folder_sample, read_image
 
 
 @pytest.fixture(scope="module")

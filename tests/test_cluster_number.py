@@ -10,6 +10,7 @@ from galaxy_utils import nulls, plots
 from galaxy_utils.chain import COPULA, GALAXIES, Recipe
 from galaxy_utils.cluster_number import (
     CLUSTER_NUMBER,
+    COVARIANCES,
     NUMBERS,
     beside_hardest,
     best_number,
@@ -122,6 +123,14 @@ def test_every_kind_of_data_is_drawn_as_often() -> None:
     assert set(likelihood["highest"]) == {NUMBERS[-1]}
     drawn = units[(units["what"] == "stability") & (units["data"] == GALAXIES)]
     assert set(drawn["start"]) == {0}, "draws of the galaxies speak of the same clusters"
+
+
+@pytest.mark.parametrize("draws", [2, 3, 10])
+def test_what_a_page_can_be_asked_for_is_measured_with_any_number_of_draws(draws: int) -> None:
+    units = pd.DataFrame(CLUSTER_NUMBER.units(draws, 0))
+    likelihood = units[units["what"] == "likelihood"]
+    assert set(likelihood["covariance"]) == set(COVARIANCES)
+    assert likelihood["highest"].min() >= 6  # beyond the paper's four
 
 
 def stability_table(values: np.ndarray, draws: int) -> pd.DataFrame:

@@ -24,10 +24,10 @@ from galaxy_utils.embedding import (
     ensure_weights,
 )
 from galaxy_utils.errors import UserError
+from galaxy_utils.field import hubble_deep_field
 from galaxy_utils.framing import FRAMINGS, central
 from galaxy_utils.parameters import BACKBONE_NAMES, OFFLINE_BACKBONES
 from galaxy_utils.preprocessing import standardise
-from galaxy_utils.sample import hubble_deep_field
 
 LITE = ("efficientnet_lite0", "efficientnet_lite2")
 CATS = range(281, 286)

@@ -14,6 +14,7 @@ from torch import nn
 
 from galaxy_utils import inference
 from galaxy_utils.embedding import BACKBONES, Configuration, torchvision_features
+from galaxy_utils.field import hdf_sample, hubble_deep_field
 from galaxy_utils.inference import (
     BATCH,
     Encoder,
@@ -24,7 +25,7 @@ from galaxy_utils.inference import (
     make_encoder,
     prepared,
 )
-from galaxy_utils.sample import ImageError, hdf_sample, hubble_deep_field, read_image
+from galaxy_utils.sample import ImageError, read_image
 
 LITE = Configuration("efficientnet_lite0", "eq1")
 

@@ -26,6 +26,7 @@ from galaxy_utils.cli import main
 from galaxy_utils.embedding import Configuration
 from galaxy_utils.engine import measure_fast
 from galaxy_utils.errors import UserError
+from galaxy_utils.field import hdf_sample
 from galaxy_utils.inference import Encoder, embed, load_encoder
 from galaxy_utils.measurement import (
     ENGINES,
@@ -42,7 +43,7 @@ from galaxy_utils.parity import agreement
 from galaxy_utils.preprocessing import band_mean
 from galaxy_utils.run import open_galaxies
 from galaxy_utils.run_folder import ROOT
-from galaxy_utils.sample import Sample, folder_sample, hdf_sample, read_image
+from galaxy_utils.sample import Sample, folder_sample, read_image
 
 LITE = "efficientnet_lite0-eq1"
 SDSS = ROOT / "data" / "sdss5000"

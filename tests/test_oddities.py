@@ -8,6 +8,7 @@ import pytest
 
 from galaxy_utils.chain import Recipe
 from galaxy_utils.features import Features
+from galaxy_utils.field import hdf_sample
 from galaxy_utils.fusion import Training
 from galaxy_utils.oddities import (
     CHANCE,
@@ -22,7 +23,6 @@ from galaxy_utils.oddities import (
     planted_table,
     support,
 )
-from galaxy_utils.sample import hdf_sample
 from galaxy_utils.study import Row
 
 IMAGES = [image[:64, :64] for image in list(hdf_sample().cutouts.values())[:8]]

@@ -13,9 +13,9 @@ from scipy.ndimage import gaussian_filter
 
 from galaxy_utils import robustness
 from galaxy_utils.chain import Recipe
+from galaxy_utils.field import hdf_sample
 from galaxy_utils.fusion import Training
 from galaxy_utils.robustness import CHANGES, UNCHANGED, Inputs, Measured, changed_table
-from galaxy_utils.sample import hdf_sample
 from galaxy_utils.search import Ingredients, Variant
 from galaxy_utils.study import run_study
 

@@ -13,6 +13,7 @@ import pytest
 
 from galaxy_utils import embedding
 from galaxy_utils.errors import UserError
+from galaxy_utils.field import hdf_sample
 from galaxy_utils.run import Galaxies, Page, begin, measured_folder, open_galaxies
 from galaxy_utils.run_folder import (
     ROOT,
@@ -22,7 +23,6 @@ from galaxy_utils.run_folder import (
     declared_parameters,
     section_of,
 )
-from galaxy_utils.sample import hdf_sample
 
 
 @pytest.fixture

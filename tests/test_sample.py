@@ -12,8 +12,9 @@ import pytest
 import tifffile
 from PIL import Image as PillowImage
 
-from galaxy_utils import sample
+from galaxy_utils import field as built_in
 from galaxy_utils.errors import UserError
+from galaxy_utils.field import hdf_sample, hubble_deep_field
 from galaxy_utils.preprocessing import band_mean
 from galaxy_utils.sample import (
     CATALOGUE_COLUMNS,
@@ -21,8 +22,6 @@ from galaxy_utils.sample import (
     ImageError,
     Sample,
     folder_sample,
-    hdf_sample,
-    hubble_deep_field,
     read_catalogue,
     read_image,
 )
@@ -225,12 +224,12 @@ def test_places_of_the_field_are_found_once(
     field: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hdf_sample(tmp_path)
-    places = sample._field_centres(band_mean(hubble_deep_field()))
-    monkeypatch.setattr(sample, "_field_centres", lambda image: pytest.fail("found anew"))
+    places = built_in._field_centres(band_mean(hubble_deep_field()))
+    monkeypatch.setattr(built_in, "_field_centres", lambda image: pytest.fail("found anew"))
     again = hdf_sample(tmp_path)
     assert set(again.cutouts) == set(field.cutouts)
-    monkeypatch.setattr(sample, "_field_centres", lambda image: places[:7])
-    monkeypatch.setattr(sample, "sha256_of_file", lambda path: "code that has changed")
+    monkeypatch.setattr(built_in, "_field_centres", lambda image: places[:7])
+    monkeypatch.setattr(built_in, "sha256_of_file", lambda path: "code that has changed")
     assert len(hdf_sample(tmp_path).catalogue) == 7
 
 

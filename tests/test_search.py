@@ -16,6 +16,7 @@ from galaxy_utils.search import (
     K_MEANS,
     PAPER,
     PAPERS,
+    SEARCH,
     Ingredients,
     Variant,
     bootstrap_ari,
@@ -36,6 +37,7 @@ from galaxy_utils.search import (
     runners_up,
     summarise,
     supervised_ceiling,
+    tried_text,
     variant_rows,
     variants_table,
 )
@@ -208,3 +210,21 @@ def test_tables_name_a_recipe_in_one_cell() -> None:
     rules = by_rule(table).set_index("rule")["ARI"]
     assert rules["stability alone"] == 0.3
     assert rules["likelihood, then corrected stability"] == 0.1
+
+
+def test_a_search_of_few_galaxies_says_what_it_tried() -> None:
+    galaxies = planted()
+    few = [unit for unit in SEARCH.units(2, 0) if unit["framing"] in ("none", "quarter")]
+    deep = {"quarter": galaxies.deep["good"]}
+    rows = [
+        unit | row
+        for unit in few
+        if unit["encoder"] == "pca"
+        for row in SEARCH.measure((replace(galaxies, deep=deep), RECIPE), unit)
+    ]
+    table = variants_table(pd.DataFrame(rows))
+    assert set(table["columns"]) == {"five", "five+axis"}  # of few galaxies not all
+    text = tried_text(table)
+    assert "the five, these with the axis ratio; z-scored, made normal" in text
+    assert "two colours" not in text and "central half" not in text and "autoencoder" not in text
+    assert "full, tied, diag, spherical" in text

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from galaxy_utils.field import hubble_deep_field
 from galaxy_utils.fusion import Training, fuse
-from galaxy_utils.sample import hubble_deep_field
 from galaxy_utils.timing import (
     PIECE,
     REPEATS,

@@ -210,6 +210,8 @@ def test_a_dry_run_tells_and_writes_nothing(
         return {path: path.stat().st_mtime for path in files if ".snakemake" not in path.parts}
 
     text = (smoke.path / "parameters.yml").read_text()
+    for places in (smoke.path / "measured").glob("hdf-*.json"):
+        places.unlink()
     before = written().keys()
     options = ["--profile", "smoke", "--run", smoke.path.name, "--set", "n_components=3"]
     done = galaxy_book("build", *options, "--dry-run")
@@ -239,7 +241,7 @@ def test_a_dry_run_is_one_wherever_it_is_said(
     handed: list[list[str]] = []
     monkeypatch.setattr(run_folder, "ROOT", tmp_path)
     monkeypatch.setattr(run, "write_sample_fingerprint",
-                        lambda folder, _: folder.write_json("sample.json", {}))  # fmt: skip
+                        lambda folder, _, keep: folder.write_json("sample.json", {}))  # fmt: skip
     monkeypatch.setattr(cli, "_snakemake", lambda folder, cores, rest: handed.append(rest))
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "parameters.yml").write_text("as it was")

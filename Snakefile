@@ -5,6 +5,7 @@ from galaxy_utils.run_folder import SECTIONS, RunFolder
 from galaxy_utils.workflow import external_inputs, parameters_of, run_inputs
 
 FOLDER = RunFolder.named(config["run"])
+GALAXIES = FOLDER.read_json("sample.json")["galaxies"]
 
 
 rule book:
@@ -34,7 +35,7 @@ for section in SECTIONS:
         output:
             # "update": a section whose dependencies are unchanged keeps its files
             [update(name) for name in section.outputs],
-        threads: workflow.cores if section.alone else 1
+        threads: section.cores(workflow.cores, GALAXIES)
         # long ones first, then what later pages wait for
         priority: len(SECTIONS) * section.long - int(section.number)
         params:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import re
 import shutil
@@ -238,6 +239,8 @@ def _restored(folder: Path, wanted: bool) -> Iterator[None]:
 def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
     from galaxy_utils.run_folder import ROOT
 
+    # each section starts two processes, and PYTHONDONTWRITEBYTECODE may be set
+    compileall.compile_dir(Path(__file__).parent, maxlevels=0, quiet=2)
     command = [
         str(Path(sys.executable).with_name("snakemake")),
         "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),

@@ -24,6 +24,9 @@ COVARIANCES = ("full", "tied", "diag", "spherical")
 NUMBERS = tuple(range(1, 13))
 """Numbers of components that are tried."""
 
+EACH = 30
+"""Galaxies a component, at least, up to one more component than the run has."""
+
 STABILITY_COVARIANCES = ("full", "diag")
 """For stability: tied ones take as long as full ones, spherical ones are as cheap
 as diagonal ones and fit worse."""
@@ -336,7 +339,8 @@ def _measure(inputs: tuple[dict[str, Values], Recipe], unit: Row) -> list[Row]:
         values = nulls.NULLS[unit["data"]](values, seed)
     if unit["what"] in CONFIDENCE:
         return CONFIDENCE[unit["what"]](values, recipe, seed)
-    numbers = [k for k in NUMBERS if k <= min(unit["highest"], len(values) // 4)]
+    largest = max(len(values) // EACH, recipe.n_components + 1)
+    numbers = [k for k in NUMBERS if k <= min(unit["highest"], largest, len(values) // 4)]
     shape, reg = unit["covariance"], recipe.reg_covar
     if unit["what"] == "likelihood":
         return likelihood_rows(values, numbers, shape, reg, seed)

@@ -43,7 +43,8 @@ QUALITY, HIGH_QUALITY = 75, 95
 resolution; and that of the cutouts themselves, with colours in full."""
 
 GALAXIES_MANY, GALAXIES_FEW = 350, 16
-"""How many galaxies are changed, where a study is made in full and where it is made small."""
+"""How many galaxies are changed, where a study is made in full and where it is made small; of
+small samples one in twenty."""
 
 ANOTHER_SEED = "another seed"
 """Nothing is changed but the seed of the recipe: what every share is held beside."""
@@ -435,7 +436,8 @@ def feature_rows(
 
 
 def _measure(inputs: Inputs, unit: Row) -> list[Row]:
-    chosen = inputs.rows[: GALAXIES_MANY if unit["many"] else GALAXIES_FEW]
+    few = min(GALAXIES_FEW, max(len(inputs.ingredients.five) // 20, 2))
+    chosen = inputs.rows[: GALAXIES_MANY if unit["many"] else few]
     changed = {name: _changed(inputs, name, chosen, unit["seed"]) for name in CHANGES}
     again = seed_rows(inputs, unit["seed"])
     again += [{"of": "galaxies", "score": "number", "value": len(inputs.rows)}]

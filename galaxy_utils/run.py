@@ -61,6 +61,7 @@ from galaxy_utils.run_folder import (
     ROOT,
     SECTIONS,
     SHAPES,
+    SMALL,
     STUDIES,
     WEIGHTS,
     RunFolder,
@@ -88,9 +89,6 @@ NAMED = (*MEASURED, "hdf", SKYSERVER, MOCK)
 """Samples that are no folder."""
 
 KNOWN = frozenset(Parameters.model_fields)
-
-SMALL = 1000
-"""A study of fewer galaxies runs in the page's own process: starting others takes longer."""
 
 
 def measured_folder(images: Path) -> Path:

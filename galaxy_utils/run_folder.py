@@ -36,6 +36,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 DATA = ROOT / "data"
 
+SMALL = 1000
+"""With fewer galaxies nothing is gained from more than one core: starting others takes longer."""
+
 STUDIES = DATA / "studies"
 """Results of studies that the project carries."""
 
@@ -70,7 +73,9 @@ class Section:
     sample : bool
         Whether it reads the galaxies themselves.
     alone : bool
-        Whether it takes all cores: nothing waits beside it, or it measures time.
+        Whether it measures time, and so is beside no other.
+    wide : bool
+        Whether it takes all cores, where the sample is not small.
     shows : tuple of str
         Parameters that the page shows without using them, beside `HEADER`.
     field : bool
@@ -92,6 +97,7 @@ class Section:
     data: tuple[str, ...] = ()
     sample: bool = False
     alone: bool = False
+    wide: bool = False
     shows: tuple[str, ...] = ()
     field: bool = False
     studies: tuple[str, ...] = ()
@@ -108,6 +114,23 @@ class Section:
     def notebook(self) -> Path:
         """The committed notebook."""
         return ROOT / "notebooks" / f"{self.name}.ipynb"
+
+    def cores(self, available: int, galaxies: int) -> int:
+        """How many cores it takes.
+
+        Parameters
+        ----------
+        available : int
+            Cores that there are.
+        galaxies : int
+            Size of the sample.
+
+        Returns
+        -------
+        int
+            All of them, or one.
+        """
+        return available if self.alone or (self.wide and galaxies >= SMALL) else 1
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -138,7 +161,7 @@ SECTIONS = (
     Section("02", "image-preprocessing", reads=(GALAXIES,), sample=True, field=True),
     Section(
         "03", "morphological-parameters", (GALAXIES,), (SHAPES,),
-        sample=True, alone=True, field=True,
+        sample=True, wide=True, field=True,
     ),
     Section("04", "data-purging", (GALAXIES, SHAPES), (KEPT,), sample=True),
     Section(
@@ -146,7 +169,7 @@ SECTIONS = (
     ),
     Section(
         "06", "autoencoder", (KEPT, SHAPES, DEEP),
-        (LATENT, WEIGHTS), alone=True,
+        (LATENT, WEIGHTS), wide=True,
     ),
     Section(
         "07", "gaussian-mixture", (GALAXIES, SHAPES, KEPT, LATENT),
@@ -189,7 +212,7 @@ SECTIONS = (
     ),
     Section(
         "21", "known-truth", (GALAXIES, SHAPES), studies=("known_truth",), shows=JUDGING,
-        long=True, after=(LATENT,),  # begun before, it would keep those that take all cores waiting
+        long=True, after=(TIMES,),  # begun before, it would keep waiting what measures time
     ),
     Section("22", "robustness", JUDGED, studies=("robustness",), shows=JUDGING, long=True),
     Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),

@@ -4,10 +4,10 @@
                                    [--backbones convnext_base] [--table data/benchmarks.csv]
 
 Prints the ratios and keeps them in the table. The peer is eager PyTorch in single
-precision, one image at a time; of each the best of several passes counts.
-Networks without weights on this machine get random ones, which cost the same.
-For each network the floating-point operations per second are set beside the
-fastest matrix product measured here.
+precision, one image at a time. Networks without weights on this machine get random
+ones, which cost the same. For each network the floating-point operations per second
+are set beside the fastest matrix product. Engine, peer and product take turns, since
+a machine that is shared has better and worse moments; of each the best pass counts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +36,26 @@ from galaxy_utils.timing import enlarged, hardware
 
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
 NETWORKS = "efficientnet_lite0,efficientnet_lite2,efficientnet_b0,convnext_base"
-PASSES = 3
+PASSES = 6
+PAUSE = 0.2
+"""Seconds before each job: threads of the one before have gone to sleep by then."""
+
+SIZES = (1024, 2048, 4096)
+"""Of the matrices whose product is timed."""
 
 
-def fastest(job: Callable[[], object], passes: int = PASSES) -> float:
-    """Run a job several times; return the shortest wall time in seconds."""
-    times = []
-    for _ in range(passes):
-        started = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - started)
-    return min(times)
+def seconds(job: Callable[[], object]) -> float:
+    """Run a job once; return its wall time in seconds."""
+    time.sleep(PAUSE)
+    started = time.perf_counter()
+    job()
+    return time.perf_counter() - started
+
+
+def in_turns(jobs: dict[str, Callable[[], object]], passes: int = PASSES) -> dict[str, float]:
+    """Run jobs one after another, several times; return the shortest wall time of each."""
+    times = [{name: seconds(job) for name, job in jobs.items()} for _ in range(passes)]
+    return {name: min(each[name] for each in times) for name in jobs}
 
 
 def read_images(folder: Path, number: int) -> list[Image]:
@@ -86,36 +96,37 @@ def operations(network: nn.Module, side: int) -> int:
     return int(counter.get_total_flops())
 
 
-def matrix_product_limit() -> float:
-    """Fastest single-precision matrix product here, in operations per second."""
+def matrix_products() -> dict[str, Callable[[], object]]:
+    """Single-precision products of square matrices, by their size."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    rates = []
-    for size in (1024, 2048, 4096):
-        a = torch.randn(size, size, device=device)
 
-        def product(a: torch.Tensor = a) -> None:
-            _ = (a @ a)[0, 0].item()
+    def product(a: torch.Tensor) -> float:
+        """Multiply, and wait for the result."""
+        return float((a @ a)[0, 0].item())
 
-        product()
-        rates.append(2 * size**3 / fastest(product))
-    return max(rates)
+    matrices = {str(size): torch.randn(size, size, device=device) for size in SIZES}
+    return {size: partial(product, matrix) for size, matrix in matrices.items()}
 
 
-def compare(name: str, images: list[Image], limit: float, table: Path) -> float:
+def compare(name: str, images: list[Image], table: Path) -> float:
     """Record the ratio of one network to its peer; return its milliseconds from pixels on."""
     configuration = Configuration(name, "eq1")
     inputs = np.stack([configuration.prepare(image).numpy() for image in images])
     network = network_of(name)
-    expected = one_by_one(network, inputs)
-    peer = fastest(lambda: one_by_one(network, inputs)) / len(images)
     flops = operations(network, BACKBONES[name].input_size)
     encoder = make_encoder(configuration, network, engine_name())
-    cosine = cosines(in_batches(encoder, inputs), expected).min()
-    ours = fastest(lambda: in_batches(encoder, inputs)) / len(images)
-    whole = fastest(lambda: embed(encoder, images), 2) / len(images)
+    cosine = cosines(in_batches(encoder, inputs), one_by_one(network, inputs)).min()
+    products = matrix_products()
+    best = in_turns({
+        "peer": lambda: one_by_one(network, inputs), "ours": lambda: in_batches(encoder, inputs),
+        "whole": lambda: embed(encoder, images), **products,
+    })  # fmt: skip
+    limit = max(2 * int(size) ** 3 / best[size] for size in products)
+    peer, ours, whole = (best[key] / len(images) for key in ("peer", "ours", "whole"))
     print(
         f"{name}: eager, one by one {1e3 * peer:.1f} ms, {encoder.engine} {1e3 * ours:.1f} ms "
-        f"an image, {flops / ours / 1e9:.0f} GFLOP/s; with eq. 1 and resizing {1e3 * whole:.1f} ms"
+        f"an image, {flops / ours / 1e9:.0f} GFLOP/s, matrix product {limit / 1e9:.0f} GFLOP/s; "
+        f"with eq. 1 and resizing {1e3 * whole:.1f} ms"
     )
     how = f"wall time, threads: {torch.get_num_threads()}, {encoder.engine}"
     results = {"ratio": peer / ours, "cosine": cosine, "share": 100 * flops / ours / limit}
@@ -127,7 +138,7 @@ def compare(name: str, images: list[Image], limit: float, table: Path) -> float:
 def five_parameters(images: list[Image]) -> float:
     """Milliseconds of the five parameters of a galaxy, on one core."""
     measure_fast(band_mean(images[0]))  # compiles, or reads the compiled code from disk
-    return 1e3 * fastest(lambda: [measure_fast(band_mean(i)) for i in images], 1) / len(images)
+    return 1e3 * seconds(lambda: [measure_fast(band_mean(i)) for i in images]) / len(images)
 
 
 def main() -> None:
@@ -142,13 +153,12 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     if hasattr(os, "sched_setaffinity"):  # OpenVINO takes as many threads as there are cores
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
-    limit = matrix_product_limit()
-    print(f"{hardware()}; threads: {options.threads}; matrix product {limit / 1e9:.0f} GFLOP/s")
+    print(f"{hardware()}; threads: {options.threads}")
     images = read_images(options.images, options.number)
     spent = []
     for name in options.backbones.split(","):
         shown = images if name != "convnext_base" else images[:8]
-        spent.append(compare(name, shown, limit, options.table))
+        spent.append(compare(name, shown, options.table))
     if torch.cuda.is_available():
         whole, how = sum(spent) + five_parameters(images), f"wall time, {options.backbones}"
         how += " and the five parameters, these on one core"

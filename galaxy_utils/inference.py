@@ -125,6 +125,11 @@ def _load(backbone: str, weights: Path | None, engine: str) -> Encoder:
     return make_encoder(Configuration(backbone), network, engine)
 
 
+def forget() -> None:
+    """Free the networks that `load_encoder` has loaded: large samples need the room."""
+    _load.cache_clear()
+
+
 def make_encoder(configuration: Configuration, network: nn.Module, engine: str) -> Encoder:
     """Put a network onto one of the engines.
 

@@ -664,9 +664,10 @@ def _write_embedding(
     folder: Path, sample: Sample, name: str, weights: Path | None
 ) -> dict[str, Any]:
     """Measure and store one embedding; return what the provenance keeps of it."""
-    from galaxy_utils.inference import engine_name
+    from galaxy_utils.inference import engine_name, forget
 
     vectors = measure_embedding(sample, name, folder, weights)
+    forget()
     quantised = quantisation.quantise(vectors)
     quantisation.write(folder / f"{name}.npz", quantised)
     lost = {key: float(f"{v:.4g}") for key, v in quantisation.loss(vectors, quantised).items()}

@@ -60,7 +60,9 @@ def change_input(folder: RunFolder) -> None:
 
 def change_used_parameter(folder: RunFolder) -> None:
     path = folder.path / "parameters.yml"
-    path.write_text(path.read_text().replace("latent_dim: 64", "latent_dim: 32"))
+    before = path.read_text()
+    path.write_text(before.replace("latent_dim: 16", "latent_dim: 32"))
+    assert path.read_text() != before
 
 
 def lose_output(folder: RunFolder) -> None:

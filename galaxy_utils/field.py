@@ -74,9 +74,9 @@ def _kept_centres(field_image: Image, folder: Path | None) -> list[tuple[int, in
     path = folder / f"hdf-{_found_with()}.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("hdf-*.json"):
-            old.unlink(missing_ok=True)
         write_atomically(path, json.dumps(_field_centres(band_mean(field_image))))
+        for old in set(folder.glob("hdf-*.json")) - {path}:
+            old.unlink(missing_ok=True)
     return [(row, column) for row, column in json.loads(path.read_text(encoding="utf-8"))]
 
 

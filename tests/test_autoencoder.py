@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
+from torch import Tensor
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from galaxy_utils import autoencoder
 from galaxy_utils.autoencoder import ACTIVATIONS, Autoencoder, reconstruct, train
@@ -164,6 +167,28 @@ def test_the_latent_space_follows_the_seed(fused: Fused) -> None:
     assert np.isfinite(first.latent).all()
     assert not np.allclose(first.latent, other.latent)
     assert (first.held_out != other.held_out).any()
+
+
+def test_the_optimiser_is_torchs_adamw_on_a_cosine(
+    fused: Fused, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Theirs:
+        def __init__(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
+            rate = TRAINING.learning_rate
+            self.optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=weight_decay)
+            self.schedule = CosineAnnealingLR(self.optimiser, TRAINING.epochs)
+            self.rate = rate
+
+        def step(self, loss: Tensor, learning_rate: float) -> None:
+            if learning_rate != self.rate:  # an epoch has ended
+                self.schedule.step()
+                self.rate = learning_rate
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+
+    monkeypatch.setattr(autoencoder, "_AdamW", Theirs)
+    np.testing.assert_array_equal(train(fused, TRAINING).latent, trained.latent)
 
 
 def test_held_out_galaxies_teach_nothing(fused: Fused) -> None:

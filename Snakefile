@@ -31,7 +31,7 @@ for section in SECTIONS:
         input:
             [str(path) for path in external_inputs(section)],
             run_inputs(section),
-            [ancient(name) for name in section.after],
+            [ancient(name) for name in section.awaited(GALAXIES)],
         output:
             # "update": a section whose dependencies are unchanged keeps its files
             [update(name) for name in section.outputs],

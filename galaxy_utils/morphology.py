@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from galaxy_utils import reasons
-from galaxy_utils.deblending import clipped_sky, deblend, detect, smooth
 from galaxy_utils.reasons import STATMORPH_INVALID
 
 FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")
@@ -187,6 +186,9 @@ def segment(
     ----------
     Bradley et al., photutils; deblending as in Bertin & Arnouts (1996).
     """
+    # numba: a quarter of a second, and every page imports this module
+    from galaxy_utils.deblending import clipped_sky, detect, smooth
+
     settings = settings or SegmentationSettings()
     sky, noise = clipped_sky(image)
     noise = max(noise, QUANTISATION_NOISE)
@@ -236,6 +238,8 @@ def _deblend_one(
     settings: SegmentationSettings,
 ) -> None:
     """Replace one source of the map by its parts, the others keep their numbers."""
+    from galaxy_utils.deblending import deblend
+
     box = find_objects(labels, max_label=parent)[parent - 1]
     inside = labels[box] == parent
     parts = deblend(smoothed[box], inside, settings.minimum_pixels, settings.contrast)

@@ -168,8 +168,9 @@ def before_after(
         axes[1, column].imshow(np.clip((new + 1) / 6, 0, 1))
         for axis in axes[:2, column]:
             axis.set_axis_off()
-        axes[2, column].hist(raw.ravel(), bins=64, range=(0, 255), color=GREY, log=True)
-        axes[3, column].hist(new.ravel(), bins=64, color=PALETTE[0], log=True)
+        bars = {"bins": 64, "log": True, "histtype": "stepfilled"}
+        axes[2, column].hist(raw.ravel(), range=(0, 255), color=GREY, **bars)
+        axes[3, column].hist(new.ravel(), color=PALETTE[0], **bars)
         axes[2, column].set_xlabel("counts")
         axes[3, column].set_xlabel("z-score")
     axes[2, 0].set_ylabel("pixels")

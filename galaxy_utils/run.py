@@ -67,6 +67,7 @@ from galaxy_utils.run_folder import (
     RunFolder,
     Section,
     declared_parameters,
+    judged_by,
     section_of,
 )
 from galaxy_utils.sample import ImageError, Sample, folder_sample, read_catalogue, read_rows
@@ -206,14 +207,14 @@ class Page:
         return DATA / name
 
     def earlier_results(self) -> dict[str, Any]:
-        """Results of all sections before this one.
+        """Results of the sections that this one judges.
 
         Returns
         -------
         dict of str to dict
             Key to {value, text, unit, section}.
         """
-        return self.folder.results(before=self.section.number)
+        return self.folder.results(judged_by(self.section))
 
     def _check_declared(self, relative: str) -> None:
         if relative not in self.section.reads:
@@ -493,6 +494,7 @@ class Page:
 
         svg, png = (self.out.file(f"figures/{name}.{kind}") for kind in ("svg", "png"))
         figure.savefig(svg, metadata={"Date": None})
+        figure.set_layout_engine("none")  # laid out once; to do it again takes as long as to draw
         figure.savefig(png, dpi=160, metadata={"Software": None})
         pyplot.close(figure)
         return Picture(filename=str(png), width=int(figure.get_figwidth() * 80))

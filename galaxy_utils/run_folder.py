@@ -19,6 +19,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 
 SMALL = 1000
-"""With fewer galaxies nothing is gained from more than one core: starting others takes longer."""
+"""With fewer galaxies more than one core gains nothing, and to time them is no reason to wait."""
 
 STUDIES = DATA / "studies"
 """Results of studies that the project carries."""
@@ -73,7 +74,7 @@ class Section:
     sample : bool
         Whether it reads the galaxies themselves.
     alone : bool
-        Whether it measures time, and so is beside no other.
+        Whether it measures time, and so is beside no other where the sample is not small.
     wide : bool
         Whether it takes all cores, where the sample is not small.
     shows : tuple of str
@@ -83,9 +84,9 @@ class Section:
     studies : tuple of str
         Studies whose carried results it shows, see `galaxy_utils.study`.
     results : bool
-        Whether it reads the results of all sections before it.
+        Whether it reads the results of all sections before it that do not so themselves.
     after : tuple of str
-        Artefacts that it waits for without reading them.
+        Artefacts that it waits for without reading them where the sample is not small.
     long : bool
         Whether it is begun as soon as it can be: the last to end would else be alone.
     """
@@ -130,7 +131,22 @@ class Section:
         int
             All of them, or one.
         """
-        return available if self.alone or (self.wide and galaxies >= SMALL) else 1
+        return available if (self.alone or self.wide) and galaxies >= SMALL else 1
+
+    def awaited(self, galaxies: int) -> tuple[str, ...]:
+        """Artefacts that it waits for without reading them, whatever it reads beside.
+
+        Parameters
+        ----------
+        galaxies : int
+            Size of the sample.
+
+        Returns
+        -------
+        tuple of str
+            Paths in the run folder; none where the sample is small.
+        """
+        return self.after if galaxies >= SMALL else ()
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -200,7 +216,7 @@ SECTIONS = (
     Section("17", "human-labels", JUDGED, studies=("algorithms",), shows=JUDGING),
     Section(
         "18", "anomalies", (*JUDGED, WEIGHTS),
-        studies=("oddities",), shows=JUDGING,
+        studies=("oddities",), shows=JUDGING, long=True,
     ),
     Section(
         "19", "algorithms-tested", JUDGED, data=("paper_values.yml",),
@@ -246,6 +262,24 @@ def section_of(number: str) -> Section:
         if section.number == number:
             return section
     raise UserError(f"no section {number!r}; there are 01 to {SECTIONS[-1].number}")
+
+
+def judged_by(section: Section) -> tuple[Section, ...]:
+    """Sections whose results a section reads.
+
+    Parameters
+    ----------
+    section : Section
+        The section.
+
+    Returns
+    -------
+    tuple of Section
+        Those before it that read no results themselves; none where it reads no results.
+    """
+    if not section.results:
+        return ()
+    return tuple(s for s in SECTIONS if s.number < section.number and not s.results)
 
 
 @dataclass(frozen=True)
@@ -418,13 +452,13 @@ class RunFolder:
             f"{path} is missing: {maker} makes it; run the whole book first (make book)"
         )
 
-    def results(self, before: str = "99") -> dict[str, Any]:
-        """Recorded results of all sections before one.
+    def results(self, sections: Iterable[Section] = ()) -> dict[str, Any]:
+        """Recorded results of sections.
 
         Parameters
         ----------
-        before : str
-            Section number, two digits.
+        sections : iterable of Section
+            Which; all if not given.
 
         Returns
         -------
@@ -432,9 +466,8 @@ class RunFolder:
             Key to {value, text, unit, section}.
         """
         merged: dict[str, Any] = {}
-        for section in SECTIONS:
-            if section.number < before:
-                merged |= self.read_json(f"results/{section.number}.json")
+        for section in sections or SECTIONS:
+            merged |= self.read_json(f"results/{section.number}.json")
         return merged
 
 

@@ -15,11 +15,11 @@ from galaxy_utils.run_folder import (
     DATA,
     HEADER,
     ROOT,
-    SECTIONS,
     STUDIES,
     RunFolder,
     Section,
     declared_parameters,
+    judged_by,
 )
 
 LOCK = ROOT / "requirements.lock"
@@ -57,8 +57,7 @@ def run_inputs(section: Section) -> list[str]:
     list of str
         Paths in the run folder.
     """
-    earlier = [f"results/{s.number}.json" for s in SECTIONS if s.number < section.number]
-    results = earlier if section.results else []
+    results = [f"results/{judged.number}.json" for judged in judged_by(section)]
     return [*section.reads, *results, *(["sample.json"] if section.sample else [])]
 
 

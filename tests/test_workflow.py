@@ -53,6 +53,28 @@ def test_touched_files_do_not_count(counted: tuple[RunFolder, list[str]]) -> Non
     assert executed == []
 
 
+@pytest.mark.parametrize("number", ["03", "05", "06", "12"])
+def test_only_of_a_large_sample_a_section_keeps_the_cores_for_itself(number: str) -> None:
+    section = section_of(number)
+    assert section.cores(8, run_folder.SMALL - 1) == 1
+    assert section.cores(8, run_folder.SMALL) == 8
+
+
+def test_other_sections_share_the_cores() -> None:
+    assert section_of("07").cores(8, run_folder.SMALL) == 1
+
+
+def test_only_in_a_large_sample_known_truth_waits_for_what_measures_time() -> None:
+    assert section_of("21").awaited(run_folder.SMALL) == (run_folder.TIMES,)
+    assert section_of("21").awaited(run_folder.SMALL - 1) == ()
+
+
+def test_what_judges_results_is_not_judged_itself() -> None:
+    judged = [section.number for section in run_folder.judged_by(section_of("26"))]
+    assert judged == [f"{number:02}" for number in range(1, 25)]
+    assert run_folder.judged_by(section_of("24")) == ()
+
+
 def change_input(folder: RunFolder) -> None:
     path = folder.path / "artefacts" / "purged.parquet"
     path.write_bytes(path.read_bytes() + b" ")

@@ -28,6 +28,7 @@ COMPILED_MODULES = (
     "gini_m20",
     "multimode",
     "petrosian",
+    "smoothing",
     "smoothness",
     "stamps",
 )
@@ -59,7 +60,7 @@ def _kept(dispatcher: Function) -> Function:
 
 def compiled(function: Function) -> Function:
     """Compile a function to machine code, kept on disk between processes."""
-    return _kept(cast(Function, njit(cache=True, error_model="numpy")(function)))
+    return _kept(cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function)))
 
 
 def compiled_sums(function: Function) -> Function:

@@ -74,9 +74,9 @@ CHUNK = 4
 
 LARGEST_HALF = 65504.0
 
-_PIXELS = ("pillow", "numpy", "scipy", "scikit-image", "photutils")
+_PIXELS = ("pillow", "numpy", "numba", "scipy", "scikit-image", "photutils")
 MADE_WITH = {
-    "fast": ("engine", (*_PIXELS, "numba")),
+    "fast": ("engine", _PIXELS),
     "statmorph": ("morphology", (*_PIXELS, "statmorph")),
     "appearance": ("appearance", _PIXELS),
     "frame": ("saturation", _PIXELS),
@@ -542,7 +542,7 @@ def _embed_piece(encoder: Any, sample: Sample, piece: Sequence[str]) -> NDArray[
 
 
 def _write_shard(path: Path, vectors: NDArray[np.float16]) -> None:
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")  # two sections may write it at once
     with partial.open("wb") as stream:
         np.save(stream, vectors, allow_pickle=False)
     os.replace(partial, path)

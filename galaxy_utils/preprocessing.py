@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 SIGMA = 1.5
 """Standard deviation of the paper's Gaussian kernel, in pixels."""
@@ -43,11 +42,14 @@ def smooth(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (height, width, 3)
-        Smoothed composite in counts.
+        Smoothed composite in counts, as `scipy.ndimage.gaussian_filter` gives it.
     """
-    return np.asarray(
-        gaussian_filter(np.asarray(image, dtype=np.float64), sigma=(sigma, sigma, 0.0))
-    )
+    counts = np.array(image, dtype=np.float64, order="C")
+    if sigma <= 0:
+        return counts
+    from galaxy_utils.smoothing import smooth_bands  # numba: not for every page
+
+    return np.asarray(smooth_bands(counts, sigma))
 
 
 def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:
@@ -77,8 +79,9 @@ def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:
     ----------
     The paper's eq. 1.
     """
-    smoothed = smooth(image, sigma)
-    spread = smoothed.std()
+    from galaxy_utils.smoothing import z_scores
+
+    scores, spread = z_scores(smooth(image, sigma))
     if spread < 1e-9:
         raise ValueError("the image is constant: its z-score (eq. 1) is undefined")
-    return np.asarray((smoothed - smoothed.mean()) / spread, dtype=np.float32)
+    return scores

@@ -213,7 +213,14 @@ class Page:
         -------
         dict of str to dict
             Key to {value, text, unit, section}.
+
+        Raises
+        ------
+        UserError
+            If the section is not declared to read results.
         """
+        if not self.section.results:
+            raise UserError(f"section {self.section.name} reads results that it does not declare")
         return self.folder.results(judged_by(self.section))
 
     def _check_declared(self, relative: str) -> None:

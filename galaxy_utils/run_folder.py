@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 
 SMALL = 1000
-"""With fewer galaxies more than one core gains nothing, and to time them is no reason to wait."""
+"""With fewer galaxies nothing is gained by keeping the cores for one section, timing included."""
 
 STUDIES = DATA / "studies"
 """Results of studies that the project carries."""
@@ -117,7 +117,7 @@ class Section:
         return ROOT / "notebooks" / f"{self.name}.ipynb"
 
     def cores(self, available: int, galaxies: int) -> int:
-        """How many cores it takes.
+        """How many cores the workflow keeps for it.
 
         Parameters
         ----------
@@ -452,7 +452,7 @@ class RunFolder:
             f"{path} is missing: {maker} makes it; run the whole book first (make book)"
         )
 
-    def results(self, sections: Iterable[Section] = ()) -> dict[str, Any]:
+    def results(self, sections: Iterable[Section] = SECTIONS) -> dict[str, Any]:
         """Recorded results of sections.
 
         Parameters
@@ -466,7 +466,7 @@ class RunFolder:
             Key to {value, text, unit, section}.
         """
         merged: dict[str, Any] = {}
-        for section in sections or SECTIONS:
+        for section in sections:
             merged |= self.read_json(f"results/{section.number}.json")
         return merged
 

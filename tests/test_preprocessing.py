@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from galaxy_utils.preprocessing import band_mean, smooth, standardise
 
@@ -41,6 +42,15 @@ def test_smoothing_spreads_one_pixel_as_a_gaussian_and_keeps_bands_apart() -> No
     assert not found[..., [0, 2]].any()
     # The width is judged by its effect: I(0)/I(r) = exp(r^2 / 2 sigma^2).
     assert np.log(found[15, 15, 1] / found[15, 18, 1]) == pytest.approx(9 / 4.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.2, 1.5, 4.0])
+@pytest.mark.parametrize("shape", [(24, 31, 3), (5, 3, 3), (1, 1, 3), (40, 2, 4)])
+def test_smoothing_is_scipys_also_beyond_the_edges(shape: tuple[int, ...], sigma: float) -> None:
+    image = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    expected = gaussian_filter(image.astype(float), (sigma, sigma, 0))
+    np.testing.assert_allclose(smooth(image, sigma), expected, rtol=1e-12)
+    np.testing.assert_allclose(smooth(image[:, ::-1], sigma), expected[:, ::-1], rtol=1e-12)
 
 
 def test_sigma_zero_leaves_the_image_as_it_is() -> None:

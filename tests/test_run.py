@@ -49,6 +49,11 @@ def test_a_missing_artefact_names_its_maker(tmp_path: Path) -> None:
         RunFolder(tmp_path).read_arrays("artefacts/latent.npz")
 
 
+def test_results_are_read_only_where_that_is_declared(page: Page) -> None:
+    with pytest.raises(UserError, match="reads results that it does not declare"):
+        page.earlier_results()
+
+
 def test_only_declared_artefacts_are_read_and_written(page: Page) -> None:
     with pytest.raises(UserError, match="without declaring"):
         page.table("artefacts/other.parquet")

@@ -66,4 +66,8 @@ def compiled(function: Function) -> Function:
 def compiled_sums(function: Function) -> Function:
     """Compile a function whose sums may be taken in any order, several terms at once."""
     options = {"reassoc", "contract", "nsz", "arcp"}
-    return _kept(cast(Function, njit(cache=True, error_model="numpy", fastmath=options)(function)))
+    return _kept(
+        cast(
+            Function, njit(cache=True, nogil=True, error_model="numpy", fastmath=options)(function)
+        )
+    )

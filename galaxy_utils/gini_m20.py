@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from galaxy_utils.apertures import ellipse_sums, running_sums
-from galaxy_utils.compilation import Floats, Integers, Region, Singles, compiled, compiled_sums
+from galaxy_utils.compilation import Floats, Integers, Region, compiled
 from galaxy_utils.petrosian import Aperture
 from galaxy_utils.reasons import STATMORPH_INVALID
+from galaxy_utils.smoothing import gaussian_kernel, smooth_row
 from galaxy_utils.stamps import Stamp, bordered, brightest, centroid, fill
 
 FRACTION_GINI = 0.2
@@ -15,48 +16,10 @@ FRACTION_GINI = 0.2
 
 
 @compiled
-def gaussian_kernel(sigma: float) -> Floats:
-    """Half a Gaussian, cut at four standard deviations, whole sum 1; from the middle on."""
-    reach = int(4.0 * sigma + 0.5)
-    half = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
-    whole: Floats = half / (2.0 * half.sum() - half[0])
-    return whole
-
-
-@compiled_sums
-def _smooth_row(smooth: Singles, values: Singles, here: int, step: int, kernel: Singles) -> None:
-    """Fill in a row from its neighbours on both sides, a step apart, four pairs at once."""
-    columns = smooth.size
-    for k in range(columns):
-        smooth[k] = kernel[0] * values[here + k]
-    for tap in range(1, kernel.size, 4):
-        low, high = here - tap * step, here + tap * step
-        a, b, c, d = (
-            values[low:],
-            values[low - step :],
-            values[low - 2 * step :],
-            values[low - 3 * step :],
-        )
-        e, f, g, h = (
-            values[high:],
-            values[high + step :],
-            values[high + 2 * step :],
-            values[high + 3 * step :],
-        )
-        w, x, y, z = kernel[tap], kernel[tap + 1], kernel[tap + 2], kernel[tap + 3]
-        for k in range(columns):
-            smooth[k] += (
-                w * (a[k] + e[k]) + x * (b[k] + f[k]) + y * (c[k] + g[k]) + z * (d[k] + h[k])
-            )
-
-
-@compiled
 def gaussian_smooth(image: Floats, sigma: float) -> Floats:
     """Smooth by a Gaussian, in single precision; beyond the image there is 0."""
     rows, columns = image.shape
-    half = gaussian_kernel(sigma)
-    kernel = np.zeros((half.size + 2) // 4 * 4 + 1, np.float32)
-    kernel[: half.size] = half
+    kernel = gaussian_kernel(sigma).astype(np.float32)
     reach = kernel.size - 1
     width = columns + 2 * reach
     values = np.zeros((rows + 2 * reach) * columns, np.float32)
@@ -64,8 +27,8 @@ def gaussian_smooth(image: Floats, sigma: float) -> Floats:
     down, smooth = np.zeros(rows * width, np.float32), np.empty(image.shape, np.float32)
     for row in range(rows):
         along = down[row * width + reach : row * width + reach + columns]
-        _smooth_row(along, values, (reach + row) * columns, columns, kernel)
-        _smooth_row(smooth[row], down, row * width + reach, 1, kernel)
+        smooth_row(along, values, (reach + row) * columns, columns, kernel)
+        smooth_row(smooth[row], down, row * width + reach, 1, kernel)
     return smooth.astype(np.float64)
 
 

@@ -162,13 +162,13 @@ def before_after(
         A column a galaxy.
     """
     figure, axes = _axes(4, len(before), width=1.9 * len(before), height=7.2)
+    bars = {"bins": 64, "log": True, "histtype": "stepfilled"}
     for column, (raw, new, title) in enumerate(zip(before, after, titles, strict=True)):
         axes[0, column].imshow(raw)
         axes[0, column].set_title(title, fontsize=7)
         axes[1, column].imshow(np.clip((new + 1) / 6, 0, 1))
         for axis in axes[:2, column]:
             axis.set_axis_off()
-        bars = {"bins": 64, "log": True, "histtype": "stepfilled"}
         axes[2, column].hist(raw.ravel(), range=(0, 255), color=GREY, **bars)
         axes[3, column].hist(new.ravel(), color=PALETTE[0], **bars)
         axes[2, column].set_xlabel("counts")

@@ -44,12 +44,14 @@ def smooth(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:
     ndarray of float64, shape (height, width, 3)
         Smoothed composite in counts, as `scipy.ndimage.gaussian_filter` gives it.
     """
-    counts = np.array(image, dtype=np.float64, order="C")
+    counts = np.asarray(image, dtype=np.float64, order="C")
     if sigma <= 0:
         return counts
-    from galaxy_utils.smoothing import smooth_bands  # numba: not for every page
+    from galaxy_utils.smoothing import gaussian_kernel, smooth_bands  # numba: not for every page
 
-    return np.asarray(smooth_bands(counts, sigma))
+    kernel = gaussian_kernel(sigma)
+    edge = (kernel.size - 1, kernel.size - 1)
+    return smooth_bands(np.pad(counts, (edge, edge, (0, 0)), mode="symmetric"), kernel)
 
 
 def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:

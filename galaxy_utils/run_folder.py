@@ -73,10 +73,9 @@ class Section:
         Files of `data/` that it reads.
     sample : bool
         Whether it reads the galaxies themselves.
-    alone : bool
-        Whether it measures time, and so is beside no other where the sample is not small.
     wide : bool
-        Whether it takes all cores, where the sample is not small.
+        Whether it uses all cores, or measures time and so is beside no other, where the
+        sample is not small.
     shows : tuple of str
         Parameters that the page shows without using them, beside `HEADER`.
     field : bool
@@ -97,7 +96,6 @@ class Section:
     writes: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     sample: bool = False
-    alone: bool = False
     wide: bool = False
     shows: tuple[str, ...] = ()
     field: bool = False
@@ -131,7 +129,7 @@ class Section:
         int
             All of them, or one.
         """
-        return available if (self.alone or self.wide) and galaxies >= SMALL else 1
+        return available if self.wide and galaxies >= SMALL else 1
 
     def awaited(self, galaxies: int) -> tuple[str, ...]:
         """Artefacts that it waits for without reading them, whatever it reads beside.
@@ -181,7 +179,7 @@ SECTIONS = (
     ),
     Section("04", "data-purging", (GALAXIES, SHAPES), (KEPT,), sample=True),
     Section(
-        "05", "deep-features", (KEPT,), (DEEP, TIMES), sample=True, alone=True,
+        "05", "deep-features", (KEPT,), (DEEP, TIMES), sample=True, wide=True,
     ),
     Section(
         "06", "autoencoder", (KEPT, SHAPES, DEEP),
@@ -204,7 +202,7 @@ SECTIONS = (
     Section("11", "probabilistic-stability", (CATALOGUE, LATENT, "artefacts/mixture.npz")),
     Section(
         "12", "scalability", (CATALOGUE, DEEP, LATENT, TIMES), ("tables/table_3.csv",),
-        data=("paper_values.yml", "benchmarks.csv"), alone=True,
+        data=("paper_values.yml", "benchmarks.csv"), wide=True,
     ),
     Section("13", "comparison-of-algorithms", (CATALOGUE, LATENT)),
     Section("14", "scores-beside-nulls", JUDGED, studies=("chain",), shows=JUDGING),

@@ -1,50 +1,62 @@
-"""Eq. 1 over all bands of a picture, compiled."""
+"""Gaussian smoothing and the z-score of eq. 1, compiled."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from galaxy_utils.compilation import Floats, Singles, compiled, compiled_sums
-from galaxy_utils.gini_m20 import gaussian_kernel
+from galaxy_utils.compilation import Floats, Shares, Singles, compiled, compiled_sums
 
 
 @compiled
-def _mirrored(index: int, size: int) -> int:
-    """Place of a pixel beyond the edge: the image goes on as its mirror, edge pixels twice."""
-    index %= 2 * size
-    return min(index, 2 * size - 1 - index)
+def gaussian_kernel(sigma: float) -> Floats:
+    """Half a Gaussian, cut at four standard deviations, whole sum 1; from the middle on.
+
+    Zeros make up whole fours beside the middle, as `smooth_row` takes them.
+    """
+    reach = int(4.0 * sigma + 0.5)
+    half = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
+    kernel = np.zeros((reach + 3) // 4 * 4 + 1)
+    kernel[: half.size] = half / (2.0 * half.sum() - half[0])
+    return kernel
 
 
 @compiled_sums
-def _add_pair(total: Floats, before: Floats, after: Floats, weight: float) -> None:
-    for k in range(total.size):
-        total[k] += weight * (before[k] + after[k])
+def smooth_row(smooth: Shares, values: Shares, here: int, step: int, kernel: Shares) -> None:
+    """Fill in a row from its neighbours on both sides, a step apart, four pairs at once."""
+    columns = smooth.size
+    for k in range(columns):
+        smooth[k] = kernel[0] * values[here + k]
+    for tap in range(1, kernel.size, 4):
+        low, high = here - tap * step, here + tap * step
+        a, b, c, d = (
+            values[low:],
+            values[low - step :],
+            values[low - 2 * step :],
+            values[low - 3 * step :],
+        )
+        e, f, g, h = (
+            values[high:],
+            values[high + step :],
+            values[high + 2 * step :],
+            values[high + 3 * step :],
+        )
+        w, x, y, z = kernel[tap], kernel[tap + 1], kernel[tap + 2], kernel[tap + 3]
+        for k in range(columns):
+            smooth[k] += (
+                w * (a[k] + e[k]) + x * (b[k] + f[k]) + y * (c[k] + g[k]) + z * (d[k] + h[k])
+            )
 
 
 @compiled
-def smooth_bands(image: Floats, sigma: float) -> Floats:
-    """Smooth each band, rows first; a row holds its pixels' bands side by side."""
-    rows, columns, bands = image.shape
-    kernel = gaussian_kernel(sigma)
-    reach, width = kernel.size - 1, columns * bands
-    lines, smooth = image.reshape(rows, width), np.empty((rows, width))
-    padded = np.empty((columns + 2 * reach) * bands)
+def smooth_bands(padded: Floats, kernel: Floats) -> Floats:
+    """Smooth each band of a picture that goes on beyond its edges as far as the kernel reaches."""
+    reach, bands = kernel.size - 1, padded.shape[2]
+    rows, columns = padded.shape[0] - 2 * reach, padded.shape[1] - 2 * reach
+    values, width = padded.ravel(), padded.shape[1] * bands
+    down, smooth = np.empty(width), np.empty((rows, columns * bands))
     for row in range(rows):
-        down = padded[reach * bands : reach * bands + width]
-        down[:] = kernel[0] * lines[row]
-        for tap in range(1, reach + 1):
-            before, after = _mirrored(row - tap, rows), _mirrored(row + tap, rows)
-            _add_pair(down, lines[before], lines[after], kernel[tap])
-        for column in range(1, reach + 1):
-            for at in (-column, columns - 1 + column):
-                source = _mirrored(at, columns)
-                for band in range(bands):
-                    padded[(reach + at) * bands + band] = down[source * bands + band]
-        along = smooth[row]
-        along[:] = kernel[0] * down
-        for tap in range(1, reach + 1):
-            low, high = (reach - tap) * bands, (reach + tap) * bands
-            _add_pair(along, padded[low : low + width], padded[high : high + width], kernel[tap])
+        smooth_row(down, values, (reach + row) * width, width, kernel)
+        smooth_row(smooth[row], down, reach * bands, bands, kernel)
     return smooth.reshape(rows, columns, bands)
 
 

@@ -74,11 +74,12 @@ CHUNK = 4
 
 LARGEST_HALF = 65504.0
 
-_PIXELS = ("pillow", "numpy", "numba", "scipy", "scikit-image", "photutils")
+_PIXELS = ("pillow", "numpy", "numba", "scipy")
+_SOURCES = (*_PIXELS, "scikit-image", "photutils")  # what finds the galaxy in its frame
 MADE_WITH = {
-    "fast": ("engine", _PIXELS),
-    "statmorph": ("morphology", (*_PIXELS, "statmorph")),
-    "appearance": ("appearance", _PIXELS),
+    "fast": ("engine", _SOURCES),
+    "statmorph": ("morphology", (*_SOURCES, "statmorph")),
+    "appearance": ("appearance", _SOURCES),
     "frame": ("saturation", _PIXELS),
     "embedding": (
         "inference",

@@ -297,7 +297,7 @@ def test_what_other_code_measured_is_measured_again(
     for made in calls.values():
         made.clear()
     version = measurement.metadata.version
-    package = {"morphology": "numba", "embedding": "torch"}[what]
+    package = {"morphology": "photutils", "embedding": "torch"}[what]
     monkeypatch.setattr(
         measurement.metadata, "version", lambda name: "0" if name == package else version(name)
     )

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils import (
     algorithms,
+    consensus,
     encoders,
     known_truth,
     mock_families,
@@ -40,10 +41,18 @@ from galaxy_utils.run import (
     read_features,
     read_latent,
     read_morphology,
+    read_study,
 )
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.sample import ImageError, Sample
-from galaxy_utils.search import FRAMINGS, PAPER, Ingredients, Variant, is_held_out
+from galaxy_utils.search import (
+    FRAMINGS,
+    PAPER,
+    Ingredients,
+    Variant,
+    is_held_out,
+    variants_table,
+)
 
 Values = NDArray[np.float64]
 
@@ -163,6 +172,29 @@ def for_search(folder: RunFolder, parameters: Parameters) -> tuple[Ingredients, 
         Framings that were not measured are left out.
     """
     return ingredients(folder, parameters), Recipe.of(parameters)
+
+
+def for_consensus(
+    folder: RunFolder, parameters: Parameters, table: pd.DataFrame | None = None
+) -> tuple[Ingredients, Recipe, list[Variant]]:
+    """Ingredients, recipe and the recipes that vote: for `consensus.CONSENSUS`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+    table : DataFrame, optional
+        The search, as of `search.variants_table`; the one that the project
+        carries if not given.
+
+    Returns
+    -------
+    tuple of Ingredients, Recipe and list of Variant
+        Framings that were not measured are left out.
+    """
+    found = ingredients(folder, parameters)
+    ranked = variants_table(read_study("search")) if table is None else table
+    return found, Recipe.of(parameters), consensus.members(ranked, found)
 
 
 def ingredients(folder: RunFolder, parameters: Parameters) -> Ingredients:

@@ -221,8 +221,8 @@ SECTIONS = (
         studies=("algorithms",), shows=JUDGING,
     ),
     Section(
-        "20", "what-we-would-do-instead", JUDGED, studies=("search", "compared"), shows=JUDGING,
-        long=True,
+        "20", "what-we-would-do-instead", JUDGED, studies=("search", "compared", "consensus"),
+        shows=JUDGING, long=True,
     ),
     Section(
         "21", "known-truth", (GALAXIES, SHAPES), studies=("known_truth",), shows=JUDGING,

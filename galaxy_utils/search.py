@@ -545,14 +545,25 @@ def supervised_ceiling(
     float
         Adjusted Rand index with the types; NaN where too few are known.
     """
-    said = _supervised(values, types, held_out)
+    said = supervised(values, types, held_out)
     return np.nan if said is None else scores.against_classes(types[held_out], said)["ari"]
 
 
-def _supervised(
+def supervised(
     values: Values, types: NDArray[np.object_], held_out: NDArray[np.bool_]
 ) -> NDArray[np.int64] | None:
-    """Numbers of the types that a linear classifier gives held-out galaxies."""
+    """Types that a linear classifier with labels gives the held-out galaxies.
+
+    Parameters
+    ----------
+    values, types, held_out
+        As in `supervised_ceiling`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_held_out,), or None
+        Numbers of the types; None where too few are known.
+    """
     known = np.asarray(pd.notna(types))
     shown = known & ~held_out
     if len(set(types[shown])) < 2 or (known & held_out).sum() < 2:
@@ -583,7 +594,7 @@ def ceiling_share(
     """
     out, types = ingredients.held_out, ingredients.types
     values = make_space(ingredients, variant, recipe, seed)
-    taught = _supervised(values, types, out)
+    taught = supervised(values, types, out)
     if taught is None:
         return float("nan"), float("nan")
     said = _said(values, out, variant, recipe, seed)

@@ -263,7 +263,8 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     ]
     return pd.DataFrame({
         "recipes": table["recipes"], "the last of them": table["recipe"],
-        "it alone": table["alone"], "consensus": table["ari"], "over seeds": spans, "AMI": table["ami"],
+        "it alone": table["alone"], "consensus": table["ari"],
+        "over seeds": spans, "AMI": table["ami"],
         "ceiling": table["ceiling"], "share %": table["share"].round(1),
     })  # fmt: skip
 

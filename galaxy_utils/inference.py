@@ -1,10 +1,10 @@
 """Run a frozen backbone as fast as the machine allows, over any number of galaxies.
 
 On a processor OpenVINO runs it in single precision, a few images on each core by
-itself; `benchmarks/embedding.py` measures it beside plain PyTorch. (ONNX Runtime, tried by
-hand, was as fast for the two Lite networks and some 7 % faster for EfficientNet-B0:
-not enough to carry two libraries more.) Where OpenVINO is not installed PyTorch runs it. On a CUDA device
-PyTorch runs it in half precision, unless that moves its features.
+itself; `benchmarks/embedding.py` measures it beside plain PyTorch. (ONNX Runtime, tried
+by hand, was as fast for the two Lite networks and some 7 % faster for EfficientNet-B0:
+not enough to carry two libraries more.) Where OpenVINO is not installed PyTorch runs
+it. On a CUDA device PyTorch runs it in half precision, unless that moves its features.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""A consensus of the recipes that stability ranks highest, so that none has to be chosen."""
+"""A consensus of all recipes that a search may choose from, so that none has to be chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from scipy.optimize import linear_sum_assignment
 from galaxy_utils import scores
 from galaxy_utils.chain import Recipe
 from galaxy_utils.search import (
+    COLUMNS,
+    K_MEANS,
     SEARCH,
     Ingredients,
     Values,
@@ -19,19 +22,22 @@ from galaxy_utils.search import (
     allowed,
     as_variant,
     bootstrap_ari,
-    in_words,
+    held_out_partition,
     make_space,
+    measured_variants,
     supervised,
 )
 from galaxy_utils.study import Row, Study
 from galaxy_utils.taxonomy import fit_mixture
 
-MEMBERS = 10
-"""Recipes in a consensus: as many as the table of `search.runners_up` shows."""
+STEPS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 150, 200)
+"""Numbers of recipes at which a growing consensus is judged; that of all of them, too."""
+
+Partition = NDArray[np.int64]
 
 
-def members(table: pd.DataFrame, ingredients: Ingredients, number: int = MEMBERS) -> list[Variant]:
-    """Choose the recipes that vote; no label is read.
+def members(table: pd.DataFrame, ingredients: Ingredients) -> dict[Variant, float]:
+    """List the recipes that vote, and the weight of each vote; no label is read.
 
     Parameters
     ----------
@@ -39,165 +45,211 @@ def members(table: pd.DataFrame, ingredients: Ingredients, number: int = MEMBERS
         As of `search.variants_table`.
     ingredients : Ingredients
         Recipes whose framing it lacks are left out.
-    number : int
-        How many recipes at most.
 
     Returns
     -------
-    list of Variant
-        Those of largest corrected stability, see `search.choose`, best first.
+    dict of Variant to float
+        All that `search.choose` may choose from and that train no network (it
+        would take a minute each), with their stability corrected for that of
+        their null; largest first.
     """
-    ranked = (as_variant(row) for _, row in allowed(table).iterrows())
-    made = [each for each in ranked if each.framing in ("none", *ingredients.deep)]
-    return made[:number]
+    kept = allowed(table)
+    kept = kept[(kept["encoder"] == "pca") & kept["framing"].isin(["none", *ingredients.deep])]
+    return {as_variant(row): float(row["corrected"]) for _, row in kept.iterrows()}
 
 
-def add_votes(posteriors: Iterable[Values], seen: NDArray[np.bool_]) -> Iterator[Values]:
+def add_votes(
+    posteriors: Iterable[Values], weights: Iterable[float], seen: NDArray[np.bool_]
+) -> Iterator[Values]:
     """Add up the votes of partitions whose clusters have no common numbers.
 
     The clusters of each are matched one to one to those of the sum so far, so that
-    they share as much as can be, and its posteriors are added.
+    they share as much as can be, and its weighted posteriors are added.
 
     Parameters
     ----------
     posteriors : iterable of ndarray of float64, shape (n, k)
         Posterior of each cluster for each galaxy, one array a recipe.
+    weights : iterable of float
+        Of each recipe, positive.
     seen : ndarray of bool, shape (n,)
         Galaxies by which clusters are matched.
 
     Yields
     ------
     ndarray of float64, shape (n, k)
-        Mean posterior after each recipe, in the numbers of the first.
+        Weighted mean of the posteriors after each recipe, in the numbers of the first.
 
     References
     ----------
     Dimitriadou, Weingessel & Hornik (2002); Strehl & Ghosh (2002).
     """
     total: Values | None = None
-    for number, posterior in enumerate(posteriors, start=1):
+    weighed = 0.0
+    for posterior, weight in zip(posteriors, weights, strict=True):
         if total is None:
-            total = np.zeros_like(posterior)
-            matched = np.arange(posterior.shape[1])
+            total = weight * posterior
         else:
             matched = linear_sum_assignment(-total[seen].T @ posterior[seen])[1]
-        total = total + posterior[:, matched]
-        yield total / number
+            total = total + weight * posterior[:, matched]
+        weighed += weight
+        yield total / weighed
 
 
-def posterior_of(
-    values: Values, seen: NDArray[np.bool_], covariance: str, recipe: Recipe, seed: int
-) -> Values:
-    """Posteriors of all galaxies by a mixture that was fitted to some.
+def posteriors_of(
+    ingredients: Ingredients, chosen: Iterable[Variant], recipe: Recipe, seed: int
+) -> Iterator[Values]:
+    """Posteriors of all galaxies by recipes that were made from those of the search.
 
     Parameters
     ----------
-    values : ndarray of float64, shape (n, dimension)
-        The space.
-    seen : ndarray of bool, shape (n,)
-        Galaxies that the mixture is fitted to.
-    covariance : str
-        Of the mixture.
+    ingredients : Ingredients
+        The galaxies; held-out ones shape nothing.
+    chosen : iterable of Variant
+        The recipes.
     recipe : Recipe
         Number of clusters, starts.
     seed : int
-        Of the starts.
+        Of everything.
+
+    Yields
+    ------
+    ndarray of float64, shape (n, n_components)
+        Of one recipe; rows add up to one.
+    """
+    k, n_init, reg = recipe.n_components, recipe.n_init, recipe.reg_covar
+    spaces: dict[Variant, Values] = {}
+    for variant in chosen:
+        space = replace(variant, covariance="full")
+        if space not in spaces:
+            spaces[space] = make_space(ingredients, variant, recipe, seed)
+        seen = spaces[space][~ingredients.held_out]
+        model = fit_mixture(seen, k, variant.covariance, n_init, reg, seed).model
+        yield np.asarray(model.predict_proba(spaces[space]), np.float64)
+
+
+def joined_space(
+    ingredients: Ingredients, chosen: Iterable[Variant], recipe: Recipe, seed: int
+) -> Values:
+    """All that any of the recipes has seen of a galaxy, side by side.
+
+    Parameters
+    ----------
+    ingredients, recipe, seed
+        As in `posteriors_of`.
+    chosen : iterable of Variant
+        The recipes.
 
     Returns
     -------
-    ndarray of float64, shape (n, n_components)
-        Rows add up to one.
+    ndarray of float64, shape (n, dimension)
+        The widest set of measured parameters in each scale, and the most
+        components of the deep features in each framing.
     """
-    fit = fit_mixture(
-        values[seen], recipe.n_components, covariance, recipe.n_init, recipe.reg_covar, seed
-    )
-    return np.asarray(fit.model.predict_proba(values), np.float64)
+    every = list(chosen)
+    widest = max((v.columns for v in every), key=list(COLUMNS).index)
+    parts = [Variant(widest, scale, "none", 0, "pca") for scale in sorted({v.scale for v in every})]
+    for framing in sorted({v.framing for v in every} - {"none"}):
+        most = max(v.components for v in every if v.framing == framing)
+        parts.append(Variant("none", "z", framing, most, "pca"))
+    return np.hstack([make_space(ingredients, part, recipe, seed) for part in parts])
 
 
 def judge(
-    ingredients: Ingredients, chosen: Sequence[Variant], recipe: Recipe, seed: int
+    ingredients: Ingredients, chosen: Mapping[Variant, float], recipe: Recipe, seed: int
 ) -> list[Row]:
-    """Judge the consensus of the first recipe, of the first two, and so on.
+    """Judge the consensus of the first recipe, of more and more, and of all.
 
     Parameters
     ----------
     ingredients : Ingredients
         The galaxies; labels are read for the report alone.
-    chosen : sequence of Variant
+    chosen : mapping of Variant to float
         As of `members`.
     recipe : Recipe
-        Number of clusters, training.
+        Number of clusters, starts.
     seed : int
         Every recipe is made anew with it.
 
     Returns
     -------
     list of dict
-        Keys recipes (how many vote), recipe (the last of them, as of
-        `search.in_words`), score, value; all on held-out galaxies. Scores: those of
-        `scores.against_classes`; `alone`, the adjusted Rand index of the last
-        recipe by itself; `ceiling`, that of a linear classifier which was shown
-        the types of the other galaxies in the spaces of all these recipes
-        together; of the consensus of all also those of `_intervals`.
+        Keys recipes (how many vote), score, value; all on held-out galaxies.
+        Scores: those of `scores.against_classes`; `alone`, the mean adjusted Rand
+        index of these recipes, each by itself; of the consensus of all also those
+        of `_of_all`.
     """
     out, types = ingredients.held_out, ingredients.types
-    spaces = [make_space(ingredients, each, recipe, seed) for each in chosen]
-    posteriors = [
-        posterior_of(values, ~out, each.covariance, recipe, seed)
-        for each, values in zip(chosen, spaces, strict=True)
-    ]
-    alone = [each[out].argmax(axis=1) for each in posteriors]
+    posteriors = list(posteriors_of(ingredients, chosen, recipe, seed))
+    single = [each[out].argmax(axis=1) for each in posteriors]
+    alone = [scores.against_classes(types[out], said)["ari"] for said in single]
     rows: list[Row] = []
-    for number, votes in enumerate(add_votes(posteriors, ~out), start=1):
-        said, taught = votes[out].argmax(axis=1), supervised(np.hstack(spaces[:number]), types, out)
+    for number, votes in enumerate(add_votes(posteriors, chosen.values(), ~out), start=1):
+        if number not in STEPS and number < len(chosen):
+            continue
+        said = votes[out].argmax(axis=1)
         found = scores.against_classes(types[out], said)
-        found["alone"] = scores.against_classes(types[out], alone[number - 1])["ari"]
-        found["ceiling"] = np.nan
-        if taught is not None:
-            found["ceiling"] = scores.against_classes(types[out], taught)["ari"]
-            if number == len(chosen):
-                found |= _intervals(types[out], said, taught, alone[0], seed)
-        last = {"recipes": number, "recipe": in_words(chosen[number - 1])}
-        rows += [last | {"score": name, "value": value} for name, value in found.items()]
+        found["alone"] = float(np.mean(alone[:number]))
+        if number == len(chosen):
+            taught = supervised(joined_space(ingredients, chosen, recipe, seed), types, out)
+            others = {"first": single[0], "measured": _measured(ingredients, recipe, seed)}
+            found["below"] = float(np.sum(np.array(alone) < found["ari"]))
+            found |= _of_all(types[out], said, taught, others, seed)
+        rows += [{"recipes": number, "score": name, "value": v} for name, v in found.items()]
     return rows
 
 
-def _intervals(
+def _measured(ingredients: Ingredients, recipe: Recipe, seed: int) -> Partition:
+    """K-Means on z-scores of the most measured parameters: no network at all."""
+    widest = list(measured_variants(ingredients).values())[-1]
+    return held_out_partition(ingredients, widest, recipe, seed, K_MEANS)
+
+
+def _of_all(
     types: NDArray[np.object_],
-    said: NDArray[np.int64],
-    taught: NDArray[np.int64],
-    first: NDArray[np.int64],
+    said: Partition,
+    taught: Partition | None,
+    others: Mapping[str, Partition],
     seed: int,
 ) -> dict[str, float]:
-    """95 % of resampled galaxies: of the ARI, its share of the ceiling, its gain on the first."""
-    clusters, ceiling, single = bootstrap_ari(types, [said, taught, first], seed)
-    drawn = {
-        "ari": clusters,
-        "share": 100 * clusters / np.where(ceiling > 0, ceiling, np.nan),
-        "gain": clusters - single,
+    """Ceiling, and values with 95 % of resampled galaxies: ARI, share of the ceiling, gains."""
+    if taught is None:
+        return {}
+    every = [said, taught, *others.values()]
+    values = [scores.against_classes(types, each)["ari"] for each in every]
+    drawn = bootstrap_ari(types, every, seed)
+    compared: dict[str, tuple[float, Values]] = {
+        "total": (values[0], drawn[0]),
+        "share": (float(_percent(values[0], values[1])), _percent(drawn[0], drawn[1])),
     }
-    ends = {name: np.percentile(values, [2.5, 97.5]) for name, values in drawn.items()}
-    return {
-        f"{name}_{end}": float(value)
-        for name, both in ends.items()
-        for end, value in zip(("low", "high"), both, strict=True)
-    }
+    for row, name in enumerate(others, start=2):
+        compared[f"gain_{name}"] = (values[0] - values[row], drawn[0] - drawn[row])
+    found = {"ceiling": values[1]}
+    for name, (value, draws) in compared.items():
+        low, high = np.percentile(draws, [2.5, 97.5])
+        found |= {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
+    return found
+
+
+def _percent(part: Values | float, whole: Values | float) -> Values:
+    whole = np.asarray(whole, np.float64)
+    return 100 * np.asarray(part) / np.where(whole > 0, whole, np.nan)
 
 
 def _units(draws: int, seed: int) -> list[Row]:
     return [{"seed": seed + draw} for draw in range(draws)]
 
 
-def _measure(inputs: tuple[Ingredients, Recipe, list[Variant]], unit: Row) -> list[Row]:
+def _measure(inputs: tuple[Ingredients, Recipe, dict[Variant, float]], unit: Row) -> list[Row]:
     ingredients, recipe, chosen = inputs
-    return judge(ingredients, chosen, recipe, unit["seed"])
+    return judge(ingredients, chosen, recipe, unit["seed"]) if chosen else []
 
 
 CONSENSUS = Study("consensus", _units, _measure, SEARCH.parameters, SEARCH.files)
-"""The consensus of the best recipes of `search.SEARCH`, over seeds, on held-out galaxies."""
+"""The consensus of the recipes of `search.SEARCH`, over seeds, on held-out galaxies."""
 
 
-def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+def growth(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean and range over seeds by the number of recipes that vote.
 
     Parameters
@@ -208,21 +260,17 @@ def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a number: recipes, recipe (the last), alone, ari, ari_lowest,
-        ari_highest, ami, recall, ceiling, share (percent), share_lowest, share_highest.
+        One row a number: recipes, alone, ari, ari_lowest, ari_highest, ami, recall.
     """
-    wide = _wide(rows)
-    wide["share"] = 100 * wide["ari"] / wide["ceiling"]
-    return wide.groupby(["recipes", "recipe"], as_index=False).agg(
+    wide = rows.pivot(index=["seed", "recipes"], columns="score", values="value").reset_index()
+    return wide.groupby("recipes", as_index=False).agg(
         alone=("alone", "mean"), ari=("ari", "mean"), ari_lowest=("ari", "min"),
         ari_highest=("ari", "max"), ami=("ami", "mean"), recall=("balanced_accuracy", "mean"),
-        ceiling=("ceiling", "mean"), share=("share", "mean"), share_lowest=("share", "min"),
-        share_highest=("share", "max"),
     )  # fmt: skip
 
 
-def intervals(rows: pd.DataFrame) -> pd.Series:
-    """Intervals of the consensus of all recipes, ends averaged over seeds.
+def of_all(rows: pd.DataFrame) -> pd.DataFrame:
+    """Scores of the consensus of all recipes over seeds.
 
     Parameters
     ----------
@@ -231,57 +279,51 @@ def intervals(rows: pd.DataFrame) -> pd.Series:
 
     Returns
     -------
-    Series
-        `ari_low`, `ari_high`, `share_low` and so on; NaN without types.
+    DataFrame
+        One row a score (see `judge`; missing ones are NaN), columns mean, min, max.
     """
-    names = [f"{name}_{end}" for name in ("ari", "share", "gain") for end in ("low", "high")]
+    names = ["ari", "ami", "ceiling", "below"]
+    for name in ("total", "share", "gain_first", "gain_measured"):
+        names += [name, f"{name}_low", f"{name}_high"]
     last = rows[rows["recipes"] == rows["recipes"].max()]
-    means: pd.Series = last.groupby("score")["value"].mean().reindex(names)
-    return means
-
-
-def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    index = ["seed", "recipes", "recipe"]
-    return rows.pivot(index=index, columns="score", values="value").reset_index()
+    table: pd.DataFrame = last.groupby("score")["value"].agg(["mean", "min", "max"])
+    return table.reindex(names)
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of `over_seeds` for a page.
+    """The table of `growth` for a page.
 
     Parameters
     ----------
     table : DataFrame
-        As of `over_seeds`.
+        As of `growth`.
 
     Returns
     -------
     DataFrame
         Columns as they are read.
     """
-    spans = [
-        f"{low:.3f} to {high:.3f}" for low, high in table[["ari_lowest", "ari_highest"]].to_numpy()
-    ]
+    ends = table[["ari_lowest", "ari_highest"]].to_numpy()
     return pd.DataFrame({
-        "recipes": table["recipes"], "the last of them": table["recipe"],
-        "it alone": table["alone"], "consensus": table["ari"],
-        "over seeds": spans, "AMI": table["ami"],
-        "ceiling": table["ceiling"], "share %": table["share"].round(1),
+        "recipes": table["recipes"], "each by itself (mean)": table["alone"],
+        "consensus": table["ari"], "over seeds": [f"{low:.3f} to {high:.3f}" for low, high in ends],
+        "AMI": table["ami"], "recall": table["recall"],
     })  # fmt: skip
 
 
 def plotted(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of `over_seeds` as lines: each recipe by itself, and the consensus up to it.
+    """The table of `growth` as lines: the recipes by themselves, and their consensus.
 
     Parameters
     ----------
     table : DataFrame
-        As of `over_seeds`.
+        As of `growth`.
 
     Returns
     -------
     DataFrame
         Columns recipes, of, ARI.
     """
-    names = {"alone": "the recipe of this rank alone", "ari": "consensus up to it"}
+    names = {"alone": "each by itself (mean)", "ari": "consensus"}
     named = table.set_index("recipes")[list(names)].rename(columns=names)
     return named.melt(var_name="of", value_name="ARI", ignore_index=False).reset_index()

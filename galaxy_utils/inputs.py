@@ -176,7 +176,7 @@ def for_search(folder: RunFolder, parameters: Parameters) -> tuple[Ingredients, 
 
 def for_consensus(
     folder: RunFolder, parameters: Parameters, table: pd.DataFrame | None = None
-) -> tuple[Ingredients, Recipe, list[Variant]]:
+) -> tuple[Ingredients, Recipe, dict[Variant, float]]:
     """Ingredients, recipe and the recipes that vote: for `consensus.CONSENSUS`.
 
     Parameters
@@ -189,7 +189,7 @@ def for_consensus(
 
     Returns
     -------
-    tuple of Ingredients, Recipe and list of Variant
+    tuple of Ingredients, Recipe and dict of Variant to float
         Framings that were not measured are left out.
     """
     found = ingredients(folder, parameters)

@@ -12,12 +12,13 @@ import pytest
 from galaxy_utils.chain import Recipe
 from galaxy_utils.consensus import (
     CONSENSUS,
-    MEMBERS,
+    STEPS,
     add_votes,
-    intervals,
+    growth,
+    joined_space,
     judge,
     members,
-    over_seeds,
+    of_all,
     plotted,
     readable,
 )
@@ -25,13 +26,12 @@ from galaxy_utils.fusion import Training
 from galaxy_utils.run import read_study
 from galaxy_utils.run_folder import STUDIES
 from galaxy_utils.search import (
+    FRAMINGS,
     Ingredients,
     Variant,
-    as_variant,
-    choose,
     evaluate,
-    in_words,
     is_held_out,
+    supervised_ceiling,
     variants_table,
 )
 
@@ -39,7 +39,7 @@ N = 800
 GROUP = np.arange(N) % 4
 OBJIDS = [str(1000 + row) for row in range(N)]
 RECIPE = Recipe(Training(), n_components=4, n_init=2)
-SPACES = [Variant("none", "z", name, 4, "pca", "diag") for name in ("one", "two", "three")]
+SPACES = {Variant("none", "z", name, 4, "pca", "diag"): 1.0 for name in ("one", "two", "three")}
 
 
 def planted(apart: float = 2.2) -> Ingredients:
@@ -66,90 +66,119 @@ def rows_of(galaxies: Ingredients, seeds: range = range(2)) -> pd.DataFrame:
     )
 
 
+def last_of(*posteriors: np.ndarray, weights: tuple[float, ...] = (), seen: int) -> np.ndarray:
+    """Votes of all, clusters matched by the first galaxies."""
+    *_, votes = add_votes(
+        posteriors, weights or (1.0,) * len(posteriors), np.arange(len(posteriors[0])) < seen
+    )
+    return votes
+
+
 def test_votes_find_each_other_whatever_the_clusters_are_called() -> None:
     first = np.eye(3)[np.array([0, 0, 1, 1, 2, 2])]
-    renamed = first[:, [2, 0, 1]]
-    seen = np.ones(6, dtype=bool)
-    *_, votes = add_votes([first, renamed, first], seen)
-    assert votes == pytest.approx(first)
+    assert last_of(first, first[:, [2, 0, 1]], first, seen=6) == pytest.approx(first)
 
 
 def test_only_seen_galaxies_decide_which_clusters_are_the_same() -> None:
     first = np.eye(2)[np.array([0, 0, 1, 1, 1, 1, 1])]
-    other = np.eye(2)[np.array([1, 1, 0, 0, 1, 1, 1])]  # the unseen three would turn it round
-    seen = np.array([True] * 4 + [False] * 3)
-    *_, votes = add_votes([first, other], seen)
+    other = np.eye(2)[np.array([1, 1, 0, 0, 1, 1, 1])]
+    votes = last_of(first, other, seen=4)
     assert votes[:4] == pytest.approx(first[:4])
     assert votes[4:] == pytest.approx(0.5)
 
 
-def test_the_majority_wins() -> None:
+def test_the_heavier_votes_win() -> None:
     agreed = np.eye(2)[np.array([0, 0, 1, 1])]
     odd = np.eye(2)[np.array([0, 1, 1, 1])]
-    *_, votes = add_votes([odd, agreed, agreed], np.ones(4, dtype=bool))
-    assert votes.argmax(axis=1).tolist() == [0, 0, 1, 1]
+    assert last_of(odd, agreed, agreed, seen=4).argmax(axis=1).tolist() == [0, 0, 1, 1]
+    votes = last_of(odd, agreed, agreed, weights=(3.0, 1.0, 1.0), seen=4)
+    assert votes.argmax(axis=1).tolist() == [0, 1, 1, 1]
+    assert votes.sum(axis=1) == pytest.approx(1.0)
 
 
 def test_independent_views_agree_better_together_than_alone() -> None:
-    table = over_seeds(rows_of(planted()))
+    galaxies = planted()
+    rows = rows_of(galaxies)
+    table, every = growth(rows), of_all(rows)["mean"]
     assert table["recipes"].tolist() == [1, 2, 3]
     assert table["ari"].iloc[0] == pytest.approx(table["alone"].iloc[0])
     assert table["ari"].iloc[-1] > table["alone"].max() + 0.05
-    assert table["ceiling"].is_monotonic_increasing
+    assert every["ari"] == every["total"] == pytest.approx(table["ari"].iloc[-1])
+    assert every["below"] == 3
+    joined = joined_space(galaxies, SPACES, RECIPE, 0)
+    assert joined.shape == (N, 12)
+    assert every["ceiling"] > supervised_ceiling(joined[:, :4], galaxies.types, galaxies.held_out)
+    for name in ("total", "share", "gain_first", "gain_measured"):
+        assert every[f"{name}_low"] < every[name] < every[f"{name}_high"]
+    assert every["gain_first_low"] > 0  # one noisy view beside three
+    assert every["gain_measured_low"] > 0  # the measured parameters are noise
 
 
 def test_a_consensus_of_one_is_that_recipe() -> None:
-    galaxies = planted()
-    found = {row["score"]: row["value"] for row in judge(galaxies, SPACES[:1], RECIPE, 0)}
-    single = evaluate(galaxies, SPACES[0], RECIPE, [0]).iloc[0]
-    for score in ("ari", "ami", "ceiling"):
-        assert found[score] == pytest.approx(single[score])
-    assert (found["ari_low"], found["ari_high"]) == pytest.approx((single["low"], single["high"]))
-    assert found["gain_low"] == found["gain_high"] == 0
+    galaxies, only = planted(), next(iter(SPACES))
+    found = {row["score"]: row["value"] for row in judge(galaxies, {only: 0.4}, RECIPE, 0)}
+    single = evaluate(galaxies, only, RECIPE, [0]).iloc[0]
+    for score, theirs in {
+        "ari": "ari",
+        "ami": "ami",
+        "total_low": "low",
+        "total_high": "high",
+    }.items():
+        assert found[score] == pytest.approx(single[theirs])
+    assert found["gain_first_low"] == found["gain_first"] == found["gain_first_high"] == 0
 
 
-def test_intervals_hold_the_value_and_labels_do_not_shape_the_votes() -> None:
+def test_the_joined_space_takes_the_widest_of_each() -> None:
     galaxies = planted()
-    rows = rows_of(galaxies, range(1))
-    last, ends = over_seeds(rows).iloc[-1], intervals(rows)
-    assert ends["ari_low"] < last["ari"] < ends["ari_high"]
-    assert ends["share_low"] < last["share"] < ends["share_high"]
-    assert ends["gain_low"] > 0
+    wide = [
+        Variant("five", "rank", "none", 0, "pca"), Variant("five+axis", "z", "one", 4, "pca"),
+        Variant("five", "z", "one", 8, "pca"),
+    ]  # fmt: skip
+    assert joined_space(galaxies, wide, RECIPE, 0).shape == (N, 2 * 6 + 8)
+
+
+def test_labels_do_not_shape_the_votes() -> None:
+    galaxies = planted()
     shuffled = galaxies.types[np.random.default_rng(1).permutation(N)]
-    found = over_seeds(rows_of(replace(galaxies, types=shuffled), range(1)))
-    assert found["ari"].abs().max() < 0.1
+    found = rows_of(replace(galaxies, types=shuffled), range(1))
+    assert growth(found)["ari"].abs().max() < 0.1
+    every = of_all(found)["mean"]
+    assert every["total_low"] < 0 < every["total_high"]
 
 
 def test_without_types_there_are_clusters_and_no_scores() -> None:
     galaxies = replace(planted(), types=np.full(N, None, dtype=object))
     rows = rows_of(galaxies, range(1))
-    table = over_seeds(rows)
+    table = growth(rows)
     assert table["recipes"].tolist() == [1, 2, 3]
-    assert table[["ari", "ceiling", "share"]].isna().all(axis=None)
-    assert intervals(rows).isna().all()
-    assert set(plotted(table)["of"].unique()) == set(plotted(over_seeds(rows_of(planted())))["of"])
-    assert len(readable(table)) == 3
+    assert table[["ari", "alone"]].isna().all(axis=None)
+    assert of_all(rows).drop("below").isna().all(axis=None)
+    assert len(plotted(table)) == 6 and len(readable(table)) == 3
 
 
-def test_members_are_the_most_stable_beyond_their_null_whatever_their_ari() -> None:
-    spaces = [replace(each, columns="five") for each in SPACES] + [
-        replace(SPACES[0], framing="eq1")
-    ]
+def test_members_are_all_that_may_be_chosen_weighed_without_labels() -> None:
+    names = ("one", "two", "three", "eq1", "one", "two")
+    spaces = [Variant("five", "z", name, 4 + row, "pca") for row, name in enumerate(names)]
+    spaces[5] = replace(spaces[5], encoder="plain")
     table = pd.DataFrame([asdict(each) for each in spaces]).assign(
-        stability=[0.7, 0.8, 0.9, 0.99], null_stability=0.1, smallest=[0.2, 0.2, 0.2, 0.2],
-        ari=[0.9, 0.1, 0.2, 0.0],
+        stability=[0.7, 0.8, 0.9, 0.99, 0.95, 0.96], null_stability=0.5,
+        smallest=[0.2, 0.2, 0.2, 0.2, 0.01, 0.2], ari=[0.9, 0.1, 0.2, 0.0, 0.5, 0.5],
     )  # fmt: skip
-    chosen = members(table, planted(), 2)  # the most stable is of a framing that was not measured
-    assert [each.framing for each in chosen] == ["three", "two"]
+    found = members(table, planted())  # not measured, a small cluster, a network: left out
+    assert [each.framing for each in found] == ["three", "two", "one"]
+    assert list(found.values()) == pytest.approx([0.8, 0.6, 0.4])
+    assert members(table.assign(ari=0.0), planted()) == found
+
+
+def test_no_recipe_no_rows() -> None:
+    assert CONSENSUS.measure((planted(), RECIPE, {}), {"seed": 0}) == []
 
 
 def test_the_carried_consensus_is_of_the_carried_search() -> None:
-    table, rows = variants_table(read_study("search")), read_study("consensus")
-    carried = rows.drop_duplicates("recipes").sort_values("recipes")["recipe"].tolist()
-    assert len(carried) == MEMBERS
-    assert carried[0] == in_words(as_variant(choose(table)))
-    best = table.assign(ari=0.0)  # labels gone, the same recipes
-    every = {name: {} for name in ("eq1", "crop2", "quarter")}
-    assert carried == [in_words(each) for each in members(best, replace(planted(), deep=every))]
+    deep = {name: {} for name in FRAMINGS}
+    chosen = members(variants_table(read_study("search")), replace(planted(), deep=deep))
+    rows = read_study("consensus")
+    assert rows["recipes"].max() == len(chosen)
+    assert set(rows["recipes"]) == {n for n in STEPS if n < len(chosen)} | {len(chosen)}
     stored = json.loads((STUDIES / "consensus.json").read_text(encoding="utf-8"))
     assert rows["seed"].nunique() == stored["draws"] >= 10

@@ -122,6 +122,7 @@ CONCLUSIONS = (
             "the rule before the change, as free of labels, would have given {instead.alone_ari}",
             "rules without labels give from {instead.ari_lowest_rule} to "
             "{instead.ari_highest_rule}",
+            "if all recipes vote and none is chosen, {instead.vote_ari}",
         ),
     ),
     Conclusion(

@@ -25,6 +25,7 @@ from galaxy_utils.search import (
     held_out_partition,
     make_space,
     measured_variants,
+    range_text,
     supervised,
 )
 from galaxy_utils.study import Row, Study
@@ -50,12 +51,14 @@ def members(table: pd.DataFrame, ingredients: Ingredients) -> dict[Variant, floa
     -------
     dict of Variant to float
         All that `search.choose` may choose from and that train no network (it
-        would take a minute each), with their stability corrected for that of
-        their null; largest first.
+        would take a minute each; they vote where there is nothing else), with
+        their stability corrected for that of their null; largest first.
     """
     kept = allowed(table)
-    kept = kept[(kept["encoder"] == "pca") & kept["framing"].isin(["none", *ingredients.deep])]
-    return {as_variant(row): float(row["corrected"]) for _, row in kept.iterrows()}
+    kept = kept[kept["framing"].isin(["none", *ingredients.deep])]
+    light = kept[kept["encoder"] == "pca"]
+    voting = kept if light.empty else light
+    return {as_variant(row): float(row["corrected"]) for _, row in voting.iterrows()}
 
 
 def add_votes(
@@ -306,7 +309,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     ends = table[["ari_lowest", "ari_highest"]].to_numpy()
     return pd.DataFrame({
         "recipes": table["recipes"], "each by itself (mean)": table["alone"],
-        "consensus": table["ari"], "over seeds": [f"{low:.3f} to {high:.3f}" for low, high in ends],
+        "consensus": table["ari"], "over seeds": [range_text(low, high) for low, high in ends],
         "AMI": table["ami"], "recall": table["recall"],
     })  # fmt: skip
 

@@ -829,8 +829,8 @@ def summarise(over_seeds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     rows: list[Row] = [
         {
             "recipe": name, "seeds": len(found), "ARI": found["ari"].mean(),
-            "over seeds": _range(found["ari"].min(), found["ari"].max()),
-            "over galaxies": _range(found["low"].mean(), found["high"].mean()),
+            "over seeds": range_text(found["ari"].min(), found["ari"].max()),
+            "over galaxies": range_text(found["low"].mean(), found["high"].mean()),
             "AMI": found["ami"].mean(), "recall": found["balanced_accuracy"].mean(),
             "ceiling": found["ceiling"].mean(),
         }
@@ -839,7 +839,19 @@ def summarise(over_seeds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _range(low: float, high: float) -> str:
+def range_text(low: float, high: float) -> str:
+    """Say a range for a table.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends.
+
+    Returns
+    -------
+    str
+        With three decimals; empty where it is not known.
+    """
     return "" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
 
 

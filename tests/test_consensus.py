@@ -153,7 +153,7 @@ def test_without_types_there_are_clusters_and_no_scores() -> None:
     assert table["recipes"].tolist() == [1, 2, 3]
     assert table[["ari", "alone"]].isna().all(axis=None)
     assert of_all(rows).drop("below").isna().all(axis=None)
-    assert len(plotted(table)) == 6 and len(readable(table)) == 3
+    assert len(plotted(table)) == 6 and readable(table)["over seeds"].tolist() == ["", "", ""]
 
 
 def test_members_are_all_that_may_be_chosen_weighed_without_labels() -> None:
@@ -168,6 +168,8 @@ def test_members_are_all_that_may_be_chosen_weighed_without_labels() -> None:
     assert [each.framing for each in found] == ["three", "two", "one"]
     assert list(found.values()) == pytest.approx([0.8, 0.6, 0.4])
     assert members(table.assign(ari=0.0), planted()) == found
+    only = members(table.tail(1), planted())
+    assert [each.encoder for each in only] == ["plain"]
 
 
 def test_no_recipe_no_rows() -> None:

@@ -34,6 +34,9 @@ from galaxy_utils.taxonomy import fit_mixture
 STEPS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 150, 200)
 """Numbers of recipes at which a growing consensus is judged; that of all of them, too."""
 
+GROWTH = ("recipes", "alone", "ari", "ari_lowest", "ari_highest", "ami", "recall")
+"""Columns of `growth`."""
+
 Partition = NDArray[np.int64]
 
 
@@ -51,14 +54,12 @@ def members(table: pd.DataFrame, ingredients: Ingredients) -> dict[Variant, floa
     -------
     dict of Variant to float
         All that `search.choose` may choose from and that train no network (it
-        would take a minute each; they vote where there is nothing else), with
-        their stability corrected for that of their null; largest first.
+        would take a minute each), with their stability corrected for that of
+        their null; largest first. Empty where there is none.
     """
     kept = allowed(table)
-    kept = kept[kept["framing"].isin(["none", *ingredients.deep])]
-    light = kept[kept["encoder"] == "pca"]
-    voting = kept if light.empty else light
-    return {as_variant(row): float(row["corrected"]) for _, row in voting.iterrows()}
+    kept = kept[(kept["encoder"] == "pca") & kept["framing"].isin(["none", *ingredients.deep])]
+    return {as_variant(row): float(row["corrected"]) for _, row in kept.iterrows()}
 
 
 def add_votes(
@@ -83,15 +84,22 @@ def add_votes(
     ndarray of float64, shape (n, k)
         Weighted mean of the posteriors after each recipe, in the numbers of the first.
 
+    Raises
+    ------
+    ValueError
+        If posteriors differ in shape.
+
     References
     ----------
-    Dimitriadou, Weingessel & Hornik (2002); Strehl & Ghosh (2002).
+    Dimitriadou, Weingessel & Hornik (2002); the weights are ours.
     """
     total: Values | None = None
     weighed = 0.0
     for posterior, weight in zip(posteriors, weights, strict=True):
         if total is None:
             total = weight * posterior
+        elif posterior.shape != total.shape:
+            raise ValueError(f"posteriors of shapes {total.shape} and {posterior.shape}")
         else:
             matched = linear_sum_assignment(-total[seen].T @ posterior[seen])[1]
             total = total + weight * posterior[:, matched]
@@ -179,8 +187,13 @@ def judge(
     list of dict
         Keys recipes (how many vote), score, value; all on held-out galaxies.
         Scores: those of `scores.against_classes`; `alone`, the mean adjusted Rand
-        index of these recipes, each by itself; of the consensus of all also those
-        of `_of_all`.
+        index of these recipes, each by itself. Of the consensus of all, where types
+        are known, also `below` (how many recipes by themselves agree less with the
+        types), `ceiling` (see `search.supervised_ceiling`, in `joined_space`), and,
+        each with `_low` and `_high` for 95 % of resampled galaxies, `total` (the
+        adjusted Rand index), `share` (of the ceiling, percent), `gain_first` and
+        `gain_measured` (on the first recipe, and on K-Means of all measured
+        parameters).
     """
     out, types = ingredients.held_out, ingredients.types
     posteriors = list(posteriors_of(ingredients, chosen, recipe, seed))
@@ -196,8 +209,9 @@ def judge(
         if number == len(chosen):
             taught = supervised(joined_space(ingredients, chosen, recipe, seed), types, out)
             others = {"first": single[0], "measured": _measured(ingredients, recipe, seed)}
-            found["below"] = float(np.sum(np.array(alone) < found["ari"]))
-            found |= _of_all(types[out], said, taught, others, seed)
+            if taught is not None:
+                found["below"] = float(np.sum(np.array(alone) < found["ari"]))
+                found |= _of_all(types[out], said, taught, others, seed)
         rows += [{"recipes": number, "score": name, "value": v} for name, v in found.items()]
     return rows
 
@@ -211,13 +225,11 @@ def _measured(ingredients: Ingredients, recipe: Recipe, seed: int) -> Partition:
 def _of_all(
     types: NDArray[np.object_],
     said: Partition,
-    taught: Partition | None,
+    taught: Partition,
     others: Mapping[str, Partition],
     seed: int,
 ) -> dict[str, float]:
     """Ceiling, and values with 95 % of resampled galaxies: ARI, share of the ceiling, gains."""
-    if taught is None:
-        return {}
     every = [said, taught, *others.values()]
     values = [scores.against_classes(types, each)["ari"] for each in every]
     drawn = bootstrap_ari(types, every, seed)
@@ -248,7 +260,9 @@ def _measure(inputs: tuple[Ingredients, Recipe, dict[Variant, float]], unit: Row
     return judge(ingredients, chosen, recipe, unit["seed"]) if chosen else []
 
 
-CONSENSUS = Study("consensus", _units, _measure, SEARCH.parameters, SEARCH.files)
+CONSENSUS = Study(
+    "consensus", _units, _measure, SEARCH.parameters, SEARCH.files, after=(SEARCH.name,)
+)
 """The consensus of the recipes of `search.SEARCH`, over seeds, on held-out galaxies."""
 
 
@@ -263,8 +277,11 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a number: recipes, alone, ari, ari_lowest, ari_highest, ami, recall.
+        One row a number: recipes, alone, ari, ari_lowest, ari_highest, ami, recall;
+        none where no recipe may vote.
     """
+    if rows.empty:
+        return pd.DataFrame(columns=list(GROWTH), dtype=float)
     wide = rows.pivot(index=["seed", "recipes"], columns="score", values="value").reset_index()
     return wide.groupby("recipes", as_index=False).agg(
         alone=("alone", "mean"), ari=("ari", "mean"), ari_lowest=("ari", "min"),
@@ -285,9 +302,11 @@ def of_all(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row a score (see `judge`; missing ones are NaN), columns mean, min, max.
     """
-    names = ["ari", "ami", "ceiling", "below"]
+    names = ["ari", "ami", "alone", "ceiling", "below"]
     for name in ("total", "share", "gain_first", "gain_measured"):
         names += [name, f"{name}_low", f"{name}_high"]
+    if rows.empty:
+        return pd.DataFrame(np.nan, index=names, columns=["mean", "min", "max"])
     last = rows[rows["recipes"] == rows["recipes"].max()]
     table: pd.DataFrame = last.groupby("score")["value"].agg(["mean", "min", "max"])
     return table.reindex(names)

@@ -72,7 +72,7 @@ from galaxy_utils.run_folder import (
 )
 from galaxy_utils.sample import ImageError, Sample, folder_sample, read_catalogue, read_rows
 from galaxy_utils.skyserver import SERVER, fetch_known
-from galaxy_utils.study import Study, differences, resumed_note, run_study
+from galaxy_utils.study import Study, differences, resumed_note, rows_digest, run_study
 
 MEASURED = {"sdss5000": DATA / "sdss5000"}
 """Samples that the project carries as measured tables."""
@@ -130,6 +130,7 @@ class Page:
     parameters: Mapping[str, Any]
     recorded: dict[str, Any] = field(default_factory=dict)
     studied: dict[str, str] = field(default_factory=dict)
+    rows_taken: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @cached_property
@@ -392,6 +393,8 @@ class Page:
         if study.name not in self.section.studies:
             raise UserError(f"section {self.section.name} does not declare study {study.name}")
         settings = study_settings(self.folder, study, self.settings.model_dump())
+        if study.after:
+            settings["after"] = {name: self.rows_taken[name] for name in study.after}
         path = STUDIES / f"{study.name}.json"
         stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
         changed = differences(stored, settings) if stored else ["the carried result"]
@@ -402,7 +405,7 @@ class Page:
                 f"{resumed_note(stored)}; to make it again: "
                 f"`make studies STUDIES={study.name} DRAWS={stored['draws']}`"
             )
-            return read_study(study.name)
+            return self._taken(study, read_study(study.name))
         inputs = make_inputs(self.folder, self.settings)
         if inputs is None:
             self.studied[study.name] = "not measured: it needs images, and the run has none"
@@ -414,7 +417,14 @@ class Page:
         )
         journal = study_journal(self.folder, settings)
         small = len(kept_objids(self.folder)) < SMALL
-        return run_study(study, inputs, draws, self.settings.seed, journal, 1 if small else None)
+        processes = 1 if small else None
+        rows = run_study(study, inputs, draws, self.settings.seed, journal, processes)
+        return self._taken(study, rows)
+
+    def _taken(self, study: Study, rows: pd.DataFrame) -> pd.DataFrame:
+        """Keep the checksum of a study's rows, for the studies that rest on it."""
+        self.rows_taken[study.name] = rows_digest(rows)
+        return rows
 
     def studies_note(self) -> Any:
         """Say where the page's studies are from.

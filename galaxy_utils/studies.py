@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,10 +21,17 @@ from galaxy_utils.oddities import ODDITIES
 from galaxy_utils.parameters import Parameters, read_parameters
 from galaxy_utils.provenance import PACKAGE, git_commit
 from galaxy_utils.robustness import ROBUSTNESS
-from galaxy_utils.run import study_journal, study_settings
+from galaxy_utils.run import read_study, study_journal, study_settings
 from galaxy_utils.run_folder import STUDIES, RunFolder
 from galaxy_utils.search import COMPARED, SEARCH
-from galaxy_utils.study import Study, finished_units, run_study, write_study
+from galaxy_utils.study import (
+    Study,
+    differences,
+    finished_units,
+    rows_digest,
+    run_study,
+    write_study,
+)
 
 Inputs = Callable[[RunFolder, Parameters], Any]
 
@@ -83,11 +91,19 @@ def measure_study(name: str, folder: RunFolder, draws: int, n_processes: int) ->
     -------
     Path
         The table written.
+
+    Raises
+    ------
+    UserError
+        If it needs images and the run has none, or rests on another study and
+        the carried one is not of this run.
     """
     study, make_inputs = STUDIES_BY_NAME[name]
     _, parameters = read_parameters(folder.existing("parameters.yml"))
     started, code = time.time(), git_commit(PACKAGE)
     settings = study_settings(folder, study, parameters.model_dump())
+    if study.after:
+        settings["after"] = _rested_on(study, folder, parameters)
     taken = make_inputs(folder, parameters)
     if taken is None:
         raise UserError(f"study {name} needs images, and run {folder.path.name} has none")
@@ -97,3 +113,16 @@ def measure_study(name: str, folder: RunFolder, draws: int, n_processes: int) ->
     settings |= {"draws": draws, "seed": parameters.seed}
     write_study(STUDIES, name, table, settings, started, resumed, code)
     return STUDIES / f"{name}.csv"
+
+
+def _rested_on(study: Study, folder: RunFolder, parameters: Parameters) -> dict[str, str]:
+    """Checksums of the carried studies that one rests on, if they are of the same run."""
+    for name in study.after:
+        stored = json.loads((STUDIES / f"{name}.json").read_text(encoding="utf-8"))
+        mine = study_settings(folder, STUDIES_BY_NAME[name][0], parameters.model_dump())
+        if changed := differences(stored, mine):
+            raise UserError(
+                f"study {study.name} rests on study {name}, and the one in {STUDIES} is not of "
+                f"run {folder.path.name}: {', '.join(changed)} differ; measure {name} first"
+            )
+    return {name: rows_digest(read_study(name)) for name in study.after}

@@ -53,6 +53,8 @@ class Study:
         Files of a measured table that it reads beside those of the run itself.
     of_sample : bool
         Whether the run's galaxies take part in it.
+    after : tuple of str
+        Studies whose results it rests on.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Study:
     parameters: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     of_sample: bool = True
+    after: tuple[str, ...] = ()
 
 
 def run_study(
@@ -181,7 +184,7 @@ def write_study(
         Code version when it was started; the present one if not given.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    text = _as_text(table)
     write_atomically(folder / f"{name}.csv", text)
     content = {
         **settings,
@@ -205,17 +208,45 @@ def differences(stored: Row, settings: Row) -> list[str]:
     stored : dict
         Content of the study's JSON file.
     settings : dict
-        The run's: `parameters` (name to value) and `sample` (digest).
+        The run's: `parameters` (name to value), `sample` (digest) and, where it
+        rests on other studies, `after` (name to digest).
 
     Returns
     -------
     list of str
-        Names of the parameters that differ, and `the galaxies`; empty where none does.
+        Names of the parameters that differ, `the galaxies`, and studies that it rests
+        on; empty where none does.
     """
     theirs, mine = stored["parameters"], settings["parameters"]
     defaults = {name: field.default for name, field in Parameters.model_fields.items()}
     changed = [name for name in mine if theirs.get(name, defaults[name]) != mine[name]]
-    return changed + (["the galaxies"] if stored["sample"] != settings["sample"] else [])
+    before = stored.get("after", {})
+    rested = [
+        f"the study {name}"
+        for name, digest in settings.get("after", {}).items()
+        if before.get(name) != digest
+    ]
+    return changed + (["the galaxies"] if stored["sample"] != settings["sample"] else []) + rested
+
+
+def rows_digest(table: pd.DataFrame) -> str:
+    """Checksum of a study's rows, the same whether they are carried or were just measured.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its rows.
+
+    Returns
+    -------
+    str
+        sha256 of their text.
+    """
+    return hashlib.sha256(_as_text(table).encode()).hexdigest()
+
+
+def _as_text(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def resumed_note(stored: Row) -> str:

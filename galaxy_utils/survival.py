@@ -122,7 +122,8 @@ CONCLUSIONS = (
             "the rule before the change, as free of labels, would have given {instead.alone_ari}",
             "rules without labels give from {instead.ari_lowest_rule} to "
             "{instead.ari_highest_rule}",
-            "if all recipes vote and none is chosen, {instead.vote_ari}",
+            "a vote of {instead.n_voting} recipes, its form settled with labels seen, "
+            "{instead.vote_ari}; {instead.vote_measured_text}",
         ),
     ),
     Conclusion(

@@ -20,6 +20,7 @@ from galaxy_utils.consensus import (
     members,
     of_all,
     plotted,
+    posteriors_of,
     readable,
 )
 from galaxy_utils.fusion import Training
@@ -34,6 +35,7 @@ from galaxy_utils.search import (
     supervised_ceiling,
     variants_table,
 )
+from galaxy_utils.study import rows_digest
 
 N = 800
 GROUP = np.arange(N) % 4
@@ -139,10 +141,12 @@ def test_the_joined_space_takes_the_widest_of_each() -> None:
 
 def test_labels_do_not_shape_the_votes() -> None:
     galaxies = planted()
+    unlabelled = replace(galaxies, types=np.full(N, None, dtype=object))
+    pairs = (posteriors_of(each, SPACES, RECIPE, 0) for each in (galaxies, unlabelled))
+    for one, other in zip(*pairs, strict=True):
+        assert np.array_equal(one, other)
     shuffled = galaxies.types[np.random.default_rng(1).permutation(N)]
-    found = rows_of(replace(galaxies, types=shuffled), range(1))
-    assert growth(found)["ari"].abs().max() < 0.1
-    every = of_all(found)["mean"]
+    every = of_all(rows_of(replace(galaxies, types=shuffled), range(1)))["mean"]
     assert every["total_low"] < 0 < every["total_high"]
 
 
@@ -152,7 +156,7 @@ def test_without_types_there_are_clusters_and_no_scores() -> None:
     table = growth(rows)
     assert table["recipes"].tolist() == [1, 2, 3]
     assert table[["ari", "alone"]].isna().all(axis=None)
-    assert of_all(rows).drop("below").isna().all(axis=None)
+    assert of_all(rows).isna().all(axis=None)
     assert len(plotted(table)) == 6 and readable(table)["over seeds"].tolist() == ["", "", ""]
 
 
@@ -168,12 +172,21 @@ def test_members_are_all_that_may_be_chosen_weighed_without_labels() -> None:
     assert [each.framing for each in found] == ["three", "two", "one"]
     assert list(found.values()) == pytest.approx([0.8, 0.6, 0.4])
     assert members(table.assign(ari=0.0), planted()) == found
-    only = members(table.tail(1), planted())
-    assert [each.encoder for each in only] == ["plain"]
+    assert members(table.tail(1), planted()) == {}
 
 
-def test_no_recipe_no_rows() -> None:
-    assert CONSENSUS.measure((planted(), RECIPE, {}), {"seed": 0}) == []
+def test_no_recipe_no_rows_and_empty_tables() -> None:
+    rows = pd.DataFrame(CONSENSUS.measure((planted(), RECIPE, {}), {"seed": 0}))
+    assert rows.empty and of_all(rows).isna().all(axis=None)
+    table = growth(rows)
+    assert readable(table).empty and plotted(table).empty
+
+
+def test_votes_on_different_numbers_of_clusters_are_refused() -> None:
+    three, four = np.eye(3)[[0, 1, 2, 2]], np.eye(4)
+    for pair in ((three, four), (four, three)):
+        with pytest.raises(ValueError, match="shapes"):
+            last_of(*pair, seen=4)
 
 
 def test_the_carried_consensus_is_of_the_carried_search() -> None:
@@ -184,3 +197,4 @@ def test_the_carried_consensus_is_of_the_carried_search() -> None:
     assert set(rows["recipes"]) == {n for n in STEPS if n < len(chosen)} | {len(chosen)}
     stored = json.loads((STUDIES / "consensus.json").read_text(encoding="utf-8"))
     assert rows["seed"].nunique() == stored["draws"] >= 10
+    assert stored["after"] == {"search": rows_digest(read_study("search"))}

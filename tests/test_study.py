@@ -13,15 +13,17 @@ import psutil
 import pytest
 
 from galaxy_utils.errors import UserError
+from galaxy_utils.parameters import make_parameters, write_parameters
 from galaxy_utils.run import measured_digest, read_study
-from galaxy_utils.run_folder import STUDIES
-from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names
+from galaxy_utils.run_folder import STUDIES, RunFolder
+from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names, measure_study
 from galaxy_utils.study import (
     Row,
     Study,
     differences,
     finished_units,
     resumed_note,
+    rows_digest,
     run_study,
     write_study,
 )
@@ -82,6 +84,28 @@ def test_what_differs_is_named() -> None:
     assert differences(stored, {"parameters": {"n_components": 5}, "sample": "y"}) == [
         "n_components", "the galaxies",
     ]  # fmt: skip
+    rested = {"parameters": {}, "sample": "x", "after": {"search": "new"}}
+    assert differences(stored, rested) == ["the study search"]
+    assert differences(stored | {"after": {"search": "old"}}, rested) == ["the study search"]
+    assert differences(stored | {"after": {"search": "new"}}, rested) == []
+
+
+def test_rows_have_one_digest_whether_carried_or_just_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("galaxy_utils.run.STUDIES", tmp_path)
+    table = pd.DataFrame({"name": ["a", None], "value": [1 / 3, 2e-9], "whole": [1, 2]})
+    write_study(tmp_path, "toy", table, {"parameters": {}, "sample": "x"}, 0.0)
+    assert rows_digest(read_study("toy")) == rows_digest(table)
+    assert rows_digest(table.assign(value=0.5)) != rows_digest(table)
+
+
+def test_a_study_is_refused_on_another_runs_search(tmp_path: Path) -> None:
+    write_parameters(
+        tmp_path / "parameters.yml", "book", make_parameters("book", {"reg_covar": 0.5})
+    )
+    with pytest.raises(UserError, match="rests on study search.*reg_covar"):
+        measure_study("consensus", RunFolder(tmp_path), 2, 1)
 
 
 def test_a_damaged_result_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from galaxy_utils.search import (
     held_out_partition,
     make_space,
     measured_variants,
+    percent_of,
     range_text,
     supervised,
 )
@@ -235,7 +236,7 @@ def _of_all(
     drawn = bootstrap_ari(types, every, seed)
     compared: dict[str, tuple[float, Values]] = {
         "total": (values[0], drawn[0]),
-        "share": (float(_percent(values[0], values[1])), _percent(drawn[0], drawn[1])),
+        "share": (float(percent_of(values[0], values[1])), percent_of(drawn[0], drawn[1])),
     }
     for row, name in enumerate(others, start=2):
         compared[f"gain_{name}"] = (values[0] - values[row], drawn[0] - drawn[row])
@@ -244,11 +245,6 @@ def _of_all(
         low, high = np.percentile(draws, [2.5, 97.5])
         found |= {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
     return found
-
-
-def _percent(part: Values | float, whole: Values | float) -> Values:
-    whole = np.asarray(whole, np.float64)
-    return 100 * np.asarray(part) / np.where(whole > 0, whole, np.nan)
 
 
 def _units(draws: int, seed: int) -> list[Row]:

@@ -599,9 +599,25 @@ def ceiling_share(
         return float("nan"), float("nan")
     said = _said(values, out, variant, recipe, seed)
     clusters, ceiling = bootstrap_ari(types[out], [said, taught], seed)
-    shares = 100 * clusters / np.where(ceiling > 0, ceiling, np.nan)
-    low, high = np.percentile(shares, [2.5, 97.5])
+    low, high = np.percentile(percent_of(clusters, ceiling), [2.5, 97.5])
     return float(low), float(high)
+
+
+def percent_of(reached: Values | float, ceiling: Values | float) -> Values:
+    """Share of a ceiling that a score reaches.
+
+    Parameters
+    ----------
+    reached, ceiling : float or ndarray of float64
+        The scores.
+
+    Returns
+    -------
+    ndarray of float64
+        Percent; NaN where the ceiling is not above zero, and means nothing.
+    """
+    above = np.asarray(ceiling, np.float64)
+    return 100 * np.asarray(reached) / np.where(above > 0, above, np.nan)
 
 
 FRAMINGS = ("eq1", "crop2", "quarter")

@@ -26,6 +26,7 @@ from galaxy_utils.search import (
     make_space,
     measured_variants,
     percent_of,
+    permuted,
     range_text,
     supervised,
 )
@@ -34,6 +35,9 @@ from galaxy_utils.taxonomy import fit_mixture
 
 STEPS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 150, 200)
 """Numbers of recipes at which a growing consensus is judged; that of all of them, too."""
+
+PERMUTATIONS = 200
+"""Of the labels of the vote of all, for its null."""
 
 GROWTH = ("recipes", "alone", "ari", "ari_lowest", "ari_highest", "ami", "recall")
 """Columns of `growth`."""
@@ -209,16 +213,29 @@ def judge(
         found["alone"] = float(np.mean(alone[:number]))
         if number == len(chosen):
             taught = supervised(joined_space(ingredients, chosen, recipe, seed), types, out)
-            others = {"first": single[0], "measured": _measured(ingredients, recipe, seed)}
+            others = {"first": single[0], "measured": measured_alone(ingredients, recipe, seed)}
             if taught is not None:
                 found["below"] = float(np.sum(np.array(alone) < found["ari"]))
                 found |= _of_all(types[out], said, taught, others, seed)
+                null = permuted(ingredients, said, PERMUTATIONS, seed).iloc[0]
+                found |= {"shuffled_low": null["low"], "shuffled_high": null["high"]}
         rows += [{"recipes": number, "score": name, "value": v} for name, v in found.items()]
     return rows
 
 
-def _measured(ingredients: Ingredients, recipe: Recipe, seed: int) -> Partition:
-    """K-Means on z-scores of the most measured parameters: no network at all."""
+def measured_alone(ingredients: Ingredients, recipe: Recipe, seed: int) -> Partition:
+    """K-Means on z-scores of the most measured parameters: no network at all.
+
+    Parameters
+    ----------
+    ingredients, recipe, seed
+        As in `judge`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_held_out,)
+        The partition of the held-out galaxies.
+    """
     widest = list(measured_variants(ingredients).values())[-1]
     return held_out_partition(ingredients, widest, recipe, seed, K_MEANS)
 
@@ -298,7 +315,7 @@ def of_all(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row a score (see `judge`; missing ones are NaN), columns mean, min, max.
     """
-    names = ["ari", "ami", "alone", "ceiling", "below"]
+    names = ["ari", "ami", "alone", "ceiling", "below", "shuffled_low", "shuffled_high"]
     for name in ("total", "share", "gain_first", "gain_measured"):
         names += [name, f"{name}_low", f"{name}_high"]
     if rows.empty:

@@ -26,6 +26,7 @@ from galaxy_utils import (
 from galaxy_utils.appearance import SHAPE, measure_appearance
 from galaxy_utils.chain import Recipe, deep_components
 from galaxy_utils.cluster_number import judged_spaces
+from galaxy_utils.cross_validation import tables
 from galaxy_utils.features import Features
 from galaxy_utils.measurement import measure_appearances, measure_embedding, measure_morphology
 from galaxy_utils.mock import mock_sample
@@ -50,6 +51,7 @@ from galaxy_utils.search import (
     PAPER,
     Ingredients,
     Variant,
+    fold_of,
     is_held_out,
     variants_table,
 )
@@ -195,6 +197,45 @@ def for_consensus(
     found = ingredients(folder, parameters)
     ranked = variants_table(read_study("search")) if table is None else table
     return found, Recipe.of(parameters), consensus.members(ranked, found)
+
+
+def for_folds(
+    folder: RunFolder, parameters: Parameters
+) -> tuple[Ingredients, Recipe, NDArray[np.int64]]:
+    """Ingredients, recipe and part of each galaxy: for `cross_validation.FOLDS`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+
+    Returns
+    -------
+    tuple of Ingredients, Recipe and ndarray of int64
+        Framings that were not measured are left out.
+    """
+    return *for_search(folder, parameters), fold_of(kept_objids(folder))
+
+
+def for_cross_validation(
+    folder: RunFolder, parameters: Parameters, rows: pd.DataFrame | None = None
+) -> tuple[Ingredients, Recipe, NDArray[np.int64], dict[int, pd.DataFrame]]:
+    """As `for_folds`, and the searches: for `cross_validation.CROSS_VALIDATION`.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`.
+    rows : DataFrame, optional
+        Result of `cross_validation.FOLDS`; the one that the project carries if not given.
+
+    Returns
+    -------
+    tuple of Ingredients, Recipe, ndarray of int64 and dict of int to DataFrame
+        The last from the held-out part to its search.
+    """
+    searched = tables(read_study("folds") if rows is None else rows)
+    return *for_folds(folder, parameters), searched
 
 
 def ingredients(folder: RunFolder, parameters: Parameters) -> Ingredients:

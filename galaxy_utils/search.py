@@ -118,6 +118,23 @@ class Ingredients:
     held_out: NDArray[np.bool_]
 
 
+def fold_of(objids: Iterable[str]) -> NDArray[np.int64]:
+    """Put every galaxy into one of `HELD_OUT_SHARE` parts, by a hash of its objid.
+
+    Parameters
+    ----------
+    objids : iterable of str
+        The galaxies.
+
+    Returns
+    -------
+    ndarray of int64
+        From 0; the same for a galaxy whatever sample it is in.
+    """
+    digests = [int(hashlib.sha256(objid.encode()).hexdigest(), 16) for objid in objids]
+    return np.array([digest % HELD_OUT_SHARE for digest in digests], dtype=np.int64)
+
+
 def is_held_out(objids: Iterable[str]) -> NDArray[np.bool_]:
     """Choose the galaxies that no search or training may see, by a hash of their objid.
 
@@ -129,11 +146,9 @@ def is_held_out(objids: Iterable[str]) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool
-        The same for a galaxy whatever sample it is in; about one in five.
+        The first part of `fold_of`; about one in five.
     """
-    return np.array(
-        [int(hashlib.sha256(o.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0 for o in objids]
-    )
+    return np.asarray(fold_of(objids) == 0)
 
 
 def make_space(ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int) -> Values:

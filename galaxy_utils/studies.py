@@ -14,6 +14,7 @@ from galaxy_utils.algorithms import ALGORITHMS
 from galaxy_utils.chain import CHAIN, CIRCULARITY
 from galaxy_utils.cluster_number import CLUSTER_NUMBER
 from galaxy_utils.consensus import CONSENSUS
+from galaxy_utils.cross_validation import CROSS_VALIDATION, FOLDS
 from galaxy_utils.encoders import STUDY as ENCODERS
 from galaxy_utils.errors import UserError
 from galaxy_utils.known_truth import KNOWN_TRUTH
@@ -45,6 +46,8 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (SEARCH, inputs.for_search),
     (COMPARED, inputs.for_search),
     (CONSENSUS, inputs.for_consensus),
+    (FOLDS, inputs.for_folds),
+    (CROSS_VALIDATION, inputs.for_cross_validation),
     (ROBUSTNESS, inputs.for_robustness),
     (KNOWN_TRUTH, inputs.for_known_truth),
     (ENCODERS, inputs.for_encoders),

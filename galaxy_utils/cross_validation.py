@@ -1,0 +1,304 @@
+"""The search and what follows from it once more, with the parts of the sample turned round.
+
+The rule of `search.choose` and the form of `consensus` were settled while we saw what
+they gave on one part of the galaxies, the first of `search.fold_of`. The labels of
+the other four parts were never used to compare rules or forms. So each of these is
+held out in its turn: search, choice and vote are made anew from the galaxies
+outside it, and judged on it.
+
+Settled before the first of these numbers was seen: rule and vote stand as they are;
+all four parts count; the figures are the mean over parts of the adjusted Rand index,
+and that mean as a share of the mean ceiling (the linear classifier of
+`search.supervised` in `search.make_space` of the chosen recipe, for the vote in
+`consensus.joined_space`); the marks are `GOAL_ARI` and `GOAL_PERCENT`, for the mean
+over seeds. Whatever comes out is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from galaxy_utils import consensus, scores
+from galaxy_utils.chain import Recipe
+from galaxy_utils.search import (
+    HELD_OUT_SHARE,
+    SEARCH,
+    Ingredients,
+    Values,
+    Variant,
+    allowed,
+    as_variant,
+    bootstrap_ari,
+    held_out_partition,
+    in_words,
+    make_space,
+    percent_of,
+    range_text,
+    supervised,
+    variants_table,
+)
+from galaxy_utils.study import FEW_DRAWS, Row, Study
+
+GOAL_ARI, GOAL_PERCENT = 0.25, 60
+"""What an unsupervised recipe was to reach: adjusted Rand index, and share of the ceiling."""
+
+ALL = "all"
+"""The parts of the sample together: means over them."""
+
+PARTITIONS = ("vote", "chosen", "measured", "vote_ceiling", "chosen_ceiling")
+"""The vote, the recipe that the rule chose, K-Means of measured parameters, and linear
+classifiers in what the vote and the chosen recipe see."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A part of the sample, judged.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (len(PARTITIONS),)
+        Adjusted Rand indices with the types.
+    resampled : ndarray of float64, shape (len(PARTITIONS), scores.RESAMPLINGS)
+        The same of resampled galaxies.
+    shuffled : ndarray of float64, shape (consensus.PERMUTATIONS,)
+        Of the vote, its labels shuffled.
+    """
+
+    values: Values
+    resampled: Values
+    shuffled: Values
+
+
+def turned(ingredients: Ingredients, fold: NDArray[np.int64], part: int) -> Ingredients:
+    """Hold out another part of the galaxies.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        The galaxies.
+    fold : ndarray of int64, shape (n,)
+        As of `search.fold_of`.
+    part : int
+        The one that is held out.
+
+    Returns
+    -------
+    Ingredients
+        All other galaxies may be fitted.
+    """
+    return replace(ingredients, held_out=fold == part)
+
+
+def judge_part(ingredients: Ingredients, table: pd.DataFrame, recipe: Recipe, seed: int) -> Judged:
+    """Make what a search leads to, and compare it with the types on the held-out part.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        As of `turned`.
+    table : DataFrame
+        The search without this part, as of `search.variants_table`.
+    recipe : Recipe
+        Number of clusters, starts.
+    seed : int
+        Of everything.
+
+    Returns
+    -------
+    Judged
+        NaN where no recipe may be chosen, or types are not known.
+    """
+    out, types = ingredients.held_out, ingredients.types
+    votes = consensus.members(table, ingredients)
+    said = _partitions(ingredients, votes, recipe, seed) if votes else None
+    if said is None:
+        number = len(PARTITIONS)
+        return Judged(
+            np.full(number, np.nan),
+            np.full((number, scores.RESAMPLINGS), np.nan),
+            np.full(consensus.PERMUTATIONS, np.nan),
+        )
+    values = [scores.against_classes(types[out], each)["ari"] for each in said]
+    shuffled = scores.permuted_classes(types[out], said[0], consensus.PERMUTATIONS, seed)["ari"]
+    return Judged(np.array(values), bootstrap_ari(types[out], said, seed), shuffled.to_numpy())
+
+
+def _partitions(
+    ingredients: Ingredients, votes: Mapping[Variant, float], recipe: Recipe, seed: int
+) -> list[NDArray[np.int64]] | None:
+    """What `PARTITIONS` names, of the held-out galaxies; None where no classifier is to be had."""
+    out, types, chosen = ingredients.held_out, ingredients.types, next(iter(votes))
+    spaces = (
+        consensus.joined_space(ingredients, votes, recipe, seed),
+        make_space(ingredients, chosen, recipe, seed),
+    )
+    taught = [said for space in spaces if (said := supervised(space, types, out)) is not None]
+    if len(taught) < len(spaces):
+        return None
+    posteriors = consensus.posteriors_of(ingredients, votes, recipe, seed)
+    *_, total = consensus.add_votes(posteriors, votes.values(), ~out)
+    return [
+        total[out].argmax(axis=1),
+        held_out_partition(ingredients, chosen, recipe, seed),
+        consensus.measured_alone(ingredients, recipe, seed),
+        *taught,
+    ]
+
+
+def rows_of(judged: Mapping[str, Judged]) -> list[Row]:
+    """Scores of every part, and of all parts together.
+
+    Parameters
+    ----------
+    judged : mapping of str to Judged
+        Name of the part to its indices.
+
+    Returns
+    -------
+    list of dict
+        Keys part, score, value. Scores: those of `PARTITIONS`; `vote_share` and
+        `chosen_share` (of their ceilings, percent; of all parts together: of the
+        mean of the ceilings); `gain_chosen` and `gain_measured` (of the vote over the
+        others); each of them also with `_low` and `_high` for 95 % of resampled
+        galaxies; `shuffled_low` and `shuffled_high`, 95 % of permutations.
+    """
+    together = Judged(
+        np.mean([each.values for each in judged.values()], axis=0),
+        np.mean([each.resampled for each in judged.values()], axis=0),
+        np.mean([each.shuffled for each in judged.values()], axis=0),
+    )
+    return [
+        {"part": part, "score": score, "value": value}
+        for part, each in {**judged, ALL: together}.items()
+        for score, value in _scores(each).items()
+    ]
+
+
+def _scores(judged: Judged) -> dict[str, float]:
+    found: dict[str, float] = {}
+    resampled = _derived(dict(zip(PARTITIONS, judged.resampled, strict=True)))
+    for name, value in _derived(dict(zip(PARTITIONS, judged.values, strict=True))).items():
+        low, high = np.percentile(resampled[name], [2.5, 97.5])
+        found |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
+    low, high = np.percentile(judged.shuffled, [2.5, 97.5])
+    return found | {"shuffled_low": float(low), "shuffled_high": float(high)}
+
+
+def _derived(ari: Mapping[str, Values]) -> dict[str, Values]:
+    """Adjusted Rand indices, shares of the ceilings, and what the vote gains."""
+    return {
+        **ari,
+        "vote_share": percent_of(ari["vote"], ari["vote_ceiling"]),
+        "chosen_share": percent_of(ari["chosen"], ari["chosen_ceiling"]),
+        "gain_chosen": ari["vote"] - ari["chosen"],
+        "gain_measured": ari["vote"] - ari["measured"],
+    }
+
+
+def _units_search(draws: int, seed: int) -> list[Row]:
+    """Recipes that train a network do not vote, and would take most of the time."""
+    parts = range(1, HELD_OUT_SHARE if draws >= FEW_DRAWS else 2)
+    spaces = [unit for unit in SEARCH.units(draws, seed) if unit["encoder"] == "pca"]
+    return [{"part": part, **space} for part in parts for space in spaces]
+
+
+def _measure_search(inputs: tuple[Ingredients, Recipe, NDArray[np.int64]], unit: Row) -> list[Row]:
+    ingredients, recipe, fold = inputs
+    space = {name: value for name, value in unit.items() if name != "part"}
+    return SEARCH.measure((turned(ingredients, fold, unit["part"]), recipe), space)
+
+
+FOLDS = Study("folds", _units_search, _measure_search, SEARCH.parameters, SEARCH.files)
+"""The search without each part in its turn but the first, which `search.SEARCH` holds out."""
+
+
+def tables(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """The searches, one table a part.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `FOLDS`.
+
+    Returns
+    -------
+    dict of int to DataFrame
+        Held-out part to what `search.variants_table` gives.
+    """
+    parts = sorted(set(rows["part"].astype(int)))
+    return {part: variants_table(rows[rows["part"] == part]) for part in parts}
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    return [{"seed": seed + draw} for draw in range(max(2, draws // 2))]
+
+
+def _measure(
+    inputs: tuple[Ingredients, Recipe, NDArray[np.int64], dict[int, pd.DataFrame]], unit: Row
+) -> list[Row]:
+    ingredients, recipe, fold, searched = inputs
+    return rows_of({
+        str(part): judge_part(turned(ingredients, fold, part), table, recipe, unit["seed"])
+        for part, table in searched.items()
+    })  # fmt: skip
+
+
+CROSS_VALIDATION = Study(
+    "cross_validation", _units, _measure, SEARCH.parameters, SEARCH.files, after=(FOLDS.name,)
+)
+"""What the searches of `FOLDS` lead to, over seeds, each on the part that it never saw."""
+
+
+def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means and ranges over seeds.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Result of `CROSS_VALIDATION`.
+
+    Returns
+    -------
+    DataFrame
+        One row a part and score, see `rows_of`; columns mean, min, max.
+    """
+    return rows.groupby(["part", "score"])["value"].agg(["mean", "min", "max"])
+
+
+def readable(found: pd.DataFrame, searched: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """The parts and all together, for a page.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As of `over_seeds`.
+    searched : mapping of int to DataFrame
+        As of `tables`.
+
+    Returns
+    -------
+    DataFrame
+        One row a part: the recipe that the rule chose, adjusted Rand indices and
+        shares of the ceilings, with the interval over galaxies (means over seeds).
+    """
+    chosen = {str(part): _chosen_words(table) for part, table in searched.items()}
+    mean = found["mean"].unstack("score")
+    return pd.DataFrame([
+        {
+            "part": part, "chosen recipe": chosen.get(str(part), ""), "its ARI": row["chosen"],
+            "of ceiling (%)": row["chosen_share"], "vote": row["vote"],
+            "over galaxies": range_text(row["vote_low"], row["vote_high"]),
+            "of its ceiling (%)": row["vote_share"], "K-Means, measured": row["measured"],
+        }
+        for part, row in mean.iterrows()
+    ])  # fmt: skip
+
+
+def _chosen_words(table: pd.DataFrame) -> str:
+    kept = allowed(table)
+    return "none" if kept.empty else in_words(as_variant(kept.iloc[0]))

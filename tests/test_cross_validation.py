@@ -1,0 +1,154 @@
+"""Each part is judged by what was made without it, and labels decide nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils.chain import Recipe
+from galaxy_utils.cross_validation import (
+    ALL,
+    CROSS_VALIDATION,
+    FOLDS,
+    Judged,
+    over_seeds,
+    readable,
+    rows_of,
+    tables,
+    turned,
+)
+from galaxy_utils.fusion import Training
+from galaxy_utils.scores import RESAMPLINGS
+from galaxy_utils.search import HELD_OUT_SHARE, Ingredients, choose, fold_of, is_held_out
+
+N = 1200
+OBJIDS = [str(1000 + row) for row in range(N)]
+FOLD = fold_of(OBJIDS)
+RECIPE = Recipe(Training(), n_components=4, n_init=2)
+
+
+def planted(apart: float) -> Ingredients:
+    """Four groups that deep features tell apart, and measured parameters do not."""
+    rng = np.random.default_rng(0)
+    group = np.arange(N) % 4
+    deep = (apart * np.eye(4, 16)[group] + rng.normal(size=(N, 16))).astype(np.float32)
+    types = np.array(["a", "b", "c", "d"], dtype=object)[group]
+    return Ingredients(
+        rng.normal(size=(N, 5)), np.empty((N, 0)), {"quarter": {"net": deep}}, types, FOLD == 0
+    )
+
+
+def searched(galaxies: Ingredients, draws: int = 4) -> pd.DataFrame:
+    """The cheapest of the searches: four components, z-scores."""
+    units = [
+        unit
+        for unit in FOLDS.units(draws, 0)
+        if unit["framing"] == "quarter" and unit["components"] == 4 and unit["columns"] == "none"
+    ]
+    inputs = (galaxies, RECIPE, FOLD)
+    return pd.DataFrame([unit | row for unit in units for row in FOLDS.measure(inputs, unit)])
+
+
+@pytest.fixture(scope="module")
+def found() -> tuple[Ingredients, pd.DataFrame, pd.DataFrame]:
+    galaxies = planted(7.0)
+    rows = searched(galaxies)
+    inputs = (galaxies, RECIPE, FOLD, tables(rows))
+    units = CROSS_VALIDATION.units(4, 0)
+    judged = [u | row for u in units for row in CROSS_VALIDATION.measure(inputs, u)]
+    return galaxies, rows, pd.DataFrame(judged)
+
+
+def test_parts_are_fixed_by_the_objid_and_the_first_is_the_searchs() -> None:
+    assert set(FOLD) == set(range(HELD_OUT_SHARE))
+    np.testing.assert_array_equal(fold_of(OBJIDS[::-1])[::-1], FOLD)
+    np.testing.assert_array_equal(is_held_out(OBJIDS), FOLD == 0)
+    assert np.bincount(FOLD) == pytest.approx(N / HELD_OUT_SHARE, rel=0.2)
+
+
+def test_every_other_part_is_held_out_once_and_few_draws_take_one() -> None:
+    assert {unit["part"] for unit in FOLDS.units(4, 0)} == {1, 2, 3, 4}
+    assert {unit["part"] for unit in FOLDS.units(2, 0)} == {1}
+    assert {unit["encoder"] for unit in FOLDS.units(4, 0)} == {"pca"}
+
+
+def test_planted_groups_are_found_on_every_part(
+    found: tuple[Ingredients, pd.DataFrame, pd.DataFrame],
+) -> None:
+    _, rows, judged = found
+    table = over_seeds(judged)["mean"].unstack("score")
+    assert table.index.tolist() == ["1", "2", "3", "4", ALL]
+    assert table["vote"].min() > 0.9 and table["chosen"].min() > 0.9
+    assert table["vote_share"].min() > 90
+    assert table["measured"].max() < 0.05
+    assert (table["gain_measured_low"] > 0.8).all()
+    assert (table["shuffled_low"] < 0.0).all() and (table["shuffled_high"] < 0.05).all()
+    shown = readable(over_seeds(judged), tables(rows))
+    assert shown["part"].tolist() == table.index.tolist()
+    assert shown["chosen recipe"].iloc[0].startswith("quarter pca 4") and (
+        shown["chosen recipe"].iloc[-1] == ""
+    )
+
+
+def test_labels_change_neither_search_nor_choice(
+    found: tuple[Ingredients, pd.DataFrame, pd.DataFrame],
+) -> None:
+    galaxies, rows, _ = found
+    shuffled = replace(galaxies, types=np.random.default_rng(1).permutation(galaxies.types))
+    mine, theirs = tables(searched(shuffled)), tables(rows)
+    reports = ["ari", "ami"]
+    for part, table in mine.items():
+        pd.testing.assert_frame_equal(
+            table.drop(columns=reports), theirs[part].drop(columns=reports)
+        )
+        assert choose(table)["covariance"] == choose(theirs[part])["covariance"]
+
+
+def test_the_held_out_part_shapes_nothing() -> None:
+    galaxies = planted(3.0)
+    odd = {"quarter": {"net": galaxies.deep["quarter"]["net"].copy()}}
+    odd["quarter"]["net"][FOLD == 2] = 50.0
+    scores = ["stability", "null_stability", "held_out", "smallest"]
+    mine = tables(searched(replace(galaxies, deep=odd), draws=4))[2]
+    theirs = tables(searched(galaxies, draws=4))[2]
+    pd.testing.assert_frame_equal(mine[scores], theirs[scores])
+    assert turned(galaxies, FOLD, 2).held_out.sum() == (FOLD == 2).sum()
+
+
+def test_all_parts_together_are_their_mean_and_surer_than_any() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([0.3, 0.2, 0.1, 0.5, 0.4])
+    parts = {
+        str(part): Judged(
+            values + shift,
+            values[:, None] + shift + 0.03 * rng.normal(size=(5, RESAMPLINGS)),
+            0.01 * rng.normal(size=200),
+        )
+        for part, shift in ((1, 0.0), (2, 0.02), (3, 0.04))
+    }
+    table = pd.DataFrame(rows_of(parts)).pivot(index="part", columns="score", values="value")
+    assert table.loc[ALL, "vote"] == pytest.approx(0.32)
+    assert table.loc[ALL, "vote_share"] == pytest.approx(100 * 0.32 / 0.52)
+    assert table.loc[ALL, "gain_chosen"] == pytest.approx(0.1)
+    width = table["vote_high"] - table["vote_low"]
+    assert width[ALL] < 0.75 * width.drop(ALL).min()
+    assert table["shuffled_high"][ALL] < table["shuffled_high"].drop(ALL).min()
+
+
+def test_without_types_nothing_is_judged() -> None:
+    galaxies = planted(7.0)
+    blind = replace(galaxies, types=np.full(N, None, dtype=object))
+    rows = CROSS_VALIDATION.measure((blind, RECIPE, FOLD, tables(searched(galaxies))), {"seed": 0})
+    assert rows and np.isnan([row["value"] for row in rows]).all()
+
+
+def test_where_nothing_may_be_chosen_nothing_is_judged() -> None:
+    galaxies = planted(7.0)
+    none = {part: table.assign(smallest=0.0) for part, table in tables(searched(galaxies)).items()}
+    rows = CROSS_VALIDATION.measure((galaxies, RECIPE, FOLD, none), {"seed": 0})
+    assert np.isnan([row["value"] for row in rows]).all()
+    shown = readable(over_seeds(pd.DataFrame(rows).assign(seed=0)), none)
+    assert shown["chosen recipe"].tolist() == ["none"] * 4 + [""]

@@ -235,7 +235,7 @@ def tables(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
 
 
 def _units(draws: int, seed: int) -> list[Row]:
-    return [{"seed": seed + draw} for draw in range(max(2, draws // 2))]
+    return [{"seed": seed + draw} for draw in range(draws)]
 
 
 def _measure(

@@ -194,11 +194,11 @@ def judge(
         Scores: those of `scores.against_classes`; `alone`, the mean adjusted Rand
         index of these recipes, each by itself. Of the consensus of all, where types
         are known, also `below` (how many recipes by themselves agree less with the
-        types), `ceiling` (see `search.supervised_ceiling`, in `joined_space`), and,
-        each with `_low` and `_high` for 95 % of resampled galaxies, `total` (the
-        adjusted Rand index), `share` (of the ceiling, percent), `gain_first` and
-        `gain_measured` (on the first recipe, and on K-Means of all measured
-        parameters).
+        types), `ceiling` (see `search.supervised_ceiling`, in `joined_space`),
+        `shuffled_low` and `shuffled_high` (95 % of permutations of its labels),
+        `share` (of the ceiling, percent), `gain_first` and `gain_measured` (on the
+        first recipe, and on K-Means of all measured parameters), and for `ari` and
+        each of these three `_low` and `_high` (95 % of resampled galaxies).
     """
     out, types = ingredients.held_out, ingredients.types
     posteriors = list(posteriors_of(ingredients, chosen, recipe, seed))
@@ -252,7 +252,7 @@ def _of_all(
     values = [scores.against_classes(types, each)["ari"] for each in every]
     drawn = bootstrap_ari(types, every, seed)
     compared: dict[str, tuple[float, Values]] = {
-        "total": (values[0], drawn[0]),
+        "ari": (values[0], drawn[0]),
         "share": (float(percent_of(values[0], values[1])), percent_of(drawn[0], drawn[1])),
     }
     for row, name in enumerate(others, start=2):
@@ -315,8 +315,8 @@ def of_all(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row a score (see `judge`; missing ones are NaN), columns mean, min, max.
     """
-    names = ["ari", "ami", "alone", "ceiling", "below", "shuffled_low", "shuffled_high"]
-    for name in ("total", "share", "gain_first", "gain_measured"):
+    names = ["ami", "alone", "ceiling", "below", "shuffled_low", "shuffled_high"]
+    for name in ("ari", "share", "gain_first", "gain_measured"):
         names += [name, f"{name}_low", f"{name}_high"]
     if rows.empty:
         return pd.DataFrame(np.nan, index=names, columns=["mean", "min", "max"])

@@ -310,6 +310,31 @@ class Page:
         """
         self.record(key, unknown if holds is None else yes if holds else no)
 
+    def record_scores(self, prefix: str, found: pd.DataFrame, forms: Mapping[str, str]) -> None:
+        """Record scores with their ranges over seeds and, where they are known, intervals.
+
+        Parameters
+        ----------
+        prefix : str
+            What the keys begin with.
+        found : DataFrame
+            One row a score, columns mean, min, max; rows `<score>_low` and
+            `<score>_high` are the ends of its interval.
+        forms : mapping of str to str
+            Score to the format of its text. Each is recorded as `<prefix><score>`, with
+            `_lowest` and `_highest` over seeds, `_low` and `_high` of the interval.
+        """
+        ends = {"": "mean", "_lowest": "min", "_highest": "max"}
+        known: dict[Any, dict[Any, Any]] = found.to_dict("index")
+        for score, form in forms.items():
+            values = {end: known[score][column] for end, column in ends.items()}
+            rows = [end for end in ("_low", "_high") if f"{score}{end}" in known]
+            values |= {end: known[f"{score}{end}"]["mean"] for end in rows}
+            for end, value in values.items():
+                there = bool(pd.notna(value))
+                text = format(value, form) if there else "not measured"
+                self.record(f"{prefix}{score}{end}", float(value) if there else None, text)
+
     def header(self) -> Any:
         """Say with what this page was made.
 

@@ -50,6 +50,13 @@ GOAL_ARI, GOAL_PERCENT = 0.25, 60
 ALL = "all"
 """The parts of the sample together: means over them."""
 
+METHODS = {
+    "vote": "vote", "chosen": "chosen recipe", "measured": "K-Means of measured parameters",
+    "vote_ceiling": "with labels, what the vote sees",
+    "chosen_ceiling": "with labels, what the recipe sees",
+}  # fmt: skip
+"""What `PARTITIONS` are, in words."""
+
 PARTITIONS = ("vote", "chosen", "measured", "vote_ceiling", "chosen_ceiling")
 """The vote, the recipe that the rule chose, K-Means of measured parameters, and linear
 classifiers in what the vote and the chosen recipe see."""
@@ -287,16 +294,86 @@ def readable(found: pd.DataFrame, searched: Mapping[int, pd.DataFrame]) -> pd.Da
         shares of the ceilings, with the interval over galaxies (means over seeds).
     """
     chosen = {str(part): _chosen_words(table) for part, table in searched.items()}
-    mean = found["mean"].unstack("score")
+    mean = found["mean"].unstack("score").round(3)
     return pd.DataFrame([
         {
             "part": part, "chosen recipe": chosen.get(str(part), ""), "its ARI": row["chosen"],
-            "of ceiling (%)": row["chosen_share"], "vote": row["vote"],
+            "of ceiling (%)": row["chosen_share"].round(1), "vote": row["vote"],
             "over galaxies": range_text(row["vote_low"], row["vote_high"]),
-            "of its ceiling (%)": row["vote_share"], "K-Means, measured": row["measured"],
+            "of its ceiling (%)": row["vote_share"].round(1), "K-Means, measured": row["measured"],
         }
         for part, row in mean.iterrows()
     ])  # fmt: skip
+
+
+def plotted(found: pd.DataFrame) -> pd.DataFrame:
+    """Adjusted Rand indices over all parts, for a figure.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As of `over_seeds`.
+
+    Returns
+    -------
+    DataFrame
+        One row of each of `METHODS`: value, low, high (95 % of resampled galaxies; all
+        of them means over seeds).
+    """
+    mean: pd.Series = found.xs(ALL)["mean"]
+    ends = {"value": "", "low": "_low", "high": "_high"}
+    values = {name: [mean[f"{key}{end}"] for key in METHODS] for name, end in ends.items()}
+    return pd.DataFrame(values, index=list(METHODS.values()))
+
+
+def n_judged(found: pd.DataFrame) -> int:
+    """How many parts could be judged; where it is not all, the mean over them is not known.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As of `over_seeds`.
+
+    Returns
+    -------
+    int
+        Parts that have types, a recipe that may be chosen, and a ceiling.
+    """
+    return int(found["mean"].unstack("score")["vote"].drop(ALL).notna().sum())
+
+
+def goal_text(found: pd.DataFrame, method: str) -> str:
+    """Say whether a method reached what we had set out for, over all parts.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As of `over_seeds`.
+    method : str
+        `vote` or `chosen`.
+
+    Returns
+    -------
+    str
+        A clause on the index and one on the share of the ceiling.
+    """
+    mean: pd.Series = found.xs(ALL)["mean"]
+    marks = {
+        f"an index of {GOAL_ARI}": (method, GOAL_ARI),
+        f"{GOAL_PERCENT} % of the ceiling": (f"{method}_share", GOAL_PERCENT),
+    }
+    said = [
+        f"{mark} {_reached(mean[score], mean[f'{score}_low'], mean[f'{score}_high'], goal)}"
+        for mark, (score, goal) in marks.items()
+    ]
+    return f"{METHODS[method]}: {', '.join(said)}"
+
+
+def _reached(value: float, low: float, high: float, goal: float) -> str:
+    if np.isnan(value):
+        return "could not be judged"
+    said = "is reached" if value >= goal else "is not reached"
+    return f"{said}, though the interval holds it" if low < goal <= high else said
 
 
 def _chosen_words(table: pd.DataFrame) -> str:

@@ -221,7 +221,8 @@ SECTIONS = (
         studies=("algorithms",), shows=JUDGING,
     ),
     Section(
-        "20", "what-we-would-do-instead", JUDGED, studies=("search", "compared", "consensus"),
+        "20", "what-we-would-do-instead", JUDGED,
+        studies=("search", "compared", "consensus", "folds", "cross_validation"),
         shows=JUDGING, long=True,
     ),
     Section(

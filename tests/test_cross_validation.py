@@ -13,8 +13,12 @@ from galaxy_utils.cross_validation import (
     ALL,
     CROSS_VALIDATION,
     FOLDS,
+    METHODS,
     Judged,
+    goal_text,
+    n_judged,
     over_seeds,
+    plotted,
     readable,
     rows_of,
     tables,
@@ -22,7 +26,7 @@ from galaxy_utils.cross_validation import (
 )
 from galaxy_utils.fusion import Training
 from galaxy_utils.scores import RESAMPLINGS
-from galaxy_utils.search import HELD_OUT_SHARE, Ingredients, choose, fold_of, is_held_out
+from galaxy_utils.search import HELD_OUT_SHARE, Ingredients, fold_of, is_held_out
 
 N = 1200
 OBJIDS = [str(1000 + row) for row in range(N)]
@@ -88,9 +92,11 @@ def test_planted_groups_are_found_on_every_part(
     assert (table["shuffled_low"] < 0.0).all() and (table["shuffled_high"] < 0.05).all()
     shown = readable(over_seeds(judged), tables(rows))
     assert shown["part"].tolist() == table.index.tolist()
-    assert shown["chosen recipe"].iloc[0].startswith("quarter pca 4") and (
-        shown["chosen recipe"].iloc[-1] == ""
-    )
+    drawn = plotted(over_seeds(judged))
+    assert list(drawn.index) == list(METHODS.values())
+    assert drawn.loc["vote", "value"] == table.loc[ALL, "vote"] > drawn.loc["vote", "low"]
+    assert "quarter pca 4" in shown["chosen recipe"].iloc[0]
+    assert shown["chosen recipe"].iloc[-1] == ""
 
 
 def test_labels_change_neither_search_nor_choice(
@@ -104,7 +110,6 @@ def test_labels_change_neither_search_nor_choice(
         pd.testing.assert_frame_equal(
             table.drop(columns=reports), theirs[part].drop(columns=reports)
         )
-        assert choose(table)["covariance"] == choose(theirs[part])["covariance"]
 
 
 def test_the_held_out_part_shapes_nothing() -> None:
@@ -115,7 +120,7 @@ def test_the_held_out_part_shapes_nothing() -> None:
     mine = tables(searched(replace(galaxies, deep=odd), draws=4))[2]
     theirs = tables(searched(galaxies, draws=4))[2]
     pd.testing.assert_frame_equal(mine[scores], theirs[scores])
-    assert turned(galaxies, FOLD, 2).held_out.sum() == (FOLD == 2).sum()
+    np.testing.assert_array_equal(turned(galaxies, FOLD, 2).held_out, FOLD == 2)
 
 
 def test_all_parts_together_are_their_mean_and_surer_than_any() -> None:
@@ -152,3 +157,40 @@ def test_where_nothing_may_be_chosen_nothing_is_judged() -> None:
     assert np.isnan([row["value"] for row in rows]).all()
     shown = readable(over_seeds(pd.DataFrame(rows).assign(seed=0)), none)
     assert shown["chosen recipe"].tolist() == ["none"] * 4 + [""]
+
+
+def test_a_part_is_judged_by_its_own_galaxies_and_search(
+    found: tuple[Ingredients, pd.DataFrame, pd.DataFrame],
+) -> None:
+    galaxies, rows, before = found
+    types = galaxies.types.copy()
+    types[FOLD == 2] = np.random.default_rng(1).permutation(types[FOLD == 2])
+    searches = tables(rows)
+    searches[3] = searches[3].assign(smallest=0.0)
+    measured = CROSS_VALIDATION.measure(
+        (replace(galaxies, types=types), RECIPE, FOLD, searches), {"seed": 0}
+    )
+    table = over_seeds(pd.DataFrame(measured).assign(seed=0))
+    vote, whole = table["mean"].unstack("score")["vote"], over_seeds(before)["mean"]
+    assert abs(vote["2"]) < 0.05 and np.isnan(vote["3"]) and np.isnan(vote[ALL])
+    assert vote["1"] == pytest.approx(whole["1", "vote"], abs=0.02)
+    assert n_judged(table) == 3 and n_judged(over_seeds(before)) == 4
+    assert "could not be judged" in goal_text(table, "vote")
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "said"),
+    [
+        (0.4, 0.3, "an index of 0.25 is reached, 60 % of the ceiling is reached"),
+        (0.27, 0.24, "an index of 0.25 is reached, though the interval holds it"),
+        (0.2, 0.15, "an index of 0.25 is not reached, 60 % of the ceiling is not reached"),
+    ],
+)
+def test_goals_are_said_with_their_doubt(value: float, low: float, said: str) -> None:
+    scores = {"vote": value, "vote_share": 200 * value}
+    rows = [
+        {"part": ALL, "score": f"{name}{end}", "value": number + shift}
+        for name, number in scores.items()
+        for end, shift in {"": 0.0, "_low": low - value, "_high": 0.03}.items()
+    ]
+    assert said in goal_text(over_seeds(pd.DataFrame(rows)), "vote")

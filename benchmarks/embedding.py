@@ -8,6 +8,7 @@ precision, one image at a time. Networks without weights on this machine get ran
 ones, which cost the same. For each network the floating-point operations per second
 are set beside the fastest matrix product. Engine, peer and product take turns, since
 a machine that is shared has better and worse moments; of each the best pass counts.
+What the two networks of the profile `book` cost a galaxy together is compared, too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +27,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from galaxy_utils.benchmark import GPU, TABLE, record_benchmark
+from galaxy_utils.benchmark import GPU, PAIR, TABLE, record_benchmark
 from galaxy_utils.embedding import BACKBONES, Configuration, torchvision_features
 from galaxy_utils.engine import measure_fast
 from galaxy_utils.field import hdf_sample
 from galaxy_utils.inference import Encoder, cosines, embed, engine_name, make_encoder
+from galaxy_utils.parameters import Parameters, split_names
 from galaxy_utils.preprocessing import Image, band_mean
 from galaxy_utils.sample import read_image
 from galaxy_utils.timing import enlarged, hardware
@@ -108,8 +111,18 @@ def matrix_products() -> dict[str, Callable[[], object]]:
     return {size: partial(product, matrix) for size, matrix in matrices.items()}
 
 
-def compare(name: str, images: list[Image], table: Path) -> float:
-    """Record the ratio of one network to its peer; return its milliseconds from pixels on."""
+@dataclass(frozen=True)
+class Times:
+    """Seconds an image of one network: eager PyTorch, the engine, and the engine from pixels on."""
+
+    peer: float
+    ours: float
+    whole: float
+    how: str
+
+
+def compare(name: str, images: list[Image], table: Path) -> Times:
+    """Record the ratio of one network to its peer; return what an image takes."""
     configuration = Configuration(name, "eq1")
     inputs = np.stack([configuration.prepare(image).numpy() for image in images])
     network = network_of(name)
@@ -132,7 +145,16 @@ def compare(name: str, images: list[Image], table: Path) -> float:
     results = {"ratio": peer / ours, "cosine": cosine, "share": 100 * flops / ours / limit}
     for what, value in results.items():
         record_benchmark(f"{what}_{name}", len(images), float(value), how, hardware(), table)
-    return 1e3 * whole
+    return Times(peer, ours, whole, how)
+
+
+def compare_pair(times: dict[str, Times], number: int, table: Path) -> None:
+    """Record what the networks of the book gain together, where all of them were measured."""
+    names = split_names(Parameters().backbones)
+    if set(names) <= set(times):
+        mine = [times[name] for name in names]
+        ratio = sum(each.peer for each in mine) / sum(each.ours for each in mine)
+        record_benchmark(PAIR, number, ratio, mine[0].how, hardware(), table)
 
 
 def five_parameters(images: list[Image]) -> float:
@@ -155,12 +177,14 @@ def main() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     print(f"{hardware()}; threads: {options.threads}")
     images = read_images(options.images, options.number)
-    spent = []
+    times = {}
     for name in options.backbones.split(","):
         shown = images if name != "convnext_base" else images[:8]
-        spent.append(compare(name, shown, options.table))
+        times[name] = compare(name, shown, options.table)
+    compare_pair(times, len(images), options.table)
     if torch.cuda.is_available():
-        whole, how = sum(spent) + five_parameters(images), f"wall time, {options.backbones}"
+        spent = 1e3 * sum(each.whole for each in times.values())
+        whole, how = spent + five_parameters(images), f"wall time, {options.backbones}"
         how += " and the five parameters, these on one core"
         record_benchmark(GPU, len(images), whole, how, hardware(), options.table)
 

@@ -61,6 +61,9 @@ def _network(name: str, title: str, ratio: float | None, share: float | None) ->
     )
 
 
+PAIR = "ratio_book_networks"
+"""Key of what the two networks of the profile `book` gain together."""
+
 GOALS = (
     Goal("ratio_five", "five parameters of a found source, over statmorph's", 100, unit="times"),
     Goal("ratio_image", "from image to five parameters, over photutils and statmorph",
@@ -68,6 +71,8 @@ GOALS = (
     Goal(WALL, "images to five parameters, wall time", 60, False, "s", 5000),
     Goal(EMBED_WALL, "images to one embedding, wall time", unit="s"),
     Goal(MEMORY, "peak memory of `measure_sample`, its processes together", 2.0, False, "GB", 5000),
+    Goal(PAIR, "the two EfficientNets of the book, one after the other, over eager PyTorch", 3,
+         unit="times"),
     *_network("efficientnet_lite0", "EfficientNet-Lite0", 3, None),
     *_network("efficientnet_lite2", "EfficientNet-Lite2", 3, None),
     *_network("efficientnet_b0", "EfficientNet-B0", 3, None),

@@ -376,6 +376,24 @@ def _reached(value: float, low: float, high: float, goal: float) -> str:
     return f"{said}, though the interval holds it" if low < goal <= high else said
 
 
+def n_choosing(searched: Mapping[int, pd.DataFrame], variant: Variant) -> int:
+    """In how many parts the rule chose a recipe.
+
+    Parameters
+    ----------
+    searched : mapping of int to DataFrame
+        As of `tables`.
+    variant : Variant
+        The recipe.
+
+    Returns
+    -------
+    int
+        Parts.
+    """
+    return sum(_chosen_words(table) == in_words(variant) for table in searched.values())
+
+
 def _chosen_words(table: pd.DataFrame) -> str:
     kept = allowed(table)
     return "none" if kept.empty else in_words(as_variant(kept.iloc[0]))

@@ -16,6 +16,7 @@ from galaxy_utils.cross_validation import (
     METHODS,
     Judged,
     goal_text,
+    n_choosing,
     n_judged,
     over_seeds,
     plotted,
@@ -26,7 +27,14 @@ from galaxy_utils.cross_validation import (
 )
 from galaxy_utils.fusion import Training
 from galaxy_utils.scores import RESAMPLINGS
-from galaxy_utils.search import HELD_OUT_SHARE, Ingredients, fold_of, is_held_out
+from galaxy_utils.search import (
+    COVARIANCES,
+    HELD_OUT_SHARE,
+    Ingredients,
+    Variant,
+    fold_of,
+    is_held_out,
+)
 
 N = 1200
 OBJIDS = [str(1000 + row) for row in range(N)]
@@ -95,6 +103,11 @@ def test_planted_groups_are_found_on_every_part(
     drawn = plotted(over_seeds(judged))
     assert list(drawn.index) == list(METHODS.values())
     assert drawn.loc["vote", "value"] == table.loc[ALL, "vote"] >= drawn.loc["vote", "low"]
+    assert n_choosing(tables(rows), Variant("five", "z", "none", 0, "pca", "diag")) == 0
+    chosen = shown["chosen recipe"].tolist()
+    alike = [c for c in COVARIANCES if f"quarter pca 4, {c}" == chosen[0]]
+    variant = Variant("none", "z", "quarter", 4, "pca", alike[0])
+    assert n_choosing(tables(rows), variant) == chosen.count(chosen[0]) > 0
     assert "quarter pca 4" in shown["chosen recipe"].iloc[0]
     assert shown["chosen recipe"].iloc[-1] == ""
 

@@ -34,7 +34,6 @@ from galaxy_utils.search import (
     allowed,
     as_variant,
     bootstrap_ari,
-    held_out_partition,
     in_words,
     make_space,
     percent_of,
@@ -55,11 +54,8 @@ METHODS = {
     "vote_ceiling": "with labels, what the vote sees",
     "chosen_ceiling": "with labels, what the recipe sees",
 }  # fmt: skip
-"""What `PARTITIONS` are, in words."""
-
-PARTITIONS = ("vote", "chosen", "measured", "vote_ceiling", "chosen_ceiling")
-"""The vote, the recipe that the rule chose, K-Means of measured parameters, and linear
-classifiers in what the vote and the chosen recipe see."""
+"""Partitions that are judged, in words: the vote, the recipe that the rule chose, K-Means of
+measured parameters, and linear classifiers in what the vote and the chosen recipe see."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +64,9 @@ class Judged:
 
     Parameters
     ----------
-    values : ndarray of float64, shape (len(PARTITIONS),)
+    values : ndarray of float64, shape (len(METHODS),)
         Adjusted Rand indices with the types.
-    resampled : ndarray of float64, shape (len(PARTITIONS), scores.RESAMPLINGS)
+    resampled : ndarray of float64, shape (len(METHODS), scores.RESAMPLINGS)
         The same of resampled galaxies.
     shuffled : ndarray of float64, shape (consensus.PERMUTATIONS,)
         Of the vote, its labels shuffled.
@@ -124,7 +120,7 @@ def judge_part(ingredients: Ingredients, table: pd.DataFrame, recipe: Recipe, se
     votes = consensus.members(table, ingredients)
     said = _partitions(ingredients, votes, recipe, seed) if votes else None
     if said is None:
-        number = len(PARTITIONS)
+        number = len(METHODS)
         return Judged(
             np.full(number, np.nan),
             np.full((number, scores.RESAMPLINGS), np.nan),
@@ -138,7 +134,7 @@ def judge_part(ingredients: Ingredients, table: pd.DataFrame, recipe: Recipe, se
 def _partitions(
     ingredients: Ingredients, votes: Mapping[Variant, float], recipe: Recipe, seed: int
 ) -> list[NDArray[np.int64]] | None:
-    """What `PARTITIONS` names, of the held-out galaxies; None where no classifier is to be had."""
+    """What `METHODS` names, of the held-out galaxies; None where no classifier is to be had."""
     out, types, chosen = ingredients.held_out, ingredients.types, next(iter(votes))
     spaces = (
         consensus.joined_space(ingredients, votes, recipe, seed),
@@ -148,10 +144,10 @@ def _partitions(
     if len(taught) < len(spaces):
         return None
     posteriors = consensus.posteriors_of(ingredients, votes, recipe, seed)
-    *_, total = consensus.add_votes(posteriors, votes.values(), ~out)
+    sums = list(consensus.add_votes(posteriors, votes.values(), ~out))
     return [
-        total[out].argmax(axis=1),
-        held_out_partition(ingredients, chosen, recipe, seed),
+        sums[-1][out].argmax(axis=1),
+        sums[0][out].argmax(axis=1),  # the chosen recipe has the first vote
         consensus.measured_alone(ingredients, recipe, seed),
         *taught,
     ]
@@ -168,7 +164,7 @@ def rows_of(judged: Mapping[str, Judged]) -> list[Row]:
     Returns
     -------
     list of dict
-        Keys part, score, value. Scores: those of `PARTITIONS`; `vote_share` and
+        Keys part, score, value. Scores: those of `METHODS`; `vote_share` and
         `chosen_share` (of their ceilings, percent; of all parts together: of the
         mean of the ceilings); `gain_chosen` and `gain_measured` (of the vote over the
         others); each of them also with `_low` and `_high` for 95 % of resampled
@@ -188,8 +184,8 @@ def rows_of(judged: Mapping[str, Judged]) -> list[Row]:
 
 def _scores(judged: Judged) -> dict[str, float]:
     found: dict[str, float] = {}
-    resampled = _derived(dict(zip(PARTITIONS, judged.resampled, strict=True)))
-    for name, value in _derived(dict(zip(PARTITIONS, judged.values, strict=True))).items():
+    resampled = _derived(dict(zip(METHODS, judged.resampled, strict=True)))
+    for name, value in _derived(dict(zip(METHODS, judged.values, strict=True))).items():
         low, high = np.percentile(resampled[name], [2.5, 97.5])
         found |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
     low, high = np.percentile(judged.shuffled, [2.5, 97.5])

@@ -1,4 +1,4 @@
-"""A consensus of all recipes that a search may choose from, so that none has to be chosen."""
+"""A consensus of all recipes that a search may choose from, and a mixture that it teaches."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_rand_score
 
 from galaxy_utils import scores
 from galaxy_utils.chain import Recipe
@@ -31,7 +32,7 @@ from galaxy_utils.search import (
     supervised,
 )
 from galaxy_utils.study import Row, Study
-from galaxy_utils.taxonomy import fit_mixture
+from galaxy_utils.taxonomy import MixtureFit, fit_mixture, taught_mixture
 
 STEPS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 150, 200)
 """Numbers of recipes at which a growing consensus is judged; that of all of them, too."""
@@ -53,7 +54,7 @@ def members(table: pd.DataFrame, ingredients: Ingredients) -> dict[Variant, floa
     table : DataFrame
         As of `search.variants_table`.
     ingredients : Ingredients
-        Recipes whose framing it lacks are left out.
+        Recipes whose framing or measured parameters it lacks are left out.
 
     Returns
     -------
@@ -64,6 +65,7 @@ def members(table: pd.DataFrame, ingredients: Ingredients) -> dict[Variant, floa
     """
     kept = allowed(table)
     kept = kept[(kept["encoder"] == "pca") & kept["framing"].isin(["none", *ingredients.deep])]
+    kept = kept[kept["columns"].map(COLUMNS) <= ingredients.shape.shape[1]]
     return {as_variant(row): float(row["corrected"]) for _, row in kept.iterrows()}
 
 
@@ -171,10 +173,126 @@ def joined_space(
     return np.hstack([make_space(ingredients, part, recipe, seed) for part in parts])
 
 
+def votes_of(
+    posteriors: Iterable[Values], weights: Iterable[float], seen: NDArray[np.bool_]
+) -> Values:
+    """The votes of all, see `add_votes`.
+
+    Parameters
+    ----------
+    posteriors, weights, seen
+        As in `add_votes`; there is at least one.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k)
+        Weighted mean of the posteriors.
+    """
+    *_, votes = add_votes(posteriors, weights, seen)
+    return votes
+
+
+def teachers(chosen: Mapping[Variant, float], framing: str) -> dict[Variant, float]:
+    """The recipes that see galaxies in no other framing.
+
+    Parameters
+    ----------
+    chosen : mapping of Variant to float
+        As of `members`.
+    framing : str
+        Of the deep features.
+
+    Returns
+    -------
+    dict of Variant to float
+        In the same order.
+    """
+    return {v: weight for v, weight in chosen.items() if v.framing in ("none", framing)}
+
+
+def taught_variant(chosen: Mapping[Variant, float]) -> Variant | None:
+    """The space of the mixture that votes teach, and its covariance; no label is read.
+
+    Parameters
+    ----------
+    chosen : mapping of Variant to float
+        As of `members`.
+
+    Returns
+    -------
+    Variant or None
+        All that its `teachers` see: the framing of the most stable recipe that has deep
+        features, the most components and the widest set of measured parameters, made
+        normal by their ranks; diagonal covariances. None where no recipe has deep features.
+    """
+    framing = next((v.framing for v in chosen if v.framing != "none"), None)
+    if framing is None:
+        return None
+    mine = teachers(chosen, framing)
+    widest = max((v.columns for v in mine), key=list(COLUMNS).index)
+    return Variant(widest, "rank", framing, max(v.components for v in mine), "pca", "diag")
+
+
+def teach(
+    ingredients: Ingredients, variant: Variant, votes: Values, recipe: Recipe, seed: int
+) -> tuple[Values, MixtureFit]:
+    """Make the mixture of a space from votes on the galaxies that are not held out.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        The galaxies.
+    variant : Variant
+        The space, and the covariance.
+    votes : ndarray of float64, shape (n, k)
+        As of `votes_of`.
+    recipe : Recipe
+        Regularisation.
+    seed : int
+        Of the space.
+
+    Returns
+    -------
+    values : ndarray of float64, shape (n, dimension)
+        The space.
+    fit : MixtureFit
+        Of the galaxies that are not held out.
+    """
+    values, seen = make_space(ingredients, variant, recipe, seed), ~ingredients.held_out
+    return values, taught_mixture(values[seen], votes[seen], variant.covariance, recipe.reg_covar)
+
+
+def taught_by(
+    ingredients: Ingredients,
+    variant: Variant,
+    chosen: Mapping[Variant, float],
+    recipe: Recipe,
+    seed: int,
+) -> tuple[Values, MixtureFit]:
+    """Let recipes vote, and make the mixture of a space from their votes.
+
+    Parameters
+    ----------
+    ingredients, variant, recipe, seed
+        As in `teach`; number of clusters and starts are those of the recipes.
+    chosen : mapping of Variant to float
+        As of `members`; the `teachers` among them vote.
+
+    Returns
+    -------
+    tuple of ndarray and MixtureFit
+        As of `teach`.
+    """
+    mine = teachers(chosen, variant.framing)
+    posteriors = posteriors_of(ingredients, mine, recipe, seed)
+    votes = votes_of(posteriors, mine.values(), ~ingredients.held_out)
+    return teach(ingredients, variant, votes, recipe, seed)
+
+
 def judge(
     ingredients: Ingredients, chosen: Mapping[Variant, float], recipe: Recipe, seed: int
 ) -> list[Row]:
-    """Judge the consensus of the first recipe, of more and more, and of all.
+    """Judge the consensus of the first recipe, of more and more, of all, and what it teaches.
 
     Parameters
     ----------
@@ -198,7 +316,10 @@ def judge(
         `shuffled_low` and `shuffled_high` (95 % of permutations of its labels),
         `share` (of the ceiling, percent), `gain_first` and `gain_measured` (on the
         first recipe, and on K-Means of all measured parameters), and for `ari` and
-        each of these three `_low` and `_high` (95 % of resampled galaxies).
+        each of these three `_low` and `_high` (95 % of resampled galaxies). The same
+        with `taught_` before the name of the mixture of `taught_variant`, its ceiling in
+        its own space, with `taught_gain_vote` and `taught_follows` (adjusted Rand
+        index with the votes that taught it).
     """
     out, types = ingredients.held_out, ingredients.types
     posteriors = list(posteriors_of(ingredients, chosen, recipe, seed))
@@ -212,15 +333,54 @@ def judge(
         found = scores.against_classes(types[out], said)
         found["alone"] = float(np.mean(alone[:number]))
         if number == len(chosen):
-            taught = supervised(joined_space(ingredients, chosen, recipe, seed), types, out)
             others = {"first": single[0], "measured": measured_alone(ingredients, recipe, seed)}
-            if taught is not None:
-                found["below"] = float(np.sum(np.array(alone) < found["ari"]))
-                found |= _of_all(types[out], said, taught, others, seed)
-                null = permuted(ingredients, said, PERMUTATIONS, seed).iloc[0]
-                found |= {"shuffled_low": null["low"], "shuffled_high": null["high"]}
+            joined = joined_space(ingredients, chosen, recipe, seed)
+            of_vote = _against_others(ingredients, said, joined, others, seed)
+            if of_vote:
+                found |= of_vote | {"below": float(np.sum(np.array(alone) < found["ari"]))}
+            by_vote = dict(zip(chosen, posteriors, strict=True))
+            found |= _of_taught(ingredients, chosen, by_vote, recipe, others | {"vote": said}, seed)
         rows += [{"recipes": number, "score": name, "value": v} for name, v in found.items()]
     return rows
+
+
+def _of_taught(
+    ingredients: Ingredients,
+    chosen: Mapping[Variant, float],
+    posteriors: Mapping[Variant, Values],
+    recipe: Recipe,
+    others: Mapping[str, Partition],
+    seed: int,
+) -> dict[str, float]:
+    """Scores of the mixture that the votes teach; none where no recipe has deep features."""
+    out, types, variant = ingredients.held_out, ingredients.types, taught_variant(chosen)
+    if variant is None:
+        return {}
+    mine = teachers(chosen, variant.framing)
+    votes = votes_of((posteriors[v] for v in mine), mine.values(), ~out)
+    values, fit = teach(ingredients, variant, votes, recipe, seed)
+    said = fit.model.predict(values[out])
+    found = scores.against_classes(types[out], said)
+    found["follows"] = float(adjusted_rand_score(votes[out].argmax(axis=1), said))
+    found |= _against_others(ingredients, said, values, others, seed)
+    return {f"taught_{name}": value for name, value in found.items()}
+
+
+def _against_others(
+    ingredients: Ingredients,
+    said: Partition,
+    values: Values,
+    others: Mapping[str, Partition],
+    seed: int,
+) -> dict[str, float]:
+    """Ceiling, null and gains of a partition; none where labels teach nothing."""
+    out, types = ingredients.held_out, ingredients.types
+    taught = supervised(values, types, out)
+    if taught is None:
+        return {}
+    null = permuted(ingredients, said, PERMUTATIONS, seed).iloc[0]
+    found = _of_all(types[out], said, taught, others, seed)
+    return found | {"shuffled_low": null["low"], "shuffled_high": null["high"]}
 
 
 def measured_alone(ingredients: Ingredients, recipe: Recipe, seed: int) -> Partition:
@@ -315,9 +475,12 @@ def of_all(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row a score (see `judge`; missing ones are NaN), columns mean, min, max.
     """
-    names = ["ami", "alone", "ceiling", "below", "shuffled_low", "shuffled_high"]
-    for name in ("ari", "share", "gain_first", "gain_measured"):
-        names += [name, f"{name}_low", f"{name}_high"]
+    names = ["alone", "below", "taught_follows"]
+    for of in ("", "taught_"):
+        names += [f"{of}{name}" for name in ("ami", "ceiling", "balanced_accuracy")]
+        names += [f"{of}shuffled{end}" for end in ("_low", "_high")]
+        compared = ("ari", "share", "gain_first", "gain_measured", *(["gain_vote"] if of else []))
+        names += [f"{of}{name}{end}" for name in compared for end in ("", "_low", "_high")]
     if rows.empty:
         return pd.DataFrame(np.nan, index=names, columns=["mean", "min", "max"])
     last = rows[rows["recipes"] == rows["recipes"].max()]

@@ -12,6 +12,10 @@ and that mean as a share of the mean ceiling (the linear classifier of
 `search.supervised` in `search.make_space` of the chosen recipe, for the vote in
 `consensus.joined_space`); the marks are `GOAL_ARI` and `GOAL_PERCENT`, for the mean
 over seeds. Whatever comes out is reported.
+
+Of the mixture that the votes teach (`consensus.taught_variant`, the profile `best`) the form
+was settled later, when the vote had been judged on all parts; no number of it on these parts
+had been seen. It counts as the others do, with the ceiling in its own space.
 """
 
 from __future__ import annotations
@@ -46,16 +50,25 @@ from galaxy_utils.study import FEW_DRAWS, Row, Study
 GOAL_ARI, GOAL_PERCENT = 0.25, 60
 """What an unsupervised recipe was to reach: adjusted Rand index, and share of the ceiling."""
 
+SHARING = ("vote", "taught", "chosen")
+"""Methods whose share of what labels would give is asked."""
+
 ALL = "all"
 """The parts of the sample together: means over them."""
 
 METHODS = {
-    "vote": "vote", "chosen": "chosen recipe", "measured": "K-Means of measured parameters",
+    "vote": "vote", "taught": "mixture taught by votes", "chosen": "chosen recipe",
+    "measured": "K-Means of measured parameters",
     "vote_ceiling": "with labels, what the vote sees",
+    "taught_ceiling": "with labels, what the mixture sees",
     "chosen_ceiling": "with labels, what the recipe sees",
 }  # fmt: skip
-"""Partitions that are judged, in words: the vote, the recipe that the rule chose, K-Means of
-measured parameters, and linear classifiers in what the vote and the chosen recipe see."""
+"""Partitions that are judged, in words: the vote, the mixture that it teaches, the recipe that
+the rule chose, K-Means of measured parameters, and linear classifiers in what the first three
+see."""
+
+OTHER_PART = 100_000
+"""From the seed of the resampling of one part to that of the next."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +110,9 @@ def turned(ingredients: Ingredients, fold: NDArray[np.int64], part: int) -> Ingr
     return replace(ingredients, held_out=fold == part)
 
 
-def judge_part(ingredients: Ingredients, table: pd.DataFrame, recipe: Recipe, seed: int) -> Judged:
+def judge_part(
+    ingredients: Ingredients, table: pd.DataFrame, recipe: Recipe, seed: int, resampling: int
+) -> Judged:
     """Make what a search leads to, and compare it with the types on the held-out part.
 
     Parameters
@@ -109,7 +124,9 @@ def judge_part(ingredients: Ingredients, table: pd.DataFrame, recipe: Recipe, se
     recipe : Recipe
         Number of clusters, starts.
     seed : int
-        Of everything.
+        Of everything but the resampling of galaxies.
+    resampling : int
+        Seed of that; another for each part, so that parts are resampled independently.
 
     Returns
     -------
@@ -118,39 +135,50 @@ def judge_part(ingredients: Ingredients, table: pd.DataFrame, recipe: Recipe, se
     """
     out, types = ingredients.held_out, ingredients.types
     votes = consensus.members(table, ingredients)
-    said = _partitions(ingredients, votes, recipe, seed) if votes else None
-    if said is None:
-        number = len(METHODS)
-        return Judged(
-            np.full(number, np.nan),
-            np.full((number, scores.RESAMPLINGS), np.nan),
-            np.full(consensus.PERMUTATIONS, np.nan),
-        )
-    values = [scores.against_classes(types[out], each)["ari"] for each in said]
-    shuffled = scores.permuted_classes(types[out], said[0], consensus.PERMUTATIONS, seed)["ari"]
-    return Judged(np.array(values), bootstrap_ari(types[out], said, seed), shuffled.to_numpy())
+    said = _partitions(ingredients, votes, recipe, seed) if votes else {}
+    values = np.full(len(METHODS), np.nan)
+    resampled = np.full((len(METHODS), scores.RESAMPLINGS), np.nan)
+    shuffled = np.full(consensus.PERMUTATIONS, np.nan)
+    if said:
+        there = [row for row, name in enumerate(METHODS) if name in said]
+        partitions = [said[name] for name in METHODS if name in said]
+        values[there] = [scores.against_classes(types[out], each)["ari"] for each in partitions]
+        resampled[there] = bootstrap_ari(types[out], partitions, resampling)
+        null = scores.permuted_classes(types[out], said["vote"], consensus.PERMUTATIONS, seed)
+        shuffled = null["ari"].to_numpy()
+    return Judged(values, resampled, shuffled)
 
 
 def _partitions(
     ingredients: Ingredients, votes: Mapping[Variant, float], recipe: Recipe, seed: int
-) -> list[NDArray[np.int64]] | None:
-    """What `METHODS` names, of the held-out galaxies; None where no classifier is to be had."""
+) -> dict[str, NDArray[np.int64]]:
+    """What `METHODS` names, of the held-out galaxies.
+
+    None where no classifier is to be had; no mixture where no recipe has deep features.
+    """
     out, types, chosen = ingredients.held_out, ingredients.types, next(iter(votes))
-    spaces = (
-        consensus.joined_space(ingredients, votes, recipe, seed),
-        make_space(ingredients, chosen, recipe, seed),
-    )
-    taught = [said for space in spaces if (said := supervised(space, types, out)) is not None]
-    if len(taught) < len(spaces):
-        return None
-    posteriors = consensus.posteriors_of(ingredients, votes, recipe, seed)
-    sums = list(consensus.add_votes(posteriors, votes.values(), ~out))
-    return [
-        sums[-1][out].argmax(axis=1),
-        sums[0][out].argmax(axis=1),  # the chosen recipe has the first vote
-        consensus.measured_alone(ingredients, recipe, seed),
-        *taught,
-    ]
+    every = dict(zip(votes, consensus.posteriors_of(ingredients, votes, recipe, seed), strict=True))
+    voted = consensus.votes_of(every.values(), votes.values(), ~out)
+    found = {
+        "vote": voted[out].argmax(axis=1),
+        "chosen": every[chosen][out].argmax(axis=1),
+        "measured": consensus.measured_alone(ingredients, recipe, seed),
+    }
+    spaces = {
+        "vote_ceiling": consensus.joined_space(ingredients, votes, recipe, seed),
+        "chosen_ceiling": make_space(ingredients, chosen, recipe, seed),
+    }
+    if (variant := consensus.taught_variant(votes)) is not None:
+        mine = consensus.teachers(votes, variant.framing)
+        voted = consensus.votes_of((every[v] for v in mine), mine.values(), ~out)
+        values, fit = consensus.teach(ingredients, variant, voted, recipe, seed)
+        found["taught"], spaces["taught_ceiling"] = fit.model.predict(values[out]), values
+    for name, values in spaces.items():
+        taught = supervised(values, types, out)
+        if taught is None:
+            return {}
+        found[name] = taught
+    return found
 
 
 def rows_of(judged: Mapping[str, Judged]) -> list[Row]:
@@ -164,10 +192,11 @@ def rows_of(judged: Mapping[str, Judged]) -> list[Row]:
     Returns
     -------
     list of dict
-        Keys part, score, value. Scores: those of `METHODS`; `vote_share` and
-        `chosen_share` (of their ceilings, percent; of all parts together: of the
-        mean of the ceilings); `gain_chosen` and `gain_measured` (of the vote over the
-        others); each of them also with `_low` and `_high` for 95 % of resampled
+        Keys part, score, value. Scores: those of `METHODS`; `vote_share`,
+        `taught_share` and `chosen_share` (of their ceilings, percent; of all parts
+        together: of the mean of the ceilings); `gain_chosen` and `gain_measured` (of
+        the vote over the others), `taught_gain_chosen`, `taught_gain_measured` and
+        `taught_gain_vote`; each of them also with `_low` and `_high` for 95 % of resampled
         galaxies; `shuffled_low` and `shuffled_high`, 95 % of permutations.
     """
     together = Judged(
@@ -193,13 +222,13 @@ def _scores(judged: Judged) -> dict[str, float]:
 
 
 def _derived(ari: Mapping[str, Values]) -> dict[str, Values]:
-    """Adjusted Rand indices, shares of the ceilings, and what the vote gains."""
+    """Adjusted Rand indices, shares of the ceilings, and gains of vote and mixture."""
     return {
         **ari,
-        "vote_share": percent_of(ari["vote"], ari["vote_ceiling"]),
-        "chosen_share": percent_of(ari["chosen"], ari["chosen_ceiling"]),
+        **{f"{of}_share": percent_of(ari[of], ari[f"{of}_ceiling"]) for of in SHARING},
         "gain_chosen": ari["vote"] - ari["chosen"],
         "gain_measured": ari["vote"] - ari["measured"],
+        **{f"taught_gain_{o}": ari["taught"] - ari[o] for o in ("chosen", "measured", "vote")},
     }
 
 
@@ -246,7 +275,10 @@ def _measure(
 ) -> list[Row]:
     ingredients, recipe, fold, searched = inputs
     return rows_of({
-        str(part): judge_part(turned(ingredients, fold, part), table, recipe, unit["seed"])
+        str(part): judge_part(
+            turned(ingredients, fold, part), table, recipe, unit["seed"],
+            unit["seed"] + OTHER_PART * part,
+        )
         for part, table in searched.items()
     })  # fmt: skip
 
@@ -295,8 +327,10 @@ def readable(found: pd.DataFrame, searched: Mapping[int, pd.DataFrame]) -> pd.Da
         {
             "part": part, "chosen recipe": chosen.get(str(part), ""), "its ARI": row["chosen"],
             "of ceiling (%)": row["chosen_share"].round(1), "vote": row["vote"],
-            "over galaxies": range_text(row["vote_low"], row["vote_high"]),
-            "of its ceiling (%)": row["vote_share"].round(1), "K-Means, measured": row["measured"],
+            "of its ceiling (%)": row["vote_share"].round(1), "mixture": row["taught"],
+            "over galaxies": range_text(row["taught_low"], row["taught_high"]),
+            "of mixture's ceiling (%)": row["taught_share"].round(1),
+            "K-Means, measured": row["measured"],
         }
         for part, row in mean.iterrows()
     ])  # fmt: skip
@@ -346,7 +380,7 @@ def goal_text(found: pd.DataFrame, method: str) -> str:
     found : DataFrame
         As of `over_seeds`.
     method : str
-        `vote` or `chosen`.
+        Of `SHARING`.
 
     Returns
     -------

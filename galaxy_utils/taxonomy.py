@@ -133,13 +133,91 @@ def fit_mixture(
     )
 
 
+def taught_mixture(
+    values: NDArray[np.floating],
+    votes: NDArray[np.floating],
+    covariance_type: str = "diag",
+    reg_covar: float = 1e-4,
+) -> MixtureFit:
+    """Make a Gaussian mixture from responsibilities that are given, not found.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_galaxies, dimension)
+        The space.
+    votes : ndarray of float, shape (n_galaxies, n_components)
+        Share of each component in each galaxy; rows add up to one.
+    covariance_type, reg_covar
+        As in `fit_mixture`.
+
+    Returns
+    -------
+    MixtureFit
+        The one step in which expectation maximisation makes weights, means and
+        covariances from responsibilities; it is not repeated, and the responsibilities
+        of the fit are those of the mixture. Components ordered by falling weight.
+
+    Raises
+    ------
+    ValueError
+        If galaxies and votes differ in number.
+
+    References
+    ----------
+    Dempster, Laird & Rubin (1977), M-step.
+    """
+    if len(values) != len(votes):
+        raise ValueError(f"{len(values)} galaxies and votes on {len(votes)}")
+    values = np.asarray(values, np.float64)
+    shares: NDArray[np.float64] = np.asarray(votes, np.float64)
+    reg = max(reg_covar * float(values.var(axis=0).mean()), 1e-12)
+    model = GaussianMixture(shares.shape[1], covariance_type=covariance_type, reg_covar=reg)
+    number = shares.sum(axis=0) + 10 * np.finfo(np.float64).eps
+    model.weights_, model.means_ = number / number.sum(), shares.T @ values / number[:, None]
+    model.covariances_ = _covariances(values.astype(np.float64), shares, model, number)
+    model.precisions_cholesky_ = _precisions_cholesky(model.covariances_, covariance_type)
+    _sort_components(model)
+    responsibilities, likelihood = model.predict_proba(values), model.score_samples(values)
+    cluster = responsibilities.argmax(axis=1).astype(np.int64)
+    return MixtureFit(
+        model, responsibilities, likelihood, cluster, np.array([float(likelihood.mean())])
+    )
+
+
+def _covariances(
+    values: NDArray[np.float64],
+    votes: NDArray[np.float64],
+    model: GaussianMixture,
+    number: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Weighted covariances of the kind of the model."""
+    dimension, kind = values.shape[1], model.covariance_type
+    if kind in ("diag", "spherical"):
+        variances = votes.T @ values**2 / number[:, None] - model.means_**2 + model.reg_covar
+        return np.asarray(variances if kind == "diag" else variances.mean(axis=1))
+    each = np.array([
+        (share[:, None] * (values - mean)).T @ (values - mean) / weight
+        for share, mean, weight in zip(votes.T, model.means_, number, strict=True)
+    ])  # fmt: skip
+    if kind == "tied":
+        each = np.tensordot(number / number.sum(), each, axes=1)
+    return np.asarray(each + model.reg_covar * np.eye(dimension))
+
+
+def _precisions_cholesky(covariances: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
+    if kind in ("diag", "spherical"):
+        return 1 / np.sqrt(covariances)
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(covariances)).swapaxes(-1, -2))
+
+
 def _sort_components(model: GaussianMixture) -> None:
     order = np.argsort(-model.weights_, kind="stable")
     names = ["weights_", "means_"]
     if model.covariance_type != "tied":
         names += ["covariances_", "precisions_", "precisions_cholesky_"]
     for name in names:
-        setattr(model, name, getattr(model, name)[order])
+        if hasattr(model, name):  # precisions themselves are made by expectation maximisation alone
+            setattr(model, name, getattr(model, name)[order])
 
 
 def n_free_parameters(model: GaussianMixture) -> int:

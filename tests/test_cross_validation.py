@@ -138,11 +138,11 @@ def test_the_held_out_part_shapes_nothing() -> None:
 
 def test_all_parts_together_are_their_mean_and_surer_than_any() -> None:
     rng = np.random.default_rng(0)
-    values = np.array([0.3, 0.2, 0.1, 0.5, 0.4])
+    values = np.array([0.3, 0.3, 0.2, 0.1, 0.5, 0.5, 0.4])
     parts = {
         str(part): Judged(
             values + shift,
-            values[:, None] + shift + 0.03 * rng.normal(size=(5, RESAMPLINGS)),
+            values[:, None] + shift + 0.03 * rng.normal(size=(len(METHODS), RESAMPLINGS)),
             0.01 * rng.normal(size=200),
         )
         for part, shift in ((1, 0.0), (2, 0.02), (3, 0.04))

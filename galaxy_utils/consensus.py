@@ -15,7 +15,9 @@ from galaxy_utils import scores
 from galaxy_utils.chain import Recipe
 from galaxy_utils.search import (
     COLUMNS,
+    COVARIANCES,
     K_MEANS,
+    SCALES,
     SEARCH,
     Ingredients,
     Values,
@@ -24,12 +26,14 @@ from galaxy_utils.search import (
     as_variant,
     bootstrap_ari,
     held_out_partition,
+    in_words,
     make_space,
     measured_variants,
     percent_of,
     permuted,
     range_text,
     supervised,
+    supervised_ceiling,
 )
 from galaxy_utils.study import Row, Study
 from galaxy_utils.taxonomy import MixtureFit, fit_mixture, taught_mixture
@@ -42,6 +46,9 @@ PERMUTATIONS = 200
 
 GROWTH = ("recipes", "alone", "ari", "ari_lowest", "ari_highest", "ami", "recall")
 """Columns of `growth`."""
+
+FORMS = ("recipe", "covariance", "taken", "follows", "ari", "share")
+"""Columns of `forms`."""
 
 Partition = NDArray[np.int64]
 
@@ -287,6 +294,55 @@ def taught_by(
     posteriors = posteriors_of(ingredients, mine, recipe, seed)
     votes = votes_of(posteriors, mine.values(), ~ingredients.held_out)
     return teach(ingredients, variant, votes, recipe, seed)
+
+
+def forms(
+    ingredients: Ingredients, variant: Variant, votes: Values, recipe: Recipe, seed: int
+) -> pd.DataFrame:
+    """Other spaces and covariances that the same votes could have taught.
+
+    Parameters
+    ----------
+    ingredients, votes, recipe, seed
+        As in `teach`.
+    variant : Variant
+        The form that was taken, see `taught_variant`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `FORMS`, one row a form: recipe (as of `search.in_words`), covariance,
+        taken, follows (adjusted Rand index with the votes), ari (with the types), share (of the
+        ceiling in its own space, percent); all on held-out galaxies.
+    """
+    out, types = ingredients.held_out, ingredients.types
+    voted, rows = votes[out].argmax(axis=1), []
+    for made in _spaces_like(variant):
+        values = make_space(ingredients, made, recipe, seed)
+        ceiling = supervised_ceiling(values, types, out)
+        for covariance in COVARIANCES:
+            fit = taught_mixture(values[~out], votes[~out], covariance, recipe.reg_covar)
+            said = fit.model.predict(values[out])
+            ari = scores.against_classes(types[out], said)["ari"]
+            form = replace(made, covariance=covariance)
+            rows.append({
+                "recipe": in_words(form), "covariance": covariance, "taken": form == variant,
+                "follows": adjusted_rand_score(voted, said), "ari": ari,
+                "share": float(percent_of(ari, ceiling)),
+            })  # fmt: skip
+    return pd.DataFrame(rows, columns=list(FORMS))
+
+
+def _spaces_like(variant: Variant) -> list[Variant]:
+    """As wide or less, in either scale, of as many components or half of them."""
+    order = [variant.columns] if variant.columns == "none" else list(COLUMNS)[1:]
+    names = order[: order.index(variant.columns) + 1]
+    return [
+        replace(variant, columns=columns, scale=scale, components=components)
+        for columns in names
+        for scale in SCALES
+        for components in (max(variant.components // 2, 1), variant.components)
+    ]
 
 
 def judge(

@@ -54,7 +54,7 @@ PAIRS = {
 ENCODERS = (*IMAGENET, RANDOM, PIXELS, FIVE, GALAXY, ONE_VIEW, MIRRORED, *PAIRS)
 
 COMPONENTS = 16
-"""Whitened principal components that are clustered, as in the profile `best`."""
+"""Whitened principal components that are clustered, as in the recipe of the search."""
 
 COVARIANCE = "diag"
 DIRECTIONS = 8
@@ -63,10 +63,10 @@ DIRECTIONS = 8
 GOAL_POINTS, GOAL_TURNED, GOAL_ARI = 5.0, 95.0, 0.35
 """What was asked of the galaxy encoder beforehand: percentage points beyond the best ImageNet
 encoder of the whole frame or its middle half, percent of turned galaxies that keep what is said
-of them, and the adjusted Rand index of the recipe of `best`."""
+of them, and the adjusted Rand index of the recipe that a rule without labels chose."""
 
 PROFILE_PAIR = "Lite0 + Lite2"
-"""Networks of the profile `best`, by their name in `in_recipe`."""
+"""Networks of the profiles `book` and `best`, by their name in `in_recipe`."""
 
 FRAMINGS = {
     "whole frame": tuple(name for name in IMAGENET if name.endswith("eq1")),
@@ -528,13 +528,13 @@ IN_RECIPE = {
     "Lite0 + galaxy": PAIRS["Lite0, quarter + galaxy"],
     "galaxy alone": (GALAXY,),
 }  # fmt: skip
-"""Encoders whose features are put into the recipe of the profile `best`."""
+"""Encoders whose features are put into the recipe that the search chose."""
 
 
 def in_recipe(
     features: Features, ingredients: Ingredients, variant: Variant, recipe: Recipe, seeds: range
 ) -> pd.DataFrame:
-    """The recipe of the profile `best` with the features of other encoders.
+    """The recipe that the search chose with the features of other encoders.
 
     Parameters
     ----------
@@ -607,13 +607,13 @@ def chosen_pair(table: pd.DataFrame, components: int) -> str | None:
 
 
 def _clusters_against_goal(compared: pd.DataFrame, components: int) -> list[list[object]]:
-    """Lines of `goal_table`: clusters of the profile `best`, and the highest of all."""
+    """Lines of `goal_table`: clusters of the chosen recipe, and the highest of all."""
     if compared.empty:
         return []
     named = compared["encoders"].eq(PROFILE_PAIR) & compared["components"].eq(components)
     highest = compared.sort_values("ari").tail(1)
     lines: list[list[object]] = []
-    for what, found in (("profile best", compared[named]), ("its recipe, the highest", highest)):
+    for what, found in (("chosen recipe", compared[named]), ("the highest of its table", highest)):
         for row in found.to_dict("records"):
             said = f"clusters, {what}: ARI of {row['encoders']}, {row['components']}"
             values = [row[name] for name in ("ari", "ari_low", "ari_high")]
@@ -636,7 +636,7 @@ def goal_table(
     seed : int
         Of the bootstrap.
     components : int
-        Of the profile `best`, whose own clusters get a line.
+        Of the chosen recipe, whose own clusters get a line.
 
     Returns
     -------

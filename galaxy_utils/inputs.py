@@ -27,6 +27,7 @@ from galaxy_utils.appearance import SHAPE, measure_appearance
 from galaxy_utils.chain import Recipe, deep_components
 from galaxy_utils.cluster_number import judged_spaces
 from galaxy_utils.cross_validation import tables
+from galaxy_utils.errors import UserError
 from galaxy_utils.features import Features
 from galaxy_utils.measurement import measure_appearances, measure_embedding, measure_morphology
 from galaxy_utils.mock import mock_sample
@@ -51,10 +52,13 @@ from galaxy_utils.search import (
     PAPER,
     Ingredients,
     Variant,
+    as_variant,
+    choose,
     fold_of,
     is_held_out,
     variants_table,
 )
+from galaxy_utils.taxonomy import MixtureFit, fit_mixture, taught_mixture
 
 Values = NDArray[np.float64]
 
@@ -387,7 +391,7 @@ def for_robustness(folder: RunFolder, parameters: Parameters) -> robustness.Inpu
     names = split_names(parameters.backbones)
     return robustness.Inputs(
         replace(found, held_out=np.zeros(len(objids), dtype=bool)),
-        Recipe.of(parameters), best, order,
+        Recipe.of(parameters), best, best_votes(found), order,
         partial(_image_of_row, galaxies.sample, objids), partial(measure_framings, names, asked),
     )  # fmt: skip
 
@@ -537,7 +541,8 @@ def for_known_truth(folder: RunFolder, parameters: Parameters) -> known_truth.Mo
     columns = ["objid", *FIVE, *SHAPE, "flag", "rpetro_circ"]
     return known_truth.Mocks(
         truth, morphology[columns].assign(kept=kept.astype(int)), p.seed,
-        truth["objid"].to_numpy(str)[kept], found, Recipe.of(p), best, p.anomaly_percent,
+        truth["objid"].to_numpy(str)[kept], found, Recipe.of(p), best, best_votes(found),
+        p.anomaly_percent,
     )  # fmt: skip
 
 
@@ -559,8 +564,74 @@ def _measured_mocks(
     return morphology, deep
 
 
+def best_votes(found: Ingredients) -> dict[Variant, float]:
+    """The recipes whose votes teach the mixture of the profile `best`.
+
+    Parameters
+    ----------
+    found : Ingredients
+        Of any sample.
+
+    Returns
+    -------
+    dict of Variant to float
+        As of `consensus.members`, from the search that the project carries, of which
+        the `consensus.teachers` vote.
+    """
+    return consensus.members(variants_table(read_study("search")), found)
+
+
+def run_mixture(
+    folder: RunFolder, parameters: Parameters, latent: NDArray[np.floating]
+) -> MixtureFit:
+    """Fit the mixture of a run as its `mixture_fit` says.
+
+    Parameters
+    ----------
+    folder, parameters
+        As in `for_chain`; sections 01 to 06 suffice.
+    latent : ndarray of float, shape (n_galaxies, dimension)
+        What is clustered.
+
+    Returns
+    -------
+    MixtureFit
+        By likelihood, or taught by the votes of the recipes of the carried search that
+        see the run's framing; these are made anew from the run's galaxies.
+
+    Raises
+    ------
+    UserError
+        If votes are asked for and no recipe can vote.
+    """
+    p = parameters
+    if p.mixture_fit == "likelihood":
+        return fit_mixture(latent, p.n_components, p.covariance_type, p.n_init, p.reg_covar, p.seed)
+    found, recipe = measured_only(folder, p), replace(Recipe.of(p), n_components=p.n_components)
+    mine = consensus.teachers(best_votes(found), p.framing)
+    if not mine:
+        raise UserError(
+            f"mixture_fit=votes: no recipe of the carried search can vote on framing {p.framing!r} "
+            "of this sample; take mixture_fit=likelihood"
+        )
+    posteriors = consensus.posteriors_of(found, mine, recipe, p.seed)
+    votes = consensus.votes_of(posteriors, mine.values(), ~found.held_out)
+    return taught_mixture(latent, votes, p.covariance_type, p.reg_covar)
+
+
+def chosen_variant() -> Variant:
+    """The recipe that the rule without labels chose in the search that the project carries.
+
+    Returns
+    -------
+    Variant
+        See `search.choose`.
+    """
+    return as_variant(choose(variants_table(read_study("search"))))
+
+
 def best_variant() -> Variant:
-    """The recipe of the profile `best`, as the search names it.
+    """The space and covariance of the profile `best`, as the search names them.
 
     Returns
     -------

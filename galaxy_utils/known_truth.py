@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from galaxy_utils import mock, purging, scores
+from galaxy_utils import consensus, mock, purging, scores
 from galaxy_utils.appearance import SHAPE
 from galaxy_utils.chain import Recipe
 from galaxy_utils.mock_families import ARTEFACTS, FAMILIES
@@ -18,7 +19,14 @@ from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import MIXTURE, TRAINING
 from galaxy_utils.preprocessing import Image
 from galaxy_utils.robustness import OURS, PAPERS
-from galaxy_utils.search import PAPER, Ingredients, Variant, make_space, supervised_ceiling
+from galaxy_utils.search import (
+    PAPER,
+    SEARCH,
+    Ingredients,
+    Variant,
+    make_space,
+    supervised_ceiling,
+)
 from galaxy_utils.stretch import COMPRESSED, LINEAR, stretch_rows
 from galaxy_utils.study import FEW_DRAWS, Row, Study
 from galaxy_utils.taxonomy import lowest
@@ -79,7 +87,9 @@ class Mocks:
     recipe : Recipe
         Number of clusters, training.
     best : Variant
-        The recipe of the profile `best`.
+        The space and covariance of the profile `best`.
+    votes : mapping of Variant to float
+        The recipes whose votes teach its mixture, see `consensus.members`.
     anomaly_percent : float
         Mocks of lowest log-likelihood called anomalies.
     """
@@ -91,6 +101,7 @@ class Mocks:
     ingredients: Ingredients
     recipe: Recipe
     best: Variant
+    votes: Mapping[Variant, float]
     anomaly_percent: float
 
 
@@ -147,7 +158,12 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
     for name, variant in recipes(mocks).items():
         values = make_space(mocks.ingredients, variant, mocks.recipe, seed)
         for k in numbers:
-            fit = replace(mocks.recipe, n_components=k).mixture(values, seed, variant.covariance)
+            recipe = replace(mocks.recipe, n_components=k)
+            fit = (
+                consensus.taught_by(mocks.ingredients, variant, mocks.votes, recipe, seed)[1]
+                if name == OURS
+                else recipe.mixture(values, seed, variant.covariance)
+            )
             odd = lowest(fit.log_likelihood, mocks.anomaly_percent)
             found = _scores(mocks.ingredients.types, values, fit.cluster, odd, seed)
             rows += [{"recipe": name, "k": k, "score": s, "value": v} for s, v in found.items()]
@@ -258,7 +274,7 @@ KNOWN_TRUTH = Study(
     "known_truth", _units, _measure,
     ("n_mocks", "mock_artefacts", "backbones", "engine", *TRAINING, *MIXTURE, "anomaly_percent",
      "seed"),
-    of_sample=False,
+    of_sample=False, carried=(SEARCH.name,),
 )  # fmt: skip
 """Mock galaxies measured, stretched, and clustered by the recipes."""
 

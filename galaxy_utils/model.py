@@ -18,12 +18,13 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import QuantileTransformer
 
+from galaxy_utils.appearance import SHAPE
 from galaxy_utils.errors import UserError
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.provenance import PACKAGE, git_commit, sha256_of_file, versions, write_atomically
-from galaxy_utils.taxonomy import fit_mixture
+from galaxy_utils.taxonomy import taught_mixture
 
-MEASURED = (*FIVE, "axis_ratio")
+MEASURED = (*FIVE, *SHAPE)
 """Measured parameters of the model, in their order."""
 
 ARRAYS, ABOUT = "model.npz", "model.json"
@@ -37,7 +38,7 @@ class Model:
 
     Parameters
     ----------
-    quantiles : ndarray of float64, shape (n_quantiles, 6)
+    quantiles : ndarray of float64, shape (n_quantiles, 8)
         Of each measured parameter among the training galaxies.
     centre : ndarray of float64, shape (n_features,)
         Mean of the joined deep features.
@@ -45,15 +46,15 @@ class Model:
         Principal axes, divided by the standard deviations along them.
     weights : ndarray of float64, shape (k,)
         Of the mixture.
-    means, variances : ndarray of float64, shape (k, 6 + n_components)
+    means, variances : ndarray of float64, shape (k, 8 + n_components)
         Of the mixture, whose covariances are diagonal.
     log_likelihoods : ndarray of float64, shape (n,)
         Of the training galaxies, ascending.
     threshold : ndarray of float64, shape ()
         Log-likelihood below which a galaxy is called an anomaly.
-    space : ndarray of float32, shape (n, 6 + n_components)
+    space : ndarray of float32, shape (n, 8 + n_components)
         Training galaxies.
-    measured : ndarray of float32, shape (n, 6)
+    measured : ndarray of float32, shape (n, 8)
         Their measured parameters.
     objids, types : ndarray of str, shape (n,)
         Their identifiers, and types seen by people (empty where unknown).
@@ -77,14 +78,14 @@ class Model:
 
         Parameters
         ----------
-        measured : ndarray of float64, shape (n, 6)
+        measured : ndarray of float64, shape (n, 8)
             `MEASURED`.
         deep : ndarray of float, shape (n, n_features)
             Features of the backbones in the order of the fit, joined.
 
         Returns
         -------
-        ndarray of float64, shape (n, 6 + n_components)
+        ndarray of float64, shape (n, 8 + n_components)
             Measured parameters made normal by their ranks among the training
             galaxies, and whitened principal components.
         """
@@ -153,6 +154,7 @@ def _rank_scaler(number: int) -> QuantileTransformer:
 def fit_model(
     measured: Values,
     deep: NDArray[np.floating],
+    votes: Values,
     objids: NDArray[np.str_],
     types: NDArray[np.str_],
     settings: Mapping[str, Any],
@@ -161,19 +163,21 @@ def fit_model(
 
     Parameters
     ----------
-    measured : ndarray of float64, shape (n, 6)
+    measured : ndarray of float64, shape (n, 8)
         `MEASURED` of the training galaxies; none is NaN.
     deep : ndarray of float, shape (n, n_features)
         Their joined deep features.
+    votes : ndarray of float64, shape (n, k)
+        Share of each cluster in each galaxy, as of `consensus.votes_of`.
     objids, types : ndarray of str, shape (n,)
         As in `Model`.
     settings : mapping
-        deep_components, n_components, n_init, reg_covar, anomaly_percent, seed.
+        deep_components, reg_covar, anomaly_percent, seed.
 
     Returns
     -------
     Model
-        Clusters in the order of `taxonomy.fit_mixture`.
+        Clusters in the order of `taxonomy.taught_mixture`.
     """
     s = settings
     ranks = _rank_scaler(min(1000, len(measured))).fit(measured)
@@ -184,7 +188,7 @@ def fit_model(
     centre = _as_kept(axes.mean_)
     reduced = (np.asarray(deep, np.float64) - centre) @ components.T
     space = np.hstack([ranks.transform(measured), reduced])
-    fit = fit_mixture(space, s["n_components"], "diag", s["n_init"], s["reg_covar"], s["seed"])
+    fit = taught_mixture(space, votes, "diag", s["reg_covar"])
     likelihoods = np.sort(fit.log_likelihood)
     return Model(
         ranks.quantiles_, centre, components, fit.model.weights_, fit.model.means_,

@@ -10,16 +10,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from galaxy_utils import classification, purging
+from galaxy_utils import classification, consensus, purging
 from galaxy_utils.appearance import SHAPE
+from galaxy_utils.chain import Recipe
 from galaxy_utils.measurement import measure_appearances, measure_embedding, measure_morphology
 from galaxy_utils.model import MEASURED, Model, describe, fit_model, load_model, save_model
-from galaxy_utils.parameters import make_parameters, split_names
+from galaxy_utils.morphology import FIVE
+from galaxy_utils.parameters import Parameters, make_parameters, split_names
 from galaxy_utils.preprocessing import Image
 from galaxy_utils.run import evenly, fingerprint_of, open_galaxies
 from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
 from galaxy_utils.sample import ImageError, Sample, folder_sample, read_catalogue
+from galaxy_utils.search import Ingredients
 from galaxy_utils.validation import SEEN_TYPES
 
 MODEL = DATA / "model"
@@ -46,22 +50,42 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
     table = galaxies.measurements(p.engine)
     limits = purging.Limits(p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum)
     kept = purging.purge(table, limits, p.isolation_contamination, p.seed)["kept"].to_numpy(bool)
-    deep = np.hstack([galaxies.embedding(f"{b}-{p.framing}") for b in split_names(p.backbones)])
+    blocks = {b: galaxies.embedding(f"{b}-{p.framing}") for b in split_names(p.backbones)}
+    deep = np.hstack(list(blocks.values()))
     values = table[list(MEASURED)].to_numpy(np.float64)
     kept = kept & np.isfinite(values).all(axis=1) & np.isfinite(deep).all(axis=1)
+    blocks = {b: vectors[kept] for b, vectors in blocks.items()}
+    votes = _votes(values[kept], blocks, p)
     catalogue = galaxies.sample.catalogue[kept]
     types = catalogue["gz1_class"].map(SEEN_TYPES).fillna("").to_numpy(str)
     objids = catalogue["objid"].to_numpy(str)
     settings = {name: getattr(p, name) for name in (
-        "deep_components", "n_components", "n_init", "reg_covar", "anomaly_percent", "seed"
+        "deep_components", "mixture_fit", "n_components", "n_init", "reg_covar",
+        "anomaly_percent", "seed",
     )}  # fmt: skip
-    model = fit_model(values[kept], deep[kept], objids, types, settings)
+    model = fit_model(values[kept], deep[kept], votes, objids, types, settings)
     about = {
         "recipe": "profile best", "sample": p.sample, "galaxies": len(objids),
         "digest": fingerprint_of(galaxies)["digest"], "settings": settings, "seed": p.seed,
         "backbones": p.backbones, "framing": p.framing, "engine": p.engine,
     }  # fmt: skip
     return save_model(folder, model, about), describe(model)
+
+
+def _votes(
+    values: NDArray[np.float64], blocks: dict[str, NDArray[np.float32]], p: Parameters
+) -> NDArray[np.float64]:
+    """Votes on the training galaxies by recipes that are made from them alone."""
+    from galaxy_utils.inputs import best_votes  # not where others are only classified
+
+    nothing = np.full(len(values), None, dtype=object)
+    found = Ingredients(
+        values[:, : len(FIVE)], values[:, len(FIVE) :], {p.framing: blocks}, nothing,
+        np.zeros(len(values), dtype=bool),
+    )  # fmt: skip
+    chosen, recipe = best_votes(found), replace(Recipe.of(p), n_components=p.n_components)
+    posteriors = consensus.posteriors_of(found, chosen, recipe, p.seed)
+    return consensus.votes_of(posteriors, chosen.values(), ~found.held_out)
 
 
 def classify_folder(

@@ -116,6 +116,12 @@ class Parameters(BaseModel):
     covariance_type: Literal["full", "tied", "diag", "spherical"] = _field(
         "full", "shape of the components' covariances"
     )
+    mixture_fit: Literal["likelihood", "votes"] = _field(
+        "likelihood",
+        "how the mixture is fitted: by maximum likelihood, or to the votes of the recipes that "
+        "the carried search finds stable, made anew from the run's galaxies",
+        "likelihood",
+    )
     n_init: int = _field(3, "starts of the mixture; the likeliest is kept", ge=1, le=100)
     reg_covar: float = _field(
         1e-4, "added to the covariances' diagonal, in units of the mean latent variance", ge=0, le=1
@@ -226,9 +232,10 @@ PROFILES: dict[str, dict[str, Any]] = {
         "framing": "quarter",
         "space": "components",
         "deep_components": 16,
-        "measured": "five+axis",
+        "measured": "five+axis+colours",
         "scale": "rank",
         "covariance_type": "diag",
+        "mixture_fit": "votes",
         "study_draws": 2,
     },
     "full": {"from_pixels": True, "backbones": "efficientnet_b0,convnext_base"},

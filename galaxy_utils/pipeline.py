@@ -92,10 +92,11 @@ def _networks(run: Mapping[str, Any]) -> tuple[Stage, ...]:
 
 def _from_joining(run: Mapping[str, Any], networks: list[str]) -> tuple[Stage, ...]:
     space = _space(run, (*networks, _scaling(run)))
+    taught = ",\ntaught by votes" if run["mixture_fit"] == "votes" else ""
     lowest = f"lowest {run['anomaly_percent']:g} % anomalous"
     return (
         *space,
-        Stage(MIXTURE, f"{run['n_components']} components", 5, 1, (space[-1].title,)),
+        Stage(MIXTURE, f"{run['n_components']} components{taught}", 5, 1, (space[-1].title,)),
         Stage("taxonomy\nand anomalies", lowest, 5, 2, (MIXTURE,)),
     )
 

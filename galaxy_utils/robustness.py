@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter, shift
 from scipy.stats import median_abs_deviation
 from statsmodels.stats.proportion import proportion_confint
 
-from galaxy_utils import scores
+from galaxy_utils import consensus, scores
 from galaxy_utils.chain import Recipe
 from galaxy_utils.deblending import clipped_sky
 from galaxy_utils.morphology import FIVE
@@ -178,7 +178,9 @@ class Inputs:
     recipe : Recipe
         Number of clusters, training.
     best : Variant
-        The recipe of the profile `best`.
+        The space and covariance of the profile `best`.
+    votes : mapping of Variant to float
+        The recipes whose votes teach its mixture, see `consensus.members`.
     rows : ndarray of int64, shape (n_changed,)
         Galaxies whose images are changed.
     image_of : callable
@@ -190,6 +192,7 @@ class Inputs:
     ingredients: Ingredients
     recipe: Recipe
     best: Variant
+    votes: Mapping[Variant, float]
     rows: NDArray[np.int64]
     image_of: Callable[[int], Image]
     measure: Callable[[list[Image]], Measured]
@@ -220,7 +223,11 @@ def variants(best: Variant, framings: Mapping[str, Any]) -> dict[str, Variant]:
 
 
 def partition_of(
-    ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
+    ingredients: Ingredients,
+    variant: Variant,
+    recipe: Recipe,
+    seed: int,
+    votes: Mapping[Variant, float] | None = None,
 ) -> tuple[NDArray[np.int64], Values]:
     """Make a recipe from the galaxies that are not held out, and ask it about all.
 
@@ -234,6 +241,8 @@ def partition_of(
         Number of clusters, training.
     seed : int
         Of everything.
+    votes : mapping of Variant to float, optional
+        Recipes that teach the mixture; it is fitted by likelihood if not given.
 
     Returns
     -------
@@ -242,9 +251,12 @@ def partition_of(
     largest : ndarray of float64, shape (n,)
         Its responsibility.
     """
-    values = make_space(ingredients, variant, recipe, seed)
-    model = recipe.mixture(values[~ingredients.held_out], seed, variant.covariance).model
-    responsibilities = model.predict_proba(values)
+    if votes:
+        values, fit = consensus.taught_by(ingredients, variant, votes, recipe, seed)
+    else:
+        values = make_space(ingredients, variant, recipe, seed)
+        fit = recipe.mixture(values[~ingredients.held_out], seed, variant.covariance)
+    responsibilities = fit.model.predict_proba(values)
     return responsibilities.argmax(axis=1), responsibilities.max(axis=1)
 
 
@@ -337,7 +349,8 @@ def cluster_rows(
     names = np.repeat(list(changed), [len(rows) for rows, _ in changed.values()])
     found: list[Row] = []
     for name, variant in variants(inputs.best, together.deep).items():
-        cluster, largest = partition_of(together, variant, inputs.recipe, seed)
+        votes = inputs.votes if name == OURS else None
+        cluster, largest = partition_of(together, variant, inputs.recipe, seed, votes)
         moved = cluster[together.held_out] != cluster[rows]
         sure = largest[rows] > inputs.recipe.confidence
         for change in changed:
@@ -372,8 +385,9 @@ def seed_rows(inputs: Inputs, seed: int) -> list[Row]:
     """
     found: list[Row] = []
     for name, variant in variants(inputs.best, inputs.ingredients.deep).items():
-        one, largest = partition_of(inputs.ingredients, variant, inputs.recipe, seed)
-        other, _ = partition_of(inputs.ingredients, variant, inputs.recipe, seed + 1000)
+        votes = inputs.votes if name == OURS else None
+        one, largest = partition_of(inputs.ingredients, variant, inputs.recipe, seed, votes)
+        other, _ = partition_of(inputs.ingredients, variant, inputs.recipe, seed + 1000, votes)
         moved = scores.matched_onto(other, one)[inputs.rows] != one[inputs.rows]
         found += _shares(name, moved, largest[inputs.rows] > inputs.recipe.confidence)
     return found
@@ -479,7 +493,10 @@ def _units(draws: int, seed: int) -> list[Row]:
     return [{"many": many, "draw": draw, "seed": seed + draw} for draw in range(number)]
 
 
-ROBUSTNESS = Study("robustness", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH.files)
+ROBUSTNESS = Study(
+    "robustness", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH.files,
+    carried=(SEARCH.name,),
+)  # fmt: skip
 """Galaxies turned, mirrored, moved, compressed, blurred and dimmed, by five recipes."""
 
 

@@ -706,16 +706,23 @@ def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> d
     Returns
     -------
     dict
-        `parameters` and `sample`, as `study.differences` takes them.
+        `parameters`, `sample` and, where it reads carried studies, `carried`, as
+        `study.differences` takes them.
     """
-    parameters = {name: run[name] for name in study.parameters}
-    if not study.of_sample:
-        return {"parameters": parameters, "sample": "none"}
+    settings: dict[str, Any] = {
+        "parameters": {name: run[name] for name in study.parameters},
+        "sample": _sample_digest(folder, study, run) if study.of_sample else "none",
+    }
+    if study.carried:
+        settings["carried"] = {name: rows_digest(read_study(name)) for name in study.carried}
+    return settings
+
+
+def _sample_digest(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> str:
     if run["sample"] not in MEASURED or run["from_pixels"]:
-        return {"parameters": parameters, "sample": folder.read_json("sample.json")["digest"]}
+        return str(folder.read_json("sample.json")["digest"])
     embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
-    digest = measured_digest(MEASURED[run["sample"]], (*embeddings, *study.files))
-    return {"parameters": parameters, "sample": digest}
+    return measured_digest(MEASURED[run["sample"]], (*embeddings, *study.files))
 
 
 def measured_digest(folder: Path, files: Iterable[str]) -> str:

@@ -169,7 +169,8 @@ SECTIONS = (
         data=("paper_values.yml",), sample=True,
         shows=(
             "isolation_contamination", "standardise_deep", "latent_dim", "space",
-            "deep_components", "measured", "scale", "n_components", "anomaly_percent",
+            "deep_components", "measured", "scale", "mixture_fit", "n_components",
+            "anomaly_percent",
         ),
     ),
     Section("02", "image-preprocessing", reads=(GALAXIES,), sample=True, field=True),
@@ -186,8 +187,8 @@ SECTIONS = (
         (LATENT, WEIGHTS), wide=True,
     ),
     Section(
-        "07", "gaussian-mixture", (GALAXIES, SHAPES, KEPT, LATENT),
-        (CATALOGUE, "artefacts/mixture.npz"),
+        "07", "gaussian-mixture", (GALAXIES, SHAPES, KEPT, DEEP, LATENT),
+        (CATALOGUE, "artefacts/mixture.npz"), data=("studies/search.csv",),
     ),
     Section("08", "ablation", (CATALOGUE, DEEP, LATENT), ("tables/table_1.csv",)),
     Section(
@@ -199,7 +200,11 @@ SECTIONS = (
         "10", "proxy-validation", (CATALOGUE, LATENT),
         _figure("figure_5", "figure_6"),
     ),
-    Section("11", "probabilistic-stability", (CATALOGUE, LATENT, "artefacts/mixture.npz")),
+    Section(
+        "11", "probabilistic-stability",
+        (GALAXIES, SHAPES, KEPT, DEEP, CATALOGUE, LATENT, "artefacts/mixture.npz"),
+        data=("studies/search.csv",),
+    ),
     Section(
         "12", "scalability", (CATALOGUE, DEEP, LATENT, TIMES), ("tables/table_3.csv",),
         data=("paper_values.yml", "benchmarks.csv"), wide=True,

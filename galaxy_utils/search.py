@@ -1068,25 +1068,6 @@ def compared_table(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: wide[wide["recipe"] == name] for name in rows["recipe"].unique()}
 
 
-def held_out_contingency(
-    ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
-) -> pd.DataFrame:
-    """Held-out galaxies by type and cluster.
-
-    Parameters
-    ----------
-    ingredients, variant, recipe, seed
-        As in `held_out_partition`.
-
-    Returns
-    -------
-    DataFrame
-        As of `scores.contingency`.
-    """
-    types = ingredients.types[ingredients.held_out]
-    return scores.contingency(types, held_out_partition(ingredients, variant, recipe, seed))
-
-
 def worst_type(contingency: pd.DataFrame) -> tuple[str, float]:
     """The type that fares worst.
 

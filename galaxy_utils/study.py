@@ -54,7 +54,9 @@ class Study:
     of_sample : bool
         Whether the run's galaxies take part in it.
     after : tuple of str
-        Studies whose results it rests on.
+        Studies whose results it rests on: those of the same run.
+    carried : tuple of str
+        Studies whose results it reads as the project carries them, whatever the run.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Study:
     files: tuple[str, ...] = ()
     of_sample: bool = True
     after: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
 
 
 def run_study(
@@ -209,7 +212,7 @@ def differences(stored: Row, settings: Row) -> list[str]:
         Content of the study's JSON file.
     settings : dict
         The run's: `parameters` (name to value), `sample` (digest) and, where it
-        rests on other studies, `after` (name to digest).
+        rests on other studies, `after` and `carried` (name to digest).
 
     Returns
     -------
@@ -220,11 +223,11 @@ def differences(stored: Row, settings: Row) -> list[str]:
     theirs, mine = stored["parameters"], settings["parameters"]
     defaults = {name: field.default for name, field in Parameters.model_fields.items()}
     changed = [name for name in mine if theirs.get(name, defaults[name]) != mine[name]]
-    before = stored.get("after", {})
     rested = [
         f"the study {name}"
-        for name, digest in settings.get("after", {}).items()
-        if before.get(name) != digest
+        for kind in ("after", "carried")
+        for name, digest in settings.get(kind, {}).items()
+        if stored.get(kind, {}).get(name) != digest
     ]
     return changed + (["the galaxies"] if stored["sample"] != settings["sample"] else []) + rested
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
+from sklearn.metrics import davies_bouldin_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
@@ -543,39 +543,3 @@ def confidence_score(
         return float(100 * (fit.responsibilities.max(axis=1) > threshold).mean())
 
     return score
-
-
-def refit_agreement(
-    values: NDArray[np.floating],
-    cluster: NDArray[np.int64],
-    n_components: int,
-    covariance_type: str,
-    reg_covar: float,
-    seeds: Iterable[int],
-) -> NDArray[np.float64]:
-    """Agreement of a partition with refits of the mixture from other starts.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (n, dimension)
-        The space.
-    cluster : ndarray of int64, shape (n,)
-        The partition.
-    n_components, covariance_type, reg_covar : int, str, float
-        As in `fit_mixture`; one start each.
-    seeds : iterable of int
-        One refit a seed.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_seeds,)
-        Adjusted Rand indices.
-
-    References
-    ----------
-    Hubert & Arabie (1985).
-    """
-    refits = (
-        fit_mixture(values, n_components, covariance_type, 1, reg_covar, seed) for seed in seeds
-    )
-    return np.array([adjusted_rand_score(cluster, refit.cluster) for refit in refits])

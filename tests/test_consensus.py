@@ -12,8 +12,10 @@ import pytest
 from galaxy_utils.chain import Recipe
 from galaxy_utils.consensus import (
     CONSENSUS,
+    FORMS,
     STEPS,
     add_votes,
+    forms,
     growth,
     joined_space,
     judge,
@@ -22,8 +24,14 @@ from galaxy_utils.consensus import (
     plotted,
     posteriors_of,
     readable,
+    taught_by,
+    taught_variant,
+    teachers,
+    votes_of,
 )
 from galaxy_utils.fusion import Training
+from galaxy_utils.inputs import best_variant
+from galaxy_utils.parameters import make_parameters
 from galaxy_utils.run import read_study
 from galaxy_utils.run_folder import STUDIES
 from galaxy_utils.search import (
@@ -138,6 +146,69 @@ def test_the_joined_space_takes_the_widest_of_each() -> None:
         Variant("five", "z", "one", 8, "pca"),
     ]  # fmt: skip
     assert joined_space(galaxies, wide, RECIPE, 0).shape == (N, 2 * 6 + 8)
+
+
+TEACHING = {
+    replace(v, covariance=c): w
+    for v, w in SPACES.items()
+    for c, w in (("diag", 1.0), ("full", 0.5))
+}
+
+
+def test_a_mixture_sees_all_that_its_teachers_see_and_no_more() -> None:
+    every = [
+        Variant("five", "z", "none", 0, "pca"), Variant("five", "z", "one", 4, "pca"),
+        Variant("five+axis", "z", "two", 16, "pca"), Variant("five+axis", "z", "one", 8, "pca"),
+    ]  # fmt: skip
+    votes = dict(zip(every, (0.9, 0.8, 0.7, 0.6), strict=True))
+    assert [v.framing for v in teachers(votes, "one")] == ["none", "one", "one"]
+    assert taught_variant(votes) == Variant("five+axis", "rank", "one", 8, "pca", "diag")
+    assert taught_variant(dict(list(votes.items())[:1])) is None
+
+
+def test_a_taught_mixture_says_nearly_what_its_teachers_say() -> None:
+    galaxies = planted()
+    rows = CONSENSUS.measure((galaxies, RECIPE, TEACHING), {"seed": 0})
+    found = of_all(pd.DataFrame(rows).assign(seed=0))["mean"]
+    assert found["taught_follows"] > 0.8
+    assert found["taught_ari"] == pytest.approx(found["alone"], abs=0.1)  # one framing of three
+    assert found["taught_share"] == pytest.approx(
+        100 * found["taught_ari"] / found["taught_ceiling"]
+    )
+    assert found["taught_shuffled_high"] < 0.05 < found["taught_gain_measured_low"]
+    assert found["taught_gain_vote_high"] < 0  # all three framings know more than one
+
+
+def test_neither_labels_nor_held_out_galaxies_teach() -> None:
+    galaxies, variant = planted(), taught_variant(TEACHING)
+    assert variant is not None
+    odd = {name: {"net": v["net"].copy()} for name, v in galaxies.deep.items()}
+    for blocks in odd.values():
+        blocks["net"][galaxies.held_out] = 40.0
+    blind = replace(galaxies, deep=odd, types=np.full(N, None, dtype=object))
+    mine, theirs = (taught_by(g, variant, TEACHING, RECIPE, 0)[1] for g in (galaxies, blind))
+    np.testing.assert_allclose(mine.model.means_, theirs.model.means_, atol=1e-6)
+    np.testing.assert_array_equal(mine.cluster, theirs.cluster)
+
+
+def test_other_forms_are_asked_the_same() -> None:
+    galaxies, variant = planted(), taught_variant(TEACHING)
+    assert variant is not None
+    mine = teachers(TEACHING, variant.framing)
+    votes = votes_of(posteriors_of(galaxies, mine, RECIPE, 0), mine.values(), ~galaxies.held_out)
+    table = forms(galaxies, variant, votes, RECIPE, 0)
+    assert tuple(table.columns) == FORMS and table["taken"].sum() == 1
+    assert len(table) == 2 * 2 * 4  # scales, numbers of components, covariances
+    rows = judge(galaxies, TEACHING, RECIPE, 0)
+    expected = next(row["value"] for row in rows if row["score"] == "taught_share")
+    assert table.loc[table["taken"], "share"].iloc[0] == pytest.approx(expected)
+
+
+def test_the_profile_best_is_what_the_carried_search_teaches() -> None:
+    deep = {name: {} for name in FRAMINGS}
+    votes = members(variants_table(read_study("search")), replace(planted(), deep=deep))
+    assert taught_variant(votes) == best_variant()
+    assert make_parameters("best").mixture_fit == "votes"
 
 
 def test_labels_do_not_shape_the_votes() -> None:

@@ -100,7 +100,7 @@ def test_gains_are_told_by_framing_and_goals_with_their_error(rows: pd.DataFrame
     assert encoders.goal_table(pd.DataFrame(), pd.DataFrame()).empty
     own = compared.assign(encoders=encoders.PROFILE_PAIR)
     both_lines = encoders.goal_table(both, pd.concat([compared, own]), components=8)
-    assert "profile best" in both_lines["asked"].iloc[-2]
+    assert "chosen recipe" in both_lines["asked"].iloc[-2]
     assert list(both_lines["measured"].iloc[-2:]) == [0.2, 0.3]
 
 

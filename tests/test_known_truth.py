@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ from galaxy_utils.search import Ingredients, Variant
 FAMILIES = ("elliptical", "spiral", "edge-on")
 RECIPE = Recipe(Training(hidden_dims=(16,), latent_dim=4, epochs=20), n_components=3, n_init=2)
 BEST = Variant("five+axis", "z", "quarter", 3, "pca", "diag")
+VOTES = {replace(BEST, columns="five", covariance="full"): 0.7, BEST: 0.5}
 
 
 def _mocks(apart: float, artefacts: int = 10) -> tuple[Mocks, pd.DataFrame]:
@@ -49,7 +52,7 @@ def _mocks(apart: float, artefacts: int = 10) -> tuple[Mocks, pd.DataFrame]:
             "inclination": rng.uniform(0, 80, n),
         }
     )
-    return Mocks(truth, truth, 0, objids, ingredients, RECIPE, BEST, 5.0), truth
+    return Mocks(truth, truth, 0, objids, ingredients, RECIPE, BEST, VOTES, 5.0), truth
 
 
 @pytest.fixture(scope="module")

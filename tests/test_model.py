@@ -16,18 +16,19 @@ from galaxy_utils.fusion import Training
 from galaxy_utils.model import Model, describe, fit_model, load_model, save_model
 from galaxy_utils.own_galaxies import MODEL
 from galaxy_utils.search import Ingredients, Variant, make_space
-from galaxy_utils.taxonomy import fit_mixture
+from galaxy_utils.taxonomy import taught_mixture
 
 SETTINGS = {
     "deep_components": 4, "n_components": 3, "n_init": 2, "reg_covar": 1e-4,
     "anomaly_percent": 2.0, "seed": 0,
 }  # fmt: skip
+VOTES = 0.7 * np.eye(3)[np.arange(300) % 3] + 0.1
 
 
 def _galaxies(seed: int = 0, n: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     group = np.arange(n) % 3
-    measured = rng.normal(size=(n, 6)) + 4 * np.eye(3, 6)[group]
+    measured = rng.normal(size=(n, 8)) + 4 * np.eye(3, 8)[group]
     deep = rng.normal(size=(n, 20)) + 4 * np.eye(3, 20)[group]
     types = np.array(["elliptical", "spiral", ""])[group]
     return measured, deep.astype(np.float32), np.array([f"g{i:04d}" for i in range(n)]), types
@@ -35,14 +36,15 @@ def _galaxies(seed: int = 0, n: int = 300) -> tuple[np.ndarray, np.ndarray, np.n
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return fit_model(*_galaxies(), SETTINGS)
+    measured, deep, objids, types = _galaxies()
+    return fit_model(measured, deep, VOTES, objids, types, SETTINGS)
 
 
 def test_the_training_galaxies_come_out_as_they_were_fitted(model: Model) -> None:
     measured, deep, _, _ = _galaxies()
     space = model.transform(measured, deep)
     np.testing.assert_allclose(space, model.space, atol=1e-5)
-    fit = fit_mixture(space, 3, "diag", 2, 1e-4, 0)
+    fit = taught_mixture(space, VOTES, "diag", 1e-4)
     mixture = model.mixture()
     np.testing.assert_array_equal(mixture.predict(space), fit.cluster)
     np.testing.assert_allclose(mixture.predict_proba(space), fit.responsibilities, atol=1e-6)
@@ -58,7 +60,7 @@ def test_the_space_is_that_of_the_search(model: Model) -> None:
         measured[:, :5], measured[:, 5:], {"quarter": {"net": deep}},
         np.full(300, None, dtype=object), np.zeros(300, dtype=bool),
     )  # fmt: skip
-    variant = Variant("five+axis", "rank", "quarter", 4, "pca", "diag")
+    variant = Variant("five+axis+colours", "rank", "quarter", 4, "pca", "diag")
     expected = make_space(ingredients, variant, Recipe(Training()), 0)
     np.testing.assert_allclose(model.space, expected, atol=2e-3)
 

@@ -57,6 +57,8 @@ def test_where_the_bottleneck_is_not_clustered_it_is_not_drawn() -> None:
     stages = graph("best")
     assert "autoencoder" not in stages
     assert stages[MIXTURE].after == ("joined space",)
+    assert "taught by votes" in stages[MIXTURE].detail
+    assert "taught" not in graph("best", mixture_fit="likelihood")[MIXTURE].detail
     assert "16 whitened" in graph("best", deep_components=16)["joined space"].detail
 
 

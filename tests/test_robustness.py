@@ -22,6 +22,8 @@ from galaxy_utils.study import run_study
 IMAGE = next(iter(hdf_sample().cutouts.values()))
 RECIPE = Recipe(Training(hidden_dims=(16,), latent_dim=4, epochs=5), n_components=2, n_init=1)
 BEST = Variant("five+axis", "rank", "quarter", 3, "pca", "diag")
+VOTES = {Variant("five", "z", "quarter", 2, "pca", "tied"): 0.6,
+         Variant("five+axis", "rank", "none", 0, "pca", "diag"): 0.4}  # fmt: skip
 
 
 def changed(name: str, seed: int = 0) -> np.ndarray:
@@ -142,7 +144,7 @@ def _inputs(measure_noise: float) -> Inputs:
         return sign * five[rows] + noise, sign * shape[rows], blocks
 
     rows = rng.permutation(np.arange(1, 120))[:40]
-    return Inputs(ingredients, RECIPE, BEST, rows, image_of, measure)
+    return Inputs(ingredients, RECIPE, BEST, VOTES, rows, image_of, measure)
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +174,21 @@ def test_unchanged_images_stay_and_swapped_ones_leave(
         "the paper's recipe", "ours (profile best)", "five parameters alone",
         "deep features alone, eq1", "deep features alone, quarter",
     }  # fmt: skip
+
+
+def test_votes_teach_the_mixture_of_ours_alone() -> None:
+    inputs = _inputs(0.0)
+    likely, _ = robustness.partition_of(inputs.ingredients, BEST, RECIPE, 0)
+    taught, largest = robustness.partition_of(inputs.ingredients, BEST, RECIPE, 0, VOTES)
+    assert (
+        abs(np.corrcoef(likely, taught)[0, 1]) > 0.9 and ((largest >= 0.5) & (largest <= 1)).all()
+    )
+    odd = np.arange(120) % 2  # votes that no mixture would find by itself
+    planted = replace(inputs.ingredients, shape=np.c_[20.0 * odd, np.zeros((120, 2))])
+    only = {Variant("five+axis", "z", "none", 0, "pca", "spherical"): 1.0}
+    ours = replace(inputs, ingredients=planted, votes=only)
+    moved = pd.DataFrame(robustness.seed_rows(ours, 0)).query("score == 'changed'")
+    assert moved.set_index("of")["value"][robustness.OURS] <= 0.05
 
 
 def test_parameters_and_features_move_where_they_do(table: pd.DataFrame) -> None:

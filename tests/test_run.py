@@ -11,10 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils import embedding
+from galaxy_utils import embedding, inputs
 from galaxy_utils.errors import UserError
 from galaxy_utils.field import hdf_sample
-from galaxy_utils.run import Galaxies, Page, begin, measured_folder, open_galaxies
+from galaxy_utils.parameters import make_parameters
+from galaxy_utils.run import (
+    Galaxies,
+    Page,
+    begin,
+    measured_folder,
+    open_galaxies,
+    read_latent,
+)
 from galaxy_utils.run_folder import (
     ROOT,
     SECTIONS,
@@ -207,6 +215,24 @@ def test_pixels_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert galaxies.pictures(galaxies.sample.catalogue["objid"]) == [None] * 5
     with pytest.raises(UserError, match="was not measured"):
         galaxies.embedding("efficientnet_b0-eq1")
+
+
+def test_a_mixture_can_be_taught_by_votes_of_the_runs_own_galaxies(
+    smoke: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latent = read_latent(smoke)
+    likely = make_parameters("smoke")
+    taught = likely.model_copy(update={"mixture_fit": "votes", "covariance_type": "diag"})
+    plain = inputs.run_mixture(smoke, likely, latent)
+    expected = smoke.read_table("catalogue.parquet").query("kept")["cluster"].to_numpy(int)
+    np.testing.assert_array_equal(plain.cluster, expected)
+    one, again = (inputs.run_mixture(smoke, taught, latent) for _ in range(2))
+    np.testing.assert_array_equal(one.responsibilities, again.responsibilities)
+    assert one.responsibilities.shape == (len(latent), likely.n_components)
+    assert len(set(one.cluster)) > 1 and (one.cluster != plain.cluster).any()
+    monkeypatch.setattr(inputs, "best_votes", lambda _: {})
+    with pytest.raises(UserError, match="mixture_fit=likelihood"):
+        inputs.run_mixture(smoke, taught, latent)
 
 
 def test_catalogue_of_a_run_is_whole(smoke: RunFolder) -> None:

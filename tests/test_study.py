@@ -88,6 +88,9 @@ def test_what_differs_is_named() -> None:
     assert differences(stored, rested) == ["the study search"]
     assert differences(stored | {"after": {"search": "old"}}, rested) == ["the study search"]
     assert differences(stored | {"after": {"search": "new"}}, rested) == []
+    read = {"parameters": {}, "sample": "x", "carried": {"search": "new"}}
+    assert differences(stored | {"after": {"search": "new"}}, read) == ["the study search"]
+    assert differences(stored | {"carried": {"search": "new"}}, read) == []
 
 
 def test_rows_have_one_digest_whether_carried_or_just_measured(
@@ -129,6 +132,8 @@ def test_the_carried_results_are_whole(name: str) -> None:
     assert len(read_study(name)) > 0
     assert set(stored["parameters"]) <= set(STUDIES_BY_NAME[name][0].parameters)
     assert not stored["code"].endswith("+changes")
+    read = {other: rows_digest(read_study(other)) for other in STUDIES_BY_NAME[name][0].carried}
+    assert stored.get("carried", {}) == read
 
 
 def test_the_digest_of_a_table_is_of_what_studies_take(tmp_path: Path) -> None:

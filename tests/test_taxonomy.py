@@ -21,8 +21,8 @@ from galaxy_utils.taxonomy import (
     lowest,
     n_free_parameters,
     odds_ratio,
-    refit_agreement,
     representatives,
+    taught_mixture,
     umap_layout,
     variance_between,
 )
@@ -101,9 +101,31 @@ def test_free_parameters_of_three_components_in_the_plane(
     assert model.bic(BLOBS[:, :2]) == pytest.approx(bic)
 
 
-def test_refits_of_clear_blobs_agree() -> None:
-    agreement = refit_agreement(BLOBS, fit_mixture(BLOBS, 3).cluster, 3, "full", 1e-4, range(1, 4))
-    np.testing.assert_array_equal(agreement, [1, 1, 1])
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_taught_by_its_own_responsibilities_a_likeliest_mixture_stays(covariance_type: str) -> None:
+    likeliest = fit_mixture(BLOBS, 3, covariance_type)
+    taught = taught_mixture(BLOBS, likeliest.responsibilities, covariance_type)
+    for name in ("weights_", "means_", "covariances_", "precisions_cholesky_"):
+        expected = getattr(likeliest.model, name)
+        np.testing.assert_allclose(getattr(taught.model, name), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(taught.log_likelihood, likeliest.log_likelihood, atol=1e-3)
+    np.testing.assert_array_equal(taught.cluster, likeliest.cluster)
+
+
+def test_a_mixture_follows_the_votes_and_not_the_likelihood() -> None:
+    votes = np.eye(2)[(BLOBS[:, 0] > np.median(BLOBS[:, 0])).astype(int)]
+    taught = taught_mixture(BLOBS, votes, "diag")
+    for share, mean in zip(votes.T, votes.T @ BLOBS / votes.sum(axis=0)[:, None], strict=True):
+        assert np.isclose(taught.model.means_, mean).all(axis=1).any()
+        assert share.sum() / len(BLOBS) == pytest.approx(0.5, abs=0.01)
+    assert (np.diff(taught.model.weights_) <= 0).all()
+    with pytest.raises(ValueError, match="votes on 3"):
+        taught_mixture(BLOBS, votes[:3])
+
+
+def test_a_cluster_that_nobody_votes_for_breaks_nothing() -> None:
+    taught = taught_mixture(BLOBS, np.eye(3)[np.zeros(len(BLOBS), dtype=int)], "diag")
+    assert np.isfinite(taught.log_likelihood).all() and (taught.cluster == 0).all()
 
 
 # Anomalies and scores

@@ -20,7 +20,7 @@ had been seen. It counts as the others do, with the ceiling in its own space.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +43,8 @@ from galaxy_utils.search import (
     percent_of,
     range_text,
     supervised,
+    supervised_ceiling,
+    unreduced,
     variants_table,
 )
 from galaxy_utils.study import FEW_DRAWS, Row, Study
@@ -230,6 +232,32 @@ def _derived(ari: Mapping[str, Values]) -> dict[str, Values]:
         "gain_measured": ari["vote"] - ari["measured"],
         **{f"taught_gain_{o}": ari["taught"] - ari[o] for o in ("chosen", "measured", "vote")},
     }
+
+
+def unreduced_ceiling(
+    ingredients: Ingredients, fold: NDArray[np.int64], parts: Iterable[int], variant: Variant
+) -> float:
+    """What labels would give in all that a recipe takes in, before it is reduced.
+
+    Parameters
+    ----------
+    ingredients, fold
+        As in `turned`.
+    parts : iterable of int
+        Held out in their turn.
+    variant : Variant
+        The recipe, see `search.unreduced`.
+
+    Returns
+    -------
+    float
+        Mean over parts of the adjusted Rand index of `search.supervised_ceiling`; NaN
+        where too few types are known in one.
+    """
+    values = unreduced(ingredients, variant)
+    return float(
+        np.mean([supervised_ceiling(values, ingredients.types, fold == part) for part in parts])
+    )
 
 
 def _units_search(draws: int, seed: int) -> list[Row]:

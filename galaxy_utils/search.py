@@ -590,6 +590,25 @@ def supervised(
     return np.asarray(pd.factorize(said)[0], np.int64)
 
 
+def unreduced(ingredients: Ingredients, variant: Variant) -> Values:
+    """What a variant takes in, before it is scaled and reduced.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        The galaxies.
+    variant : Variant
+        Measured parameters and framing.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n_columns)
+        Measured parameters, and all deep features of that framing.
+    """
+    deep = ingredients.deep.get(variant.framing, {}).values()
+    return np.hstack([_columns(ingredients, variant.columns), *deep]).astype(np.float64)
+
+
 def ceiling_share(
     ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int
 ) -> tuple[float, float]:

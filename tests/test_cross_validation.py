@@ -24,6 +24,7 @@ from galaxy_utils.cross_validation import (
     rows_of,
     tables,
     turned,
+    unreduced_ceiling,
 )
 from galaxy_utils.fusion import Training
 from galaxy_utils.scores import RESAMPLINGS
@@ -34,6 +35,7 @@ from galaxy_utils.search import (
     Variant,
     fold_of,
     is_held_out,
+    unreduced,
 )
 
 N = 1200
@@ -155,6 +157,19 @@ def test_all_parts_together_are_their_mean_and_surer_than_any() -> None:
     width = table["vote_high"] - table["vote_low"]
     assert width[ALL] < 0.75 * width.drop(ALL).min()
     assert table["shuffled_high"][ALL] < table["shuffled_high"].drop(ALL).min()
+
+
+def test_the_unreduced_ceiling_is_the_mean_over_parts() -> None:
+    galaxies, variant = planted(3.0), Variant("five", "rank", "quarter", 4, "pca", "diag")
+    values = unreduced(galaxies, variant)
+    assert values.shape == (N, 5 + 16)
+    np.testing.assert_array_equal(values[:, :5], galaxies.five)
+    each = [unreduced_ceiling(galaxies, FOLD, [part], variant) for part in (1, 2)]
+    assert min(each) > 0.8
+    both = unreduced_ceiling(galaxies, FOLD, (1, 2), variant)
+    assert both == pytest.approx(sum(each) / 2)
+    blind = replace(galaxies, types=np.full(N, None, dtype=object))
+    assert np.isnan(unreduced_ceiling(blind, FOLD, [1], variant))
 
 
 def test_without_types_nothing_is_judged() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -194,9 +195,16 @@ def votes_of(
     -------
     ndarray of float64, shape (n, k)
         Weighted mean of the posteriors.
+
+    Raises
+    ------
+    ValueError
+        If no recipe votes.
     """
-    *_, votes = add_votes(posteriors, weights, seen)
-    return votes
+    last = deque(add_votes(posteriors, weights, seen), maxlen=1)
+    if not last:
+        raise ValueError("no recipe votes")
+    return last[0]
 
 
 def teachers(chosen: Mapping[Variant, float], framing: str) -> dict[Variant, float]:

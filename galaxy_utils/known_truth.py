@@ -274,7 +274,7 @@ KNOWN_TRUTH = Study(
     "known_truth", _units, _measure,
     ("n_mocks", "mock_artefacts", "backbones", "engine", *TRAINING, *MIXTURE, "anomaly_percent",
      "seed"),
-    of_sample=False, carried=(SEARCH.name,),
+    of_sample=False, carried=(SEARCH.name,), profile="best",
 )  # fmt: skip
 """Mock galaxies measured, stretched, and clustered by the recipes."""
 

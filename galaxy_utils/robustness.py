@@ -251,7 +251,7 @@ def partition_of(
     largest : ndarray of float64, shape (n,)
         Its responsibility.
     """
-    if votes:
+    if votes is not None:
         values, fit = consensus.taught_by(ingredients, variant, votes, recipe, seed)
     else:
         values = make_space(ingredients, variant, recipe, seed)
@@ -495,7 +495,7 @@ def _units(draws: int, seed: int) -> list[Row]:
 
 ROBUSTNESS = Study(
     "robustness", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH.files,
-    carried=(SEARCH.name,),
+    carried=(SEARCH.name,), profile="best",
 )  # fmt: skip
 """Galaxies turned, mirrored, moved, compressed, blurred and dimmed, by five recipes."""
 

@@ -39,6 +39,7 @@ from galaxy_utils.measurement import (
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import (
     OFFLINE_BACKBONES,
+    PROFILES,
     Parameters,
     check_names,
     make_parameters,
@@ -706,8 +707,8 @@ def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> d
     Returns
     -------
     dict
-        `parameters`, `sample` and, where it reads carried studies, `carried`, as
-        `study.differences` takes them.
+        `parameters`, `sample` and, where there is something to say, `carried` and
+        `profile`, as `study.differences` takes them.
     """
     settings: dict[str, Any] = {
         "parameters": {name: run[name] for name in study.parameters},
@@ -715,6 +716,9 @@ def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> d
     }
     if study.carried:
         settings["carried"] = {name: rows_digest(read_study(name)) for name in study.carried}
+    if study.profile:
+        changes = PROFILES[study.profile]
+        settings["profile"] = {name: changes[name] for name in changes if name != "study_draws"}
     return settings
 
 

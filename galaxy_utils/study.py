@@ -57,6 +57,8 @@ class Study:
         Studies whose results it rests on: those of the same run.
     carried : tuple of str
         Studies whose results it reads as the project carries them, whatever the run.
+    profile : str
+        Profile whose recipe it judges beside the run's own.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Study:
     of_sample: bool = True
     after: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
+    profile: str = ""
 
 
 def run_study(
@@ -212,13 +215,14 @@ def differences(stored: Row, settings: Row) -> list[str]:
         Content of the study's JSON file.
     settings : dict
         The run's: `parameters` (name to value), `sample` (digest) and, where it
-        rests on other studies, `after` and `carried` (name to digest).
+        rests on other studies, `after` and `carried` (name to digest); `profile` (what
+        it changes) where it judges one.
 
     Returns
     -------
     list of str
-        Names of the parameters that differ, `the galaxies`, and studies that it rests
-        on; empty where none does.
+        Names of the parameters that differ, `the galaxies`, studies that it rests
+        on and `a profile's recipe`; empty where none does.
     """
     theirs, mine = stored["parameters"], settings["parameters"]
     defaults = {name: field.default for name, field in Parameters.model_fields.items()}
@@ -229,7 +233,11 @@ def differences(stored: Row, settings: Row) -> list[str]:
         for name, digest in settings.get(kind, {}).items()
         if stored.get(kind, {}).get(name) != digest
     ]
-    return changed + (["the galaxies"] if stored["sample"] != settings["sample"] else []) + rested
+    if stored["sample"] != settings["sample"]:
+        changed.append("the galaxies")
+    if "profile" in settings and stored.get("profile") != settings["profile"]:
+        rested.append("a profile's recipe")
+    return changed + rested
 
 
 def rows_digest(table: pd.DataFrame) -> str:

@@ -91,6 +91,9 @@ def test_what_differs_is_named() -> None:
     read = {"parameters": {}, "sample": "x", "carried": {"search": "new"}}
     assert differences(stored | {"after": {"search": "new"}}, read) == ["the study search"]
     assert differences(stored | {"carried": {"search": "new"}}, read) == []
+    profiled = {"parameters": {}, "sample": "x", "profile": {"scale": "rank"}}
+    assert differences(stored, profiled) == ["a profile's recipe"]
+    assert differences(stored | {"profile": {"scale": "rank"}}, profiled) == []
 
 
 def test_rows_have_one_digest_whether_carried_or_just_measured(

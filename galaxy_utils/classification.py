@@ -25,6 +25,8 @@ from galaxy_utils.model import MEASURED, Model
 from galaxy_utils.preprocessing import Image
 from galaxy_utils.provenance import write_atomically
 
+GREY = "a grey picture: its colours are measured as zero and mean nothing"
+
 NEIGHBOURS = 5
 """Known galaxies named beside each."""
 
@@ -37,6 +39,9 @@ different: below it they overlap for the most part."""
 
 THUMBNAIL = 128
 """Side of a thumbnail in pixels: the central half of an SDSS cutout."""
+
+COLOURS = ("colour_gr", "colour_ri")
+"""Of `model.MEASURED`: both are exactly zero where a picture has one band."""
 
 Values = NDArray[np.float64]
 
@@ -82,13 +87,15 @@ def classify(
 def _reasons(
     table: pd.DataFrame, whole: NDArray[np.bool_], embedded: NDArray[np.bool_]
 ) -> NDArray[np.object_]:
-    """Why a galaxy has no cluster; what measuring said of the others stays."""
+    """Why a galaxy has no cluster, or a doubtful one; what measuring said stays."""
     said = table["reason"].fillna("").to_numpy(object).copy()
     finite = np.isfinite(table[list(MEASURED)].to_numpy(np.float64))
     for row in np.flatnonzero(~whole):
         missing = [name for name, there in zip(MEASURED, finite[row], strict=True) if not there]
         more = "" if embedded[row] else "no deep features"
         said[row] = said[row] or "; ".join(filter(None, [", ".join(missing), more]))
+    for row in np.flatnonzero((table[list(COLOURS)] == 0).all(axis=1)):
+        said[row] = "; ".join(filter(None, [said[row], GREY]))
     return np.asarray(said, dtype=object)
 
 

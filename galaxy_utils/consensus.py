@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ PERMUTATIONS = 200
 GROWTH = ("recipes", "alone", "ari", "ari_lowest", "ari_highest", "ami", "recall")
 """Columns of `growth`."""
 
-FORMS = ("recipe", "covariance", "taken", "follows", "ari", "share")
+FORMS = ("recipe", "covariance", "taken", "follows", "ari", "ceiling", "share")
 """Columns of `forms`."""
 
 Partition = NDArray[np.int64]
@@ -208,7 +208,7 @@ def votes_of(
 
 
 def teachers(chosen: Mapping[Variant, float], framing: str) -> dict[Variant, float]:
-    """The recipes that see galaxies in no other framing.
+    """The recipes that see galaxies in no other framing; some see no image at all.
 
     Parameters
     ----------
@@ -236,9 +236,9 @@ def taught_variant(chosen: Mapping[Variant, float]) -> Variant | None:
     Returns
     -------
     Variant or None
-        All that its `teachers` see: the framing of the most stable recipe that has deep
-        features, the most components and the widest set of measured parameters, made
-        normal by their ranks; diagonal covariances. None where no recipe has deep features.
+        The framing of the most stable recipe that has deep features; of what its `teachers`
+        take in, the most components and the widest set of measured parameters, made normal
+        by their ranks; diagonal covariances. None where no recipe has deep features.
     """
     framing = next((v.framing for v in chosen if v.framing != "none"), None)
     if framing is None:
@@ -248,33 +248,57 @@ def taught_variant(chosen: Mapping[Variant, float]) -> Variant | None:
     return Variant(widest, "rank", framing, max(v.components for v in mine), "pca", "diag")
 
 
-def teach(
-    ingredients: Ingredients, variant: Variant, votes: Values, recipe: Recipe, seed: int
-) -> tuple[Values, MixtureFit]:
-    """Make the mixture of a space from votes on the galaxies that are not held out.
+@dataclass(frozen=True)
+class Taught:
+    """A mixture, and the votes that taught it.
 
     Parameters
     ----------
-    ingredients : Ingredients
-        The galaxies.
     variant : Variant
-        The space, and the covariance.
+        Its space and covariance.
     votes : ndarray of float64, shape (n, k)
-        As of `votes_of`.
-    recipe : Recipe
-        Regularisation.
-    seed : int
-        Of the space.
-
-    Returns
-    -------
+        Of its teachers, on all galaxies.
     values : ndarray of float64, shape (n, dimension)
-        The space.
+        All galaxies in its space.
     fit : MixtureFit
         Of the galaxies that are not held out.
     """
-    values, seen = make_space(ingredients, variant, recipe, seed), ~ingredients.held_out
-    return values, taught_mixture(values[seen], votes[seen], variant.covariance, recipe.reg_covar)
+
+    variant: Variant
+    votes: Values
+    values: Values
+    fit: MixtureFit
+
+
+def taught_votes(
+    ingredients: Ingredients,
+    mine: Mapping[Variant, float],
+    recipe: Recipe,
+    seed: int,
+    posteriors: Mapping[Variant, Values] | None = None,
+) -> Values:
+    """What teachers say of all galaxies, made from those that are not held out.
+
+    Parameters
+    ----------
+    ingredients, recipe, seed
+        As in `posteriors_of`.
+    mine : mapping of Variant to float
+        As of `teachers`; at least one.
+    posteriors : mapping of Variant to ndarray of float64, optional
+        Theirs, where they were made already.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k)
+        As of `votes_of`.
+    """
+    every = (
+        posteriors_of(ingredients, mine, recipe, seed)
+        if posteriors is None
+        else (posteriors[variant] for variant in mine)
+    )
+    return votes_of(every, mine.values(), ~ingredients.held_out)
 
 
 def taught_by(
@@ -283,62 +307,117 @@ def taught_by(
     chosen: Mapping[Variant, float],
     recipe: Recipe,
     seed: int,
-) -> tuple[Values, MixtureFit]:
+    posteriors: Mapping[Variant, Values] | None = None,
+) -> Taught:
     """Let recipes vote, and make the mixture of a space from their votes.
 
     Parameters
     ----------
-    ingredients, variant, recipe, seed
-        As in `teach`; number of clusters and starts are those of the recipes.
+    ingredients : Ingredients
+        The galaxies; held-out ones shape nothing, labels are not read.
+    variant : Variant
+        The space, and the covariance.
     chosen : mapping of Variant to float
         As of `members`; the `teachers` among them vote.
+    recipe : Recipe
+        Number of clusters, starts of the teachers, regularisation.
+    seed : int
+        Of everything.
+    posteriors : mapping of Variant to ndarray of float64, optional
+        Of the teachers, where they were made already.
 
     Returns
     -------
-    tuple of ndarray and MixtureFit
-        As of `teach`.
+    Taught
+        The mixture.
     """
     mine = teachers(chosen, variant.framing)
-    posteriors = posteriors_of(ingredients, mine, recipe, seed)
-    votes = votes_of(posteriors, mine.values(), ~ingredients.held_out)
-    return teach(ingredients, variant, votes, recipe, seed)
+    votes = taught_votes(ingredients, mine, recipe, seed, posteriors)
+    values, seen = make_space(ingredients, variant, recipe, seed), ~ingredients.held_out
+    fit = taught_mixture(values[seen], votes[seen], variant.covariance, recipe.reg_covar)
+    return Taught(variant, votes, values, fit)
 
 
 def forms(
-    ingredients: Ingredients, variant: Variant, votes: Values, recipe: Recipe, seed: int
+    ingredients: Ingredients, taught: Taught | None, recipe: Recipe, seed: int
 ) -> pd.DataFrame:
     """Other spaces and covariances that the same votes could have taught.
 
     Parameters
     ----------
-    ingredients, votes, recipe, seed
-        As in `teach`.
-    variant : Variant
-        The form that was taken, see `taught_variant`.
+    ingredients, recipe, seed
+        As in `taught_by`.
+    taught : Taught or None
+        The form that was taken.
 
     Returns
     -------
     DataFrame
         Columns `FORMS`, one row a form: recipe (as of `search.in_words`), covariance,
-        taken, follows (adjusted Rand index with the votes), ari (with the types), share (of the
-        ceiling in its own space, percent); all on held-out galaxies.
+        taken, follows (adjusted Rand index with the votes), ari (with the types), ceiling
+        (in its own space) and share (of that, percent); all on held-out galaxies, largest
+        share first. No row where nothing was taught.
     """
+    rows: list[Row] = []
+    for variant in [] if taught is None else _spaces_like(taught.variant):
+        values = make_space(ingredients, variant, recipe, seed)
+        rows += _forms_in(ingredients, values, variant, taught, recipe)
+    table = pd.DataFrame(rows, columns=list(FORMS)).astype({"taken": bool})
+    return table.sort_values("share", ascending=False, ignore_index=True)
+
+
+def _forms_in(
+    ingredients: Ingredients,
+    values: Values,
+    variant: Variant,
+    taught: Taught | None,
+    recipe: Recipe,
+) -> list[Row]:
     out, types = ingredients.held_out, ingredients.types
-    voted, rows = votes[out].argmax(axis=1), []
-    for made in _spaces_like(variant):
-        values = make_space(ingredients, made, recipe, seed)
-        ceiling = supervised_ceiling(values, types, out)
-        for covariance in COVARIANCES:
-            fit = taught_mixture(values[~out], votes[~out], covariance, recipe.reg_covar)
-            said = fit.model.predict(values[out])
-            ari = scores.against_classes(types[out], said)["ari"]
-            form = replace(made, covariance=covariance)
-            rows.append({
-                "recipe": in_words(form), "covariance": covariance, "taken": form == variant,
-                "follows": adjusted_rand_score(voted, said), "ari": ari,
-                "share": float(percent_of(ari, ceiling)),
-            })  # fmt: skip
-    return pd.DataFrame(rows, columns=list(FORMS))
+    votes = np.empty((0, 0)) if taught is None else taught.votes
+    ceiling, rows = supervised_ceiling(values, types, out), []
+    for covariance in COVARIANCES:
+        fit = taught_mixture(values[~out], votes[~out], covariance, recipe.reg_covar)
+        said, form = fit.model.predict(values[out]), replace(variant, covariance=covariance)
+        ari = scores.against_classes(types[out], said)["ari"]
+        rows.append({
+            "recipe": in_words(form), "covariance": covariance,
+            "taken": taught is not None and form == taught.variant,
+            "follows": adjusted_rand_score(votes[out].argmax(axis=1), said), "ari": ari,
+            "ceiling": ceiling, "share": float(percent_of(ari, ceiling)),
+        })  # fmt: skip
+    return rows
+
+
+def readable_forms(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of `forms` for a page: ranges by covariance, and the form that was taken.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `forms`.
+
+    Returns
+    -------
+    DataFrame
+        Columns as they are read; no row where there is no form.
+    """
+    groups = [(str(kind), group) for kind, group in table.groupby("covariance")]
+    groups += [(f"taken: {row['recipe']}", table.loc[[n]]) for n, row in table.iterrows()
+               if row["taken"]]  # fmt: skip
+    return pd.DataFrame([
+        {
+            "covariance": name, "forms": len(group),
+            "agreement with votes": _ends(group["follows"], 2), "ARI": _ends(group["ari"], 3),
+            "of ceiling (%)": _ends(group["share"], 0),
+        }
+        for name, group in groups
+    ])  # fmt: skip
+
+
+def _ends(values: pd.Series, digits: int) -> str:
+    low, high = (f"{value:.{digits}f}" for value in (values.min(), values.max()))
+    return "" if values.isna().all() else low if low == high else f"{low} to {high}"
 
 
 def _spaces_like(variant: Variant) -> list[Variant]:
@@ -382,8 +461,9 @@ def judge(
         first recipe, and on K-Means of all measured parameters), and for `ari` and
         each of these three `_low` and `_high` (95 % of resampled galaxies). The same
         with `taught_` before the name of the mixture of `taught_variant`, its ceiling in
-        its own space, with `taught_gain_vote` and `taught_follows` (adjusted Rand
-        index with the votes that taught it).
+        its own space, with `taught_gain_vote`, `taught_gain_teachers` (on the vote of its
+        teachers alone), `taught_teachers` (the index of that vote) and `taught_follows`
+        (adjusted Rand index with it).
     """
     out, types = ingredients.held_out, ingredients.types
     posteriors = list(posteriors_of(ingredients, chosen, recipe, seed))
@@ -420,13 +500,13 @@ def _of_taught(
     out, types, variant = ingredients.held_out, ingredients.types, taught_variant(chosen)
     if variant is None:
         return {}
-    mine = teachers(chosen, variant.framing)
-    votes = votes_of((posteriors[v] for v in mine), mine.values(), ~out)
-    values, fit = teach(ingredients, variant, votes, recipe, seed)
-    said = fit.model.predict(values[out])
+    taught = taught_by(ingredients, variant, chosen, recipe, seed, posteriors)
+    said, voted = taught.fit.model.predict(taught.values[out]), taught.votes[out].argmax(axis=1)
     found = scores.against_classes(types[out], said)
-    found["follows"] = float(adjusted_rand_score(votes[out].argmax(axis=1), said))
-    found |= _against_others(ingredients, said, values, others, seed)
+    found["teachers"] = scores.against_classes(types[out], voted)["ari"]
+    found["follows"] = float(adjusted_rand_score(voted, said))
+    beside = {**others, "teachers": voted}
+    found |= _against_others(ingredients, said, taught.values, beside, seed)
     return {f"taught_{name}": value for name, value in found.items()}
 
 
@@ -539,11 +619,11 @@ def of_all(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row a score (see `judge`; missing ones are NaN), columns mean, min, max.
     """
-    names = ["alone", "below", "taught_follows"]
+    names = ["alone", "below", "taught_follows", "taught_teachers"]
     for of in ("", "taught_"):
-        names += [f"{of}{name}" for name in ("ami", "ceiling", "balanced_accuracy")]
-        names += [f"{of}shuffled{end}" for end in ("_low", "_high")]
-        compared = ("ari", "share", "gain_first", "gain_measured", *(["gain_vote"] if of else []))
+        names += [f"{of}{name}" for name in ("ami", "ceiling", "shuffled_low", "shuffled_high")]
+        compared = ["ari", "share", "gain_first", "gain_measured"]
+        compared += ["gain_vote", "gain_teachers"] if of else []
         names += [f"{of}{name}{end}" for name in compared for end in ("", "_low", "_high")]
     if rows.empty:
         return pd.DataFrame(np.nan, index=names, columns=["mean", "min", "max"])

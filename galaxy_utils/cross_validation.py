@@ -55,19 +55,26 @@ GOAL_ARI, GOAL_PERCENT = 0.25, 60
 SHARING = ("vote", "taught", "chosen")
 """Methods whose share of what labels would give is asked."""
 
+BESIDE = ("teachers", "vote", "chosen", "measured")
+"""What the mixture is held beside."""
+
 ALL = "all"
 """The parts of the sample together: means over them."""
 
 METHODS = {
-    "vote": "vote", "taught": "mixture taught by votes", "chosen": "chosen recipe",
+    "taught": "mixture taught by votes", "teachers": "vote of its teachers",
+    "vote": "vote of all", "chosen": "chosen recipe",
     "measured": "K-Means of measured parameters",
     "vote_ceiling": "with labels, what the vote sees",
     "taught_ceiling": "with labels, what the mixture sees",
     "chosen_ceiling": "with labels, what the recipe sees",
 }  # fmt: skip
-"""Partitions that are judged, in words: the vote, the mixture that it teaches, the recipe that
-the rule chose, K-Means of measured parameters, and linear classifiers in what the first three
-see."""
+"""Partitions that are judged, in words: the mixture that votes teach, the vote of its teachers
+and that of all, the recipe that the rule chose, K-Means of measured parameters, and linear
+classifiers in what all voters, the mixture and the chosen recipe see."""
+
+NULLED = ("vote", "taught")
+"""Methods whose labels are shuffled."""
 
 OTHER_PART = 100_000
 """From the seed of the resampling of one part to that of the next."""
@@ -83,8 +90,8 @@ class Judged:
         Adjusted Rand indices with the types.
     resampled : ndarray of float64, shape (len(METHODS), scores.RESAMPLINGS)
         The same of resampled galaxies.
-    shuffled : ndarray of float64, shape (consensus.PERMUTATIONS,)
-        Of the vote, its labels shuffled.
+    shuffled : ndarray of float64, shape (len(NULLED), consensus.PERMUTATIONS)
+        Of these, their labels shuffled.
     """
 
     values: Values
@@ -140,14 +147,17 @@ def judge_part(
     said = _partitions(ingredients, votes, recipe, seed) if votes else {}
     values = np.full(len(METHODS), np.nan)
     resampled = np.full((len(METHODS), scores.RESAMPLINGS), np.nan)
-    shuffled = np.full(consensus.PERMUTATIONS, np.nan)
-    if said:
-        there = [row for row, name in enumerate(METHODS) if name in said]
+    shuffled = np.full((len(NULLED), consensus.PERMUTATIONS), np.nan)
+    there = [row for row, name in enumerate(METHODS) if name in said]
+    if there:
         partitions = [said[name] for name in METHODS if name in said]
         values[there] = [scores.against_classes(types[out], each)["ari"] for each in partitions]
         resampled[there] = bootstrap_ari(types[out], partitions, resampling)
-        null = scores.permuted_classes(types[out], said["vote"], consensus.PERMUTATIONS, seed)
-        shuffled = null["ari"].to_numpy()
+    for row, name in enumerate(NULLED):
+        if name in said:
+            number = consensus.PERMUTATIONS
+            null = scores.permuted_classes(types[out], said[name], number, resampling)
+            shuffled[row] = null["ari"]
     return Judged(values, resampled, shuffled)
 
 
@@ -156,13 +166,14 @@ def _partitions(
 ) -> dict[str, NDArray[np.int64]]:
     """What `METHODS` names, of the held-out galaxies.
 
-    None where no classifier is to be had; no mixture where no recipe has deep features.
+    Empty where no classifier is to be had; without a mixture where no recipe has deep
+    features.
     """
     out, types, chosen = ingredients.held_out, ingredients.types, next(iter(votes))
-    every = dict(zip(votes, consensus.posteriors_of(ingredients, votes, recipe, seed), strict=True))
-    voted = consensus.votes_of(every.values(), votes.values(), ~out)
+    posteriors = consensus.posteriors_of(ingredients, votes, recipe, seed)
+    every = dict(zip(votes, posteriors, strict=True))
     found = {
-        "vote": voted[out].argmax(axis=1),
+        "vote": consensus.votes_of(every.values(), votes.values(), ~out)[out].argmax(axis=1),
         "chosen": every[chosen][out].argmax(axis=1),
         "measured": consensus.measured_alone(ingredients, recipe, seed),
     }
@@ -171,10 +182,10 @@ def _partitions(
         "chosen_ceiling": make_space(ingredients, chosen, recipe, seed),
     }
     if (variant := consensus.taught_variant(votes)) is not None:
-        mine = consensus.teachers(votes, variant.framing)
-        voted = consensus.votes_of((every[v] for v in mine), mine.values(), ~out)
-        values, fit = consensus.teach(ingredients, variant, voted, recipe, seed)
-        found["taught"], spaces["taught_ceiling"] = fit.model.predict(values[out]), values
+        made = consensus.taught_by(ingredients, variant, votes, recipe, seed, every)
+        found["taught"] = made.fit.model.predict(made.values[out])
+        found["teachers"] = made.votes[out].argmax(axis=1)
+        spaces["taught_ceiling"] = made.values
     for name, values in spaces.items():
         taught = supervised(values, types, out)
         if taught is None:
@@ -197,9 +208,10 @@ def rows_of(judged: Mapping[str, Judged]) -> list[Row]:
         Keys part, score, value. Scores: those of `METHODS`; `vote_share`,
         `taught_share` and `chosen_share` (of their ceilings, percent; of all parts
         together: of the mean of the ceilings); `gain_chosen` and `gain_measured` (of
-        the vote over the others), `taught_gain_chosen`, `taught_gain_measured` and
-        `taught_gain_vote`; each of them also with `_low` and `_high` for 95 % of resampled
-        galaxies; `shuffled_low` and `shuffled_high`, 95 % of permutations.
+        the vote over the others), `taught_gain_<method>` of the mixture over each of
+        `BESIDE`, `taught_wide_share` (of the ceiling of the vote); each of them also with
+        `_low` and `_high` for 95 % of resampled galaxies; `<method>_shuffled_low` and
+        `_high`, 95 % of permutations, of `NULLED`.
     """
     together = Judged(
         np.mean([each.values for each in judged.values()], axis=0),
@@ -219,8 +231,10 @@ def _scores(judged: Judged) -> dict[str, float]:
     for name, value in _derived(dict(zip(METHODS, judged.values, strict=True))).items():
         low, high = np.percentile(resampled[name], [2.5, 97.5])
         found |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
-    low, high = np.percentile(judged.shuffled, [2.5, 97.5])
-    return found | {"shuffled_low": float(low), "shuffled_high": float(high)}
+    for name, null in zip(NULLED, judged.shuffled, strict=True):
+        low, high = np.percentile(null, [2.5, 97.5])
+        found |= {f"{name}_shuffled_low": float(low), f"{name}_shuffled_high": float(high)}
+    return found
 
 
 def _derived(ari: Mapping[str, Values]) -> dict[str, Values]:
@@ -230,7 +244,8 @@ def _derived(ari: Mapping[str, Values]) -> dict[str, Values]:
         **{f"{of}_share": percent_of(ari[of], ari[f"{of}_ceiling"]) for of in SHARING},
         "gain_chosen": ari["vote"] - ari["chosen"],
         "gain_measured": ari["vote"] - ari["measured"],
-        **{f"taught_gain_{o}": ari["taught"] - ari[o] for o in ("chosen", "measured", "vote")},
+        "taught_wide_share": percent_of(ari["taught"], ari["vote_ceiling"]),
+        **{f"taught_gain_{other}": ari["taught"] - ari[other] for other in BESIDE},
     }
 
 
@@ -384,20 +399,23 @@ def plotted(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(values, index=list(METHODS.values()))
 
 
-def n_judged(found: pd.DataFrame) -> int:
+def n_judged(found: pd.DataFrame, method: str = "vote") -> int:
     """How many parts could be judged; where it is not all, the mean over them is not known.
 
     Parameters
     ----------
     found : DataFrame
         As of `over_seeds`.
+    method : str
+        Of `METHODS`.
 
     Returns
     -------
     int
-        Parts that have types, a recipe that may be chosen, and a ceiling.
+        Parts that have types, a recipe that may be chosen, and a ceiling; for the mixture
+        a recipe with deep features, too.
     """
-    return int(found["mean"].unstack("score")["vote"].drop(ALL).notna().sum())
+    return int(found["mean"].unstack("score")[method].drop(ALL).notna().sum())
 
 
 def goal_text(found: pd.DataFrame, method: str) -> str:
@@ -432,6 +450,27 @@ def _reached(value: float, low: float, high: float, goal: float) -> str:
         return "could not be judged"
     said = "is reached" if value >= goal else "is not reached"
     return f"{said}, though the interval holds it" if low < goal <= high else said
+
+
+def n_teaching(searched: Mapping[int, pd.DataFrame], taught: Variant, found: Ingredients) -> int:
+    """In how many parts the votes teach a mixture in one and the same form.
+
+    Parameters
+    ----------
+    searched : mapping of int to DataFrame
+        As of `tables`.
+    taught : Variant
+        The form.
+    found : Ingredients
+        For what was measured.
+
+    Returns
+    -------
+    int
+        Parts.
+    """
+    every = [consensus.members(table, found) for table in searched.values()]
+    return sum(consensus.taught_variant(votes) == taught for votes in every)
 
 
 def n_choosing(searched: Mapping[int, pd.DataFrame], variant: Variant) -> int:

@@ -58,7 +58,7 @@ from galaxy_utils.search import (
     is_held_out,
     variants_table,
 )
-from galaxy_utils.taxonomy import MixtureFit, fit_mixture, taught_mixture
+from galaxy_utils.taxonomy import MixtureFit, taught_mixture
 
 Values = NDArray[np.float64]
 
@@ -581,10 +581,10 @@ def best_votes(found: Ingredients) -> dict[Variant, float]:
     return consensus.members(variants_table(read_study("search")), found)
 
 
-def run_mixture(
+def voted_mixture(
     folder: RunFolder, parameters: Parameters, latent: NDArray[np.floating]
-) -> MixtureFit:
-    """Fit the mixture of a run as its `mixture_fit` says.
+) -> tuple[MixtureFit, Values]:
+    """Make the mixture of a run from votes, where its `mixture_fit` says so.
 
     Parameters
     ----------
@@ -595,28 +595,27 @@ def run_mixture(
 
     Returns
     -------
-    MixtureFit
-        By likelihood, or taught by the votes of the recipes of the carried search that
-        see the run's framing; these are made anew from the run's galaxies.
+    fit : MixtureFit
+        Taught by the recipes of the carried search that see the run's framing, or no
+        image; they are made anew from the run's galaxies.
+    votes : ndarray of float64, shape (n_galaxies, n_components)
+        Theirs.
 
     Raises
     ------
     UserError
-        If votes are asked for and no recipe can vote.
+        If none of the recipes sees the run's framing.
     """
-    p = parameters
-    if p.mixture_fit == "likelihood":
-        return fit_mixture(latent, p.n_components, p.covariance_type, p.n_init, p.reg_covar, p.seed)
-    found, recipe = measured_only(folder, p), replace(Recipe.of(p), n_components=p.n_components)
+    p, found = parameters, measured_only(folder, parameters)
     mine = consensus.teachers(best_votes(found), p.framing)
-    if not mine:
+    if not any(variant.framing == p.framing for variant in mine):
         raise UserError(
-            f"mixture_fit=votes: no recipe of the carried search can vote on framing {p.framing!r} "
-            "of this sample; take mixture_fit=likelihood"
+            f"mixture_fit=votes: no recipe of the carried search sees the framing {p.framing!r}; "
+            f"take one of {', '.join(FRAMINGS)}, or mixture_fit=likelihood"
         )
-    posteriors = consensus.posteriors_of(found, mine, recipe, p.seed)
-    votes = consensus.votes_of(posteriors, mine.values(), ~found.held_out)
-    return taught_mixture(latent, votes, p.covariance_type, p.reg_covar)
+    recipe = replace(Recipe.of(p), n_components=p.n_components)
+    votes = consensus.taught_votes(found, mine, recipe, p.seed)
+    return taught_mixture(latent, votes, p.covariance_type, p.reg_covar), votes
 
 
 def chosen_variant() -> Variant:

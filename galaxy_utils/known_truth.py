@@ -160,7 +160,7 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
         for k in numbers:
             recipe = replace(mocks.recipe, n_components=k)
             fit = (
-                consensus.taught_by(mocks.ingredients, variant, mocks.votes, recipe, seed)[1]
+                consensus.taught_by(mocks.ingredients, variant, mocks.votes, recipe, seed).fit
                 if name == OURS
                 else recipe.mixture(values, seed, variant.covariance)
             )

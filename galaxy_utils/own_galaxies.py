@@ -20,10 +20,11 @@ from galaxy_utils.model import MEASURED, Model, describe, fit_model, load_model,
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import Parameters, make_parameters, split_names
 from galaxy_utils.preprocessing import Image
-from galaxy_utils.run import evenly, fingerprint_of, open_galaxies
+from galaxy_utils.run import evenly, fingerprint_of, open_galaxies, read_study
 from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
 from galaxy_utils.sample import ImageError, Sample, folder_sample, read_catalogue
 from galaxy_utils.search import Ingredients
+from galaxy_utils.study import rows_digest
 from galaxy_utils.validation import SEEN_TYPES
 
 MODEL = DATA / "model"
@@ -68,6 +69,7 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
         "recipe": "profile best", "sample": p.sample, "galaxies": len(objids),
         "digest": fingerprint_of(galaxies)["digest"], "settings": settings, "seed": p.seed,
         "backbones": p.backbones, "framing": p.framing, "engine": p.engine,
+        "search": rows_digest(read_study("search")),
     }  # fmt: skip
     return save_model(folder, model, about), describe(model)
 
@@ -84,8 +86,7 @@ def _votes(
         np.zeros(len(values), dtype=bool),
     )  # fmt: skip
     chosen, recipe = best_votes(found), replace(Recipe.of(p), n_components=p.n_components)
-    posteriors = consensus.posteriors_of(found, chosen, recipe, p.seed)
-    return consensus.votes_of(posteriors, chosen.values(), ~found.held_out)
+    return consensus.taught_votes(found, consensus.teachers(chosen, p.framing), recipe, p.seed)
 
 
 def classify_folder(

@@ -118,8 +118,9 @@ class Parameters(BaseModel):
     )
     mixture_fit: Literal["likelihood", "votes"] = _field(
         "likelihood",
-        "how the mixture is fitted: by maximum likelihood, or to the votes of the recipes that "
-        "the carried search finds stable, made anew from the run's galaxies",
+        "how the mixture is fitted: by maximum likelihood, or to the votes of recipes made anew "
+        "from the run's galaxies; which recipes, and how much each counts, the project's own "
+        "search found, for four clusters and its own networks",
         "likelihood",
     )
     n_init: int = _field(3, "starts of the mixture; the likeliest is kept", ge=1, le=100)

@@ -211,9 +211,9 @@ def variants(best: Variant, framings: Mapping[str, Any]) -> dict[str, Variant]:
     Returns
     -------
     dict of str to Variant
-        The paper's, ours, and their parts: the five parameters alone, and the
-        principal components of deep features alone. Those whose framing was
-        not measured are left out.
+        The paper's, ours, and their parts, which are fitted by likelihood: the five
+        parameters alone, and the principal components of deep features alone. Those
+        whose framing was not measured are left out.
     """
     found = {PAPERS: PAPER, OURS: best}
     found["five parameters alone"] = Variant("five", best.scale, "none", 0, "pca", best.covariance)
@@ -252,7 +252,8 @@ def partition_of(
         Its responsibility.
     """
     if votes is not None:
-        values, fit = consensus.taught_by(ingredients, variant, votes, recipe, seed)
+        taught = consensus.taught_by(ingredients, variant, votes, recipe, seed)
+        values, fit = taught.values, taught.fit
     else:
         values = make_space(ingredients, variant, recipe, seed)
         fit = recipe.mixture(values[~ingredients.held_out], seed, variant.covariance)

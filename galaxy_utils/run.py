@@ -468,6 +468,11 @@ class Page:
                 "- This run clusters principal components; where this page executes the whole "
                 "chain it judges the autoencoder's recipe in the same framing."
             )
+        if self.settings.mixture_fit == "votes":
+            lines.append(
+                "- This run's mixture is taught by votes; where this page fits one anew, it is the "
+                "likeliest one in its space, and also where it says *the run's own*."
+            )
         return Markdown("\n".join(lines))
 
     def pictures_note(self, galaxies: Galaxies) -> Any:

@@ -161,6 +161,9 @@ KEPT, DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
 LATENT, CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
 TIMES = "artefacts/pixel_times.parquet"
 WEIGHTS = "artefacts/autoencoder.safetensors"
+SEARCHED = ("studies/search.csv", "studies/search.json")
+"""The search that the project carries: some sections take recipes from it, whatever the run."""
+
 JUDGED = ("sample.json", GALAXIES, SHAPES, KEPT, DEEP, LATENT)
 
 SECTIONS = (
@@ -188,9 +191,12 @@ SECTIONS = (
     ),
     Section(
         "07", "gaussian-mixture", (GALAXIES, SHAPES, KEPT, DEEP, LATENT),
-        (CATALOGUE, "artefacts/mixture.npz"), data=("studies/search.csv",),
+        (CATALOGUE, "artefacts/mixture.npz"), data=SEARCHED,
     ),
-    Section("08", "ablation", (CATALOGUE, DEEP, LATENT), ("tables/table_1.csv",)),
+    Section(
+        "08", "ablation", (CATALOGUE, DEEP, LATENT), ("tables/table_1.csv",),
+        shows=("mixture_fit",),
+    ),
     Section(
         "09", "taxonomy", (CATALOGUE, LATENT),
         ("tables/table_2.csv", *_figure("figure_2", "figure_3", "figure_4")),
@@ -203,7 +209,7 @@ SECTIONS = (
     Section(
         "11", "probabilistic-stability",
         (GALAXIES, SHAPES, KEPT, DEEP, CATALOGUE, LATENT, "artefacts/mixture.npz"),
-        data=("studies/search.csv",),
+        data=SEARCHED,
     ),
     Section(
         "12", "scalability", (CATALOGUE, DEEP, LATENT, TIMES), ("tables/table_3.csv",),
@@ -231,13 +237,18 @@ SECTIONS = (
         shows=JUDGING, long=True,
     ),
     Section(
-        "21", "known-truth", (GALAXIES, SHAPES), studies=("known_truth",), shows=JUDGING,
-        long=True, after=(TIMES,),  # begun before, it would keep waiting what measures time
+        "21", "known-truth", (GALAXIES, SHAPES), data=SEARCHED, studies=("known_truth",),
+        shows=JUDGING, long=True,
+        after=(TIMES,),  # begun before, it would keep waiting what measures time
     ),
-    Section("22", "robustness", JUDGED, studies=("robustness",), shows=JUDGING, long=True),
+    Section(
+        "22", "robustness", JUDGED, data=SEARCHED, studies=("robustness",), shows=JUDGING,
+        long=True,
+    ),
     Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
     Section("24", "an-encoder-that-has-seen-galaxies", JUDGED,
-            data=("encoder/weights.safetensors", "encoder/encoder.json", "encoder/log.csv"),
+            data=("encoder/weights.safetensors", "encoder/encoder.json", "encoder/log.csv",
+                  *SEARCHED),
             studies=("encoders",), shows=JUDGING, sample=True, long=True),
     Section("25", "what-survives", results=True),
     Section("26", "scorecard", data=("paper_values.yml",), results=True),

@@ -155,7 +155,8 @@ def taught_mixture(
     MixtureFit
         The one step in which expectation maximisation makes weights, means and
         covariances from responsibilities; it is not repeated, and the responsibilities
-        of the fit are those of the mixture. Components ordered by falling weight.
+        of the fit are those of the mixture. Components ordered by falling weight; one
+        that nobody votes for has no weight, and mean and covariance of all galaxies.
 
     Raises
     ------
@@ -168,16 +169,17 @@ def taught_mixture(
     """
     if len(values) != len(votes):
         raise ValueError(f"{len(values)} galaxies and votes on {len(votes)}")
-    values = np.asarray(values, np.float64)
+    points: NDArray[np.float64] = np.asarray(values, np.float64)
     shares: NDArray[np.float64] = np.asarray(votes, np.float64)
-    reg = max(reg_covar * float(values.var(axis=0).mean()), 1e-12)
+    shares = np.where(shares.sum(axis=0) > 0, shares, np.finfo(np.float64).eps)
+    reg = max(reg_covar * float(points.var(axis=0).mean()), 1e-12)
     model = GaussianMixture(shares.shape[1], covariance_type=covariance_type, reg_covar=reg)
-    number = shares.sum(axis=0) + 10 * np.finfo(np.float64).eps
-    model.weights_, model.means_ = number / number.sum(), shares.T @ values / number[:, None]
-    model.covariances_ = _covariances(values.astype(np.float64), shares, model, number)
+    number = shares.sum(axis=0)
+    model.weights_, model.means_ = number / number.sum(), shares.T @ points / number[:, None]
+    model.covariances_ = _covariances(points, shares, model, number)
     model.precisions_cholesky_ = _precisions_cholesky(model.covariances_, covariance_type)
     _sort_components(model)
-    responsibilities, likelihood = model.predict_proba(values), model.score_samples(values)
+    responsibilities, likelihood = model.predict_proba(points), model.score_samples(points)
     cluster = responsibilities.argmax(axis=1).astype(np.int64)
     return MixtureFit(
         model, responsibilities, likelihood, cluster, np.array([float(likelihood.mean())])

@@ -61,6 +61,10 @@ def test_what_cannot_be_measured_is_a_row_with_a_reason(model: Model) -> None:
     assert found["cluster"].isna().tolist() == [False, True, True, False] and len(space) == 2
     assert found.loc[1, "reason"] == "gini" and found.loc[2, "reason"] == "no deep features"
     lost, none = classify(model, table.iloc[[1]], deep[[1]])
+    table.loc[0, ["colour_gr", "colour_ri"]] = 0.0
+    grey, _ = classify(model, table.iloc[[0]], deep[[0]])
+    assert grey["cluster"].notna().all() and "grey" in grey["reason"].iloc[0]
+    assert "grey" not in found.loc[3, "reason"]
     assert lost["cluster"].isna().all() and "nearest_5_distance" in lost and not len(none)
 
 

@@ -24,10 +24,11 @@ from galaxy_utils.consensus import (
     plotted,
     posteriors_of,
     readable,
+    readable_forms,
     taught_by,
     taught_variant,
+    taught_votes,
     teachers,
-    votes_of,
 )
 from galaxy_utils.fusion import Training
 from galaxy_utils.inputs import best_variant
@@ -177,6 +178,9 @@ def test_a_taught_mixture_says_nearly_what_its_teachers_say() -> None:
     )
     assert found["taught_shuffled_high"] < 0.05 < found["taught_gain_measured_low"]
     assert found["taught_gain_vote_high"] < 0  # all three framings know more than one
+    assert found["taught_teachers"] == pytest.approx(found["taught_ari"], abs=0.05)
+    gain = found["taught_ari"] - found["taught_teachers"]
+    assert found["taught_gain_teachers"] == pytest.approx(gain)
 
 
 def test_neither_labels_nor_held_out_galaxies_teach() -> None:
@@ -186,7 +190,7 @@ def test_neither_labels_nor_held_out_galaxies_teach() -> None:
     for blocks in odd.values():
         blocks["net"][galaxies.held_out] = 40.0
     blind = replace(galaxies, deep=odd, types=np.full(N, None, dtype=object))
-    mine, theirs = (taught_by(g, variant, TEACHING, RECIPE, 0)[1] for g in (galaxies, blind))
+    mine, theirs = (taught_by(g, variant, TEACHING, RECIPE, 0).fit for g in (galaxies, blind))
     np.testing.assert_allclose(mine.model.means_, theirs.model.means_, atol=1e-6)
     np.testing.assert_array_equal(mine.cluster, theirs.cluster)
 
@@ -194,14 +198,29 @@ def test_neither_labels_nor_held_out_galaxies_teach() -> None:
 def test_other_forms_are_asked_the_same() -> None:
     galaxies, variant = planted(), taught_variant(TEACHING)
     assert variant is not None
-    mine = teachers(TEACHING, variant.framing)
-    votes = votes_of(posteriors_of(galaxies, mine, RECIPE, 0), mine.values(), ~galaxies.held_out)
-    table = forms(galaxies, variant, votes, RECIPE, 0)
+    taught = taught_by(galaxies, variant, TEACHING, RECIPE, 0)
+    table = forms(galaxies, taught, RECIPE, 0)
     assert tuple(table.columns) == FORMS and table["taken"].sum() == 1
     assert len(table) == 2 * 2 * 4  # scales, numbers of components, covariances
+    assert table["share"].is_monotonic_decreasing
     rows = judge(galaxies, TEACHING, RECIPE, 0)
     expected = next(row["value"] for row in rows if row["score"] == "taught_share")
     assert table.loc[table["taken"], "share"].iloc[0] == pytest.approx(expected)
+    shown = readable_forms(table)
+    assert shown["forms"].tolist() == [4, 4, 4, 4, 1] and "taken" in shown["covariance"].iloc[-1]
+    blind = replace(galaxies, types=np.full(N, None, dtype=object))
+    assert set(readable_forms(forms(blind, taught, RECIPE, 0))["ARI"]) == {""}
+
+
+def test_where_nothing_is_taught_there_is_no_form() -> None:
+    table = forms(planted(), None, RECIPE, 0)
+    assert table.empty and table[table["taken"]].empty and readable_forms(table).empty
+    only = {Variant("five", "z", "none", 0, "pca", "full"): 1.0}
+    rows = judge(planted(), only, RECIPE, 0)
+    assert not any(row["score"].startswith("taught") for row in rows)
+    assert np.isnan(of_all(pd.DataFrame(rows).assign(seed=0))["mean"]["taught_ari"])
+    with pytest.raises(ValueError, match="no recipe votes"):
+        taught_votes(planted(), {}, RECIPE, 0)
 
 
 def test_the_profile_best_is_what_the_carried_search_teaches() -> None:

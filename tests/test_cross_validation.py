@@ -14,10 +14,12 @@ from galaxy_utils.cross_validation import (
     CROSS_VALIDATION,
     FOLDS,
     METHODS,
+    NULLED,
     Judged,
     goal_text,
     n_choosing,
     n_judged,
+    n_teaching,
     over_seeds,
     plotted,
     readable,
@@ -100,12 +102,21 @@ def test_planted_groups_are_found_on_every_part(
     assert (table["taught_gain_measured_low"] > 0.8).all()
     assert table["measured"].max() < 0.05
     assert (table["gain_measured_low"] > 0.8).all()
-    assert (table["shuffled_low"] < 0.0).all() and (table["shuffled_high"] < 0.05).all()
+    for name in NULLED:
+        assert (table[f"{name}_shuffled_low"] < 0.0).all()
+        assert (table[f"{name}_shuffled_high"] < 0.05).all()
+    variant = Variant("none", "rank", "quarter", 4, "pca", "diag")
+    assert n_teaching(tables(rows), variant, found[0]) == 4
+    assert n_teaching(tables(rows), replace(variant, components=8), found[0]) == 0
     shown = readable(over_seeds(judged), tables(rows))
     assert shown["part"].tolist() == table.index.tolist()
     drawn = plotted(over_seeds(judged))
     assert list(drawn.index) == list(METHODS.values())
-    assert drawn.loc["vote", "value"] == table.loc[ALL, "vote"] >= drawn.loc["vote", "low"]
+    assert (
+        drawn.loc["vote of all", "value"]
+        == table.loc[ALL, "vote"]
+        >= drawn.loc["vote of all", "low"]
+    )
     assert n_choosing(tables(rows), Variant("five", "z", "none", 0, "pca", "diag")) == 0
     chosen = shown["chosen recipe"].tolist()
     alike = [c for c in COVARIANCES if f"quarter pca 4, {c}" == chosen[0]]
@@ -141,12 +152,14 @@ def test_the_held_out_part_shapes_nothing() -> None:
 
 def test_all_parts_together_are_their_mean_and_surer_than_any() -> None:
     rng = np.random.default_rng(0)
-    values = np.array([0.3, 0.3, 0.2, 0.1, 0.5, 0.5, 0.4])
+    ari = {"taught": 0.35, "teachers": 0.34, "vote": 0.3, "chosen": 0.2, "measured": 0.1,
+           "vote_ceiling": 0.5, "taught_ceiling": 0.45, "chosen_ceiling": 0.4}  # fmt: skip
+    values = np.array([ari[name] for name in METHODS])
     parts = {
         str(part): Judged(
             values + shift,
             values[:, None] + shift + 0.03 * rng.normal(size=(len(METHODS), RESAMPLINGS)),
-            0.01 * rng.normal(size=200),
+            0.01 * rng.normal(size=(2, 200)),
         )
         for part, shift in ((1, 0.0), (2, 0.02), (3, 0.04))
     }
@@ -154,9 +167,12 @@ def test_all_parts_together_are_their_mean_and_surer_than_any() -> None:
     assert table.loc[ALL, "vote"] == pytest.approx(0.32)
     assert table.loc[ALL, "vote_share"] == pytest.approx(100 * 0.32 / 0.52)
     assert table.loc[ALL, "gain_chosen"] == pytest.approx(0.1)
+    assert table.loc[ALL, "taught_gain_teachers"] == pytest.approx(0.01)
+    assert table.loc[ALL, "taught_share"] == pytest.approx(100 * 0.37 / 0.47)
+    assert table.loc[ALL, "taught_wide_share"] == pytest.approx(100 * 0.37 / 0.52)
     width = table["vote_high"] - table["vote_low"]
     assert width[ALL] < 0.75 * width.drop(ALL).min()
-    assert table["shuffled_high"][ALL] < table["shuffled_high"].drop(ALL).min()
+    assert table["vote_shuffled_high"][ALL] < table["vote_shuffled_high"].drop(ALL).min()
 
 
 def test_the_unreduced_ceiling_is_the_mean_over_parts() -> None:

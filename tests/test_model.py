@@ -15,7 +15,10 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.fusion import Training
 from galaxy_utils.model import Model, describe, fit_model, load_model, save_model
 from galaxy_utils.own_galaxies import MODEL
+from galaxy_utils.parameters import make_parameters
+from galaxy_utils.run import read_study
 from galaxy_utils.search import Ingredients, Variant, make_space
+from galaxy_utils.study import rows_digest
 from galaxy_utils.taxonomy import taught_mixture
 
 SETTINGS = {
@@ -109,6 +112,9 @@ def test_the_committed_model_is_whole_and_small() -> None:
     model, about = load_model(MODEL)
     assert (MODEL / "model.npz").stat().st_size < 3e6
     assert len(model.objids) == about["galaxies"] > 4800
+    assert about["search"] == rows_digest(read_study("search"))
+    settings = make_parameters("best").model_dump()
+    assert about["settings"].items() <= settings.items() and about["framing"] == settings["framing"]
     space = model.space.astype(np.float64)
     likelihood = np.sort(model.mixture().score_samples(space))
     np.testing.assert_allclose(likelihood, model.log_likelihoods, atol=1e-3)

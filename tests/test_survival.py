@@ -56,8 +56,8 @@ def conclusion_with(key: str) -> Conclusion:
         ({"tested.kmeans_worse": False}, FAILS),
         ({"circularity.matched_seen_by_images": False}, FAILS),
         ({"circularity.matched_seen_by_images": True}, CAVEAT),
-        ({"stability.confident_percent": 98.5, "stability.copula_percent": 95.3}, FAILS),
-        ({"stability.confident_percent": 82.5, "stability.copula_percent": 95.3}, CAVEAT),
+        ({"stability.compared_percent": 98.5, "stability.copula_percent": 95.3}, FAILS),
+        ({"stability.compared_percent": 82.5, "stability.copula_percent": 95.3}, CAVEAT),
     ],
 )  # fmt: skip
 def test_rules(values: dict[str, Any], verdict: str) -> None:

@@ -126,6 +126,8 @@ def test_a_mixture_follows_the_votes_and_not_the_likelihood() -> None:
 def test_a_cluster_that_nobody_votes_for_breaks_nothing() -> None:
     taught = taught_mixture(BLOBS, np.eye(3)[np.zeros(len(BLOBS), dtype=int)], "diag")
     assert np.isfinite(taught.log_likelihood).all() and (taught.cluster == 0).all()
+    assert (taught.model.predict(np.zeros((1, BLOBS.shape[1]))) == 0).all()
+    np.testing.assert_allclose(taught.model.means_, np.tile(BLOBS.mean(axis=0), (3, 1)))
 
 
 # Anomalies and scores

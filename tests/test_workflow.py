@@ -14,7 +14,8 @@ import pytest
 
 from galaxy_utils import cli, run, run_folder, workflow
 from galaxy_utils.parameters import Parameters, make_parameters
-from galaxy_utils.run_folder import ROOT, RunFolder, section_of
+from galaxy_utils.run_folder import ROOT, SEARCHED, SECTIONS, RunFolder, Section, section_of
+from galaxy_utils.studies import STUDIES_BY_NAME
 from galaxy_utils.workflow import dependencies, execute, modules_of
 
 CARRIED = ("galaxy_utils", "notebooks", "book", "tests/baseline", "Snakefile", "_config.yml",
@@ -67,6 +68,16 @@ def test_other_sections_share_the_cores() -> None:
 def test_only_in_a_large_sample_known_truth_waits_for_what_measures_time() -> None:
     assert section_of("21").awaited(run_folder.SMALL) == (run_folder.TIMES,)
     assert section_of("21").awaited(run_folder.SMALL - 1) == ()
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.number)
+def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Section) -> None:
+    studies = [STUDIES_BY_NAME[name][0] for name in section.studies]
+    source = section.notebook.read_text(encoding="utf-8")
+    takes = any(study.carried for study in studies) or any(
+        f"inputs.{name}(" in source for name in ("voted_mixture", "chosen_variant")
+    )
+    assert (set(SEARCHED) <= set(section.data)) == takes
 
 
 def test_what_judges_results_is_not_judged_itself() -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
 from galaxy_utils import scores
 from galaxy_utils.chain import Recipe
@@ -298,7 +299,8 @@ def taught_votes(
         if posteriors is None
         else (posteriors[variant] for variant in mine)
     )
-    return votes_of(every, mine.values(), ~ingredients.held_out)
+    with threadpool_limits(1):  # many small fits: more threads only wait for each other
+        return votes_of(every, mine.values(), ~ingredients.held_out)
 
 
 def taught_by(

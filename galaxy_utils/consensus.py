@@ -623,7 +623,10 @@ def of_all(rows: pd.DataFrame) -> pd.DataFrame:
     """
     names = ["alone", "below", "taught_follows", "taught_teachers"]
     for of in ("", "taught_"):
-        names += [f"{of}{name}" for name in ("ami", "ceiling", "shuffled_low", "shuffled_high")]
+        names += [
+            f"{of}{name}"
+            for name in ("ami", "ceiling", "balanced_accuracy", "shuffled_low", "shuffled_high")
+        ]
         compared = ["ari", "share", "gain_first", "gain_measured"]
         compared += ["gain_vote", "gain_teachers"] if of else []
         names += [f"{of}{name}{end}" for name in compared for end in ("", "_low", "_high")]

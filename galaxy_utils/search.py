@@ -1087,6 +1087,34 @@ def compared_table(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: wide[wide["recipe"] == name] for name in rows["recipe"].unique()}
 
 
+def where_most(contingency: pd.DataFrame, kind: str) -> tuple[str, float, float]:
+    """Where the galaxies of a type lie, and how many of all lie in their own cluster.
+
+    Parameters
+    ----------
+    contingency : DataFrame
+        As of `scores.contingency`.
+    kind : str
+        The type.
+
+    Returns
+    -------
+    name : str
+        Type matched to the cluster that holds most of them; `no type` where none is.
+    most : float
+        Share of them that lies there.
+    own : float
+        Share of all galaxies that lies in the cluster matched to the type; 0 where none is.
+    """
+    counts, kinds = contingency.to_numpy(), [str(name) for name in contingency.index]
+    row = kinds.index(kind)
+    most = int(counts[row].argmax())
+    own = counts[:, row].sum() if row < counts.shape[1] else 0
+    name = kinds[most] if most < len(kinds) else "no type"
+    here, everywhere = max(int(counts[row].sum()), 1), max(int(counts.sum()), 1)
+    return name, float(counts[row, most] / here), float(own / everywhere)
+
+
 def worst_type(contingency: pd.DataFrame) -> tuple[str, float]:
     """The type that fares worst.
 

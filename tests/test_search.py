@@ -40,6 +40,7 @@ from galaxy_utils.search import (
     tried_text,
     variant_rows,
     variants_table,
+    where_most,
 )
 
 N = 400
@@ -228,3 +229,15 @@ def test_a_search_of_few_galaxies_says_what_it_tried() -> None:
     assert "the five, these with the axis ratio; z-scored, made normal" in text
     assert "two colours" not in text and "central half" not in text and "autoencoder" not in text
     assert "full, tied, diag, spherical" in text
+
+
+def test_where_the_galaxies_of_a_type_lie() -> None:
+    table = pd.DataFrame(
+        [[40, 5, 5, 0], [3, 20, 27, 0], [1, 2, 3, 14]],
+        index=["spiral", "merger", "disc"], columns=["2", "0", "1", "3"],
+    )  # fmt: skip
+    name, most, own = where_most(table, "merger")
+    assert (name, most) == ("disc", pytest.approx(0.54)) and own == pytest.approx(27 / 120)
+    assert where_most(table, "disc")[0] == "no type"
+    assert where_most(table.iloc[:, :2], "disc")[2] == 0
+    assert where_most(pd.DataFrame(0, index=["no class"], columns=["0"]), "no class")[1:] == (0, 0)

@@ -27,7 +27,6 @@ from galaxy_utils.appearance import SHAPE, measure_appearance
 from galaxy_utils.chain import Recipe, deep_components
 from galaxy_utils.cluster_number import judged_spaces
 from galaxy_utils.cross_validation import tables
-from galaxy_utils.errors import UserError
 from galaxy_utils.features import Features
 from galaxy_utils.measurement import measure_appearances, measure_embedding, measure_morphology
 from galaxy_utils.mock import mock_sample
@@ -58,7 +57,7 @@ from galaxy_utils.search import (
     is_held_out,
     variants_table,
 )
-from galaxy_utils.taxonomy import MixtureFit, taught_mixture
+from galaxy_utils.votes import best_votes, shape_of
 
 Values = NDArray[np.float64]
 
@@ -142,26 +141,6 @@ def representations(folder: RunFolder, parameters: Parameters) -> dict[str, Valu
         reduced = deep_components(deep, latent.shape[1], parameters.seed)
         spaces[f"deep features, {framing}"] = reduced
     return {**spaces, algorithms.BOTTLENECK: latent}
-
-
-def measured_only(folder: RunFolder, parameters: Parameters) -> Ingredients:
-    """Measurements of the run's own framing alone, no galaxy held out.
-
-    Parameters
-    ----------
-    folder, parameters
-        As in `for_chain`; sections 01 to 05 suffice.
-
-    Returns
-    -------
-    Ingredients
-        As of `ingredients`.
-    """
-    features, objids = read_features(folder), kept_objids(folder)
-    return Ingredients(
-        features.five, _shape(read_morphology(folder).loc[objids]),
-        {parameters.framing: features.deep}, features.types, np.zeros(len(objids), dtype=bool),
-    )  # fmt: skip
 
 
 def for_search(folder: RunFolder, parameters: Parameters) -> tuple[Ingredients, Recipe]:
@@ -268,16 +247,9 @@ def ingredients(folder: RunFolder, parameters: Parameters) -> Ingredients:
             deep[framing] = {b: galaxies.embedding(name)[rows] for b, name in names.items()}
     order = [f for f in FRAMINGS if f in deep] + [f for f in deep if f not in FRAMINGS]
     return Ingredients(
-        features.five, _shape(read_morphology(folder).loc[objids]),
+        features.five, shape_of(read_morphology(folder).loc[objids]),
         {f: deep[f] for f in order}, features.types, is_held_out(objids),
     )  # fmt: skip
-
-
-def _shape(table: pd.DataFrame) -> Values:
-    mine = table[list(SHAPE)]
-    if mine.isna().all(axis=None):
-        return np.empty((len(mine), 0))
-    return mine.fillna(mine.median()).to_numpy(np.float64)
 
 
 def quality(folder: RunFolder) -> pd.DataFrame:
@@ -534,7 +506,7 @@ def for_known_truth(folder: RunFolder, parameters: Parameters) -> known_truth.Mo
     families = truth["family"].to_numpy(object)
     families[truth["is_artefact"].to_numpy(bool)] = None
     found = Ingredients(
-        morphology[list(FIVE)].to_numpy(np.float64)[kept], _shape(morphology[kept]),
+        morphology[list(FIVE)].to_numpy(np.float64)[kept], shape_of(morphology[kept]),
         {f: {b: v[kept] for b, v in d.items()} for f, d in deep.items()},
         families[kept], np.zeros(int(kept.sum()), dtype=bool),
     )  # fmt: skip
@@ -562,60 +534,6 @@ def _measured_mocks(
         for f in framings
     }
     return morphology, deep
-
-
-def best_votes(found: Ingredients) -> dict[Variant, float]:
-    """The recipes whose votes teach the mixture of the profile `best`.
-
-    Parameters
-    ----------
-    found : Ingredients
-        Of any sample.
-
-    Returns
-    -------
-    dict of Variant to float
-        As of `consensus.members`, from the search that the project carries, of which
-        the `consensus.teachers` vote.
-    """
-    return consensus.members(variants_table(read_study("search")), found)
-
-
-def voted_mixture(
-    folder: RunFolder, parameters: Parameters, latent: NDArray[np.floating]
-) -> tuple[MixtureFit, Values]:
-    """Make the mixture of a run from votes, where its `mixture_fit` says so.
-
-    Parameters
-    ----------
-    folder, parameters
-        As in `for_chain`; sections 01 to 06 suffice.
-    latent : ndarray of float, shape (n_galaxies, dimension)
-        What is clustered.
-
-    Returns
-    -------
-    fit : MixtureFit
-        Taught by the recipes of the carried search that see the run's framing, or no
-        image; they are made anew from the run's galaxies.
-    votes : ndarray of float64, shape (n_galaxies, n_components)
-        Theirs.
-
-    Raises
-    ------
-    UserError
-        If none of the recipes sees the run's framing.
-    """
-    p, found = parameters, measured_only(folder, parameters)
-    mine = consensus.teachers(best_votes(found), p.framing)
-    if not any(variant.framing == p.framing for variant in mine):
-        raise UserError(
-            f"mixture_fit=votes: no recipe of the carried search sees the framing {p.framing!r}; "
-            f"take one of {', '.join(FRAMINGS)}, or mixture_fit=likelihood"
-        )
-    recipe = replace(Recipe.of(p), n_components=p.n_components)
-    votes = consensus.taught_votes(found, mine, recipe, p.seed)
-    return taught_mixture(latent, votes, p.covariance_type, p.reg_covar), votes
 
 
 def chosen_variant() -> Variant:

@@ -78,7 +78,7 @@ def _votes(
     values: NDArray[np.float64], blocks: dict[str, NDArray[np.float32]], p: Parameters
 ) -> NDArray[np.float64]:
     """Votes on the training galaxies by recipes that are made from them alone."""
-    from galaxy_utils.inputs import best_votes  # not where others are only classified
+    from galaxy_utils.votes import best_votes  # not where others are only classified
 
     nothing = np.full(len(values), None, dtype=object)
     found = Ingredients(

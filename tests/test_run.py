@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils import embedding, inputs
+from galaxy_utils import embedding, votes
 from galaxy_utils.errors import UserError
 from galaxy_utils.field import hdf_sample
 from galaxy_utils.parameters import make_parameters
@@ -223,15 +223,15 @@ def test_a_mixture_can_be_taught_by_votes_of_the_runs_own_galaxies(
     latent = read_latent(smoke)
     likely = make_parameters("smoke")
     taught = likely.model_copy(update={"mixture_fit": "votes", "covariance_type": "diag"})
-    one, again = (inputs.voted_mixture(smoke, taught, latent) for _ in range(2))
+    one, again = (votes.voted_mixture(smoke, taught, latent) for _ in range(2))
     np.testing.assert_array_equal(one[0].responsibilities, again[0].responsibilities)
     assert one[0].responsibilities.shape == one[1].shape == (len(latent), likely.n_components)
     assert one[1].sum(axis=1) == pytest.approx(1.0) and len(set(one[0].cluster)) > 1
-    mine = {v: w for v, w in inputs.best_votes(inputs.measured_only(smoke, taught)).items()}
+    mine = {v: w for v, w in votes.best_votes(votes.measured_only(smoke, taught)).items()}
     blind = {variant: weight for variant, weight in mine.items() if variant.framing == "none"}
-    monkeypatch.setattr(inputs, "best_votes", lambda _: blind)
+    monkeypatch.setattr(votes, "best_votes", lambda _: blind)
     with pytest.raises(UserError, match="mixture_fit=likelihood"):
-        inputs.voted_mixture(smoke, taught, latent)
+        votes.voted_mixture(smoke, taught, latent)
 
 
 def test_catalogue_of_a_run_is_whole(smoke: RunFolder) -> None:

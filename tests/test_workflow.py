@@ -75,7 +75,7 @@ def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Secti
     studies = [STUDIES_BY_NAME[name][0] for name in section.studies]
     source = section.notebook.read_text(encoding="utf-8")
     takes = any(study.carried for study in studies) or any(
-        f"inputs.{name}(" in source for name in ("voted_mixture", "chosen_variant")
+        f"{name}(" in source for name in ("votes.voted_mixture", "inputs.chosen_variant")
     )
     assert (set(SEARCHED) <= set(section.data)) == takes
 

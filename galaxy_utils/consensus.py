@@ -361,9 +361,10 @@ def forms(
         share first. No row where nothing was taught.
     """
     rows: list[Row] = []
-    for variant in [] if taught is None else _spaces_like(taught.variant):
-        values = make_space(ingredients, variant, recipe, seed)
-        rows += _forms_in(ingredients, values, variant, taught, recipe)
+    if taught is not None:
+        for variant in _spaces_like(taught.variant):
+            values = make_space(ingredients, variant, recipe, seed)
+            rows += _forms_in(ingredients, values, variant, taught, recipe)
     table = pd.DataFrame(rows, columns=list(FORMS)).astype({"taken": bool})
     return table.sort_values("share", ascending=False, ignore_index=True)
 
@@ -372,11 +373,11 @@ def _forms_in(
     ingredients: Ingredients,
     values: Values,
     variant: Variant,
-    taught: Taught | None,
+    taught: Taught,
     recipe: Recipe,
 ) -> list[Row]:
-    out, types = ingredients.held_out, ingredients.types
-    votes = np.empty((0, 0)) if taught is None else taught.votes
+    """Every covariance in one space."""
+    out, types, votes = ingredients.held_out, ingredients.types, taught.votes
     ceiling, rows = supervised_ceiling(values, types, out), []
     for covariance in COVARIANCES:
         fit = taught_mixture(values[~out], votes[~out], covariance, recipe.reg_covar)
@@ -384,7 +385,7 @@ def _forms_in(
         ari = scores.against_classes(types[out], said)["ari"]
         rows.append({
             "recipe": in_words(form), "covariance": covariance,
-            "taken": taught is not None and form == taught.variant,
+            "taken": form == taught.variant,
             "follows": adjusted_rand_score(votes[out].argmax(axis=1), said), "ari": ari,
             "ceiling": ceiling, "share": float(percent_of(ari, ceiling)),
         })  # fmt: skip

@@ -290,6 +290,31 @@ class Page:
             "cell": _cell_number(),
         }
 
+    def record_number(
+        self,
+        key: str,
+        value: float | None,
+        form: str,
+        unit: str = "",
+        unknown: str = "not measured",
+    ) -> None:
+        """Record a number with the form in which the page shows it.
+
+        Parameters
+        ----------
+        key, unit : str
+            As in `record`.
+        value : float or None
+            The number itself; None or NaN where there is none.
+        form : str
+            How it is shown, such as `.2f`.
+        unknown : str
+            What the page says where there is none.
+        """
+        missing = value is None or bool(pd.isna(value))
+        text = unknown if missing else format(value, form)
+        self.record(key, None if missing else value, text, unit)
+
     def state(
         self,
         key: str,
@@ -332,9 +357,7 @@ class Page:
             rows = [end for end in ("_low", "_high") if f"{score}{end}" in known]
             values |= {end: known[f"{score}{end}"]["mean"] for end in rows}
             for end, value in values.items():
-                there = bool(pd.notna(value))
-                text = format(value, form) if there else "not measured"
-                self.record(f"{prefix}{score}{end}", float(value) if there else None, text)
+                self.record_number(f"{prefix}{score}{end}", value, form)
 
     def header(self) -> Any:
         """Say with what this page was made.

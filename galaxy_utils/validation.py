@@ -430,26 +430,6 @@ def sizable(classes: NDArray[np.object_], smallest: int = SMALLEST_CLASS) -> NDA
     return found
 
 
-def percent(share: float, digits: int = 1) -> tuple[float | None, str]:
-    """A share as a page records it.
-
-    Parameters
-    ----------
-    share : float
-        0 to 1; NaN where it was not measured.
-    digits : int
-        Decimals of the text.
-
-    Returns
-    -------
-    tuple of float or None, and str
-        Percent, and its text.
-    """
-    if not np.isfinite(share):
-        return None, "not measured"
-    return 100 * float(share), f"{100 * share:.{digits}f}"
-
-
 def rule_baselines(
     classes: NDArray[np.object_],
     partitions: Mapping[str, NDArray[np.int64]],

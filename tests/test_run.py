@@ -90,6 +90,17 @@ def test_what_was_not_measured_is_no_number(page: Page) -> None:
     assert page.recorded["autoencoder.share"]["text"] == "not measured"
 
 
+@pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan")])
+def test_a_number_is_recorded_with_the_form_that_the_page_shows(
+    page: Page, value: float | None
+) -> None:
+    page.record_number("autoencoder.share", 1234.567, ",.1f", "%")
+    page.record_number("autoencoder.none", value, ".1f", unknown="an unknown share")
+    share, none = page.recorded["autoencoder.share"], page.recorded["autoencoder.none"]
+    assert (share["value"], share["text"], share["unit"]) == (1234.567, "1,234.6", "%")
+    assert (none["value"], none["text"]) == (None, "an unknown share")
+
+
 def test_finish_refuses_a_page_that_made_less_than_it_declares(page: Page) -> None:
     with pytest.raises(UserError, match="did not make artefacts/out.npz"):
         page.finish()

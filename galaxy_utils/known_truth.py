@@ -14,6 +14,7 @@ from scipy.stats import ks_2samp
 from galaxy_utils import consensus, mock, purging, scores
 from galaxy_utils.appearance import SHAPE
 from galaxy_utils.chain import Recipe
+from galaxy_utils.comparison import kmeans
 from galaxy_utils.mock_families import ARTEFACTS, FAMILIES
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import MIXTURE, TRAINING
@@ -25,6 +26,7 @@ from galaxy_utils.search import (
     Ingredients,
     Variant,
     make_space,
+    measured_variants,
     supervised_ceiling,
 )
 from galaxy_utils.stretch import COMPRESSED, LINEAR, stretch_rows
@@ -39,6 +41,10 @@ STRETCHED_MANY, STRETCHED_FEW = 400, 16
 
 FIVE_ALONE = "five parameters alone"
 """Name of a third recipe: the mixture on the five parameters."""
+
+MEASURED_ALONE = "K-Means, measured"
+"""Name of a peer: K-Means on z-scores of all measured parameters, see `consensus`. It has no
+likelihood, and so calls nothing an anomaly."""
 
 QUANTITIES = (*FIVE, *SHAPE)
 """What is compared between mocks and a run's galaxies."""
@@ -116,10 +122,11 @@ def recipes(mocks: Mocks) -> dict[str, Variant]:
     Returns
     -------
     dict of str to Variant
-        The paper's, ours, and the five parameters alone.
+        The paper's, ours, the five parameters alone, and all that were measured.
     """
     found = {PAPERS: PAPER, OURS: mocks.best}
     found[FIVE_ALONE] = replace(mocks.best, columns="five", framing="none")
+    found[MEASURED_ALONE] = list(measured_variants(mocks.ingredients).values())[-1]
     return {
         k: v for k, v in found.items() if v.framing == "none" or v.framing in mocks.ingredients.deep
     }
@@ -147,7 +154,8 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
         permuted families beside, `ceiling` (adjusted Rand index of a linear
         classifier that is shown the other half's families), `false_anomalies`
         (share of the anomalies that are galaxies) and `missed_artefacts`
-        (share of the artefacts that are none). For the last number of
+        (share of the artefacts that are none), both NaN where nothing is
+        called an anomaly. For the last number of
         clusters, in parts of equal number of every quantity of `CURVES`:
         quantity, family, middle (median of the quantity), number, part (the
         adjusted Rand index for the family `all`, else the share of the family
@@ -158,19 +166,28 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
     for name, variant in recipes(mocks).items():
         values = make_space(mocks.ingredients, variant, mocks.recipe, seed)
         for k in numbers:
-            recipe = replace(mocks.recipe, n_components=k)
-            fit = (
-                consensus.taught_by(mocks.ingredients, variant, mocks.votes, recipe, seed).fit
-                if name == OURS
-                else recipe.mixture(values, seed, variant.covariance)
-            )
-            odd = lowest(fit.log_likelihood, mocks.anomaly_percent)
-            found = _scores(mocks.ingredients.types, values, fit.cluster, odd, seed)
+            cluster, odd = _said(mocks, name, variant, values, k, seed)
+            found = _scores(mocks.ingredients.types, values, cluster, odd, seed)
             rows += [{"recipe": name, "k": k, "score": s, "value": v} for s, v in found.items()]
             if k == numbers[-1]:
-                rows += _in_parts(mocks, name, k, fit.cluster)
-                rows += _each(mocks, name, k, fit.cluster, odd) if each else []
+                rows += _in_parts(mocks, name, k, cluster)
+                rows += _each(mocks, name, k, cluster, odd) if each else []
     return rows
+
+
+def _said(
+    mocks: Mocks, name: str, variant: Variant, values: Values, k: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Clusters by a recipe, and whom it calls an anomaly."""
+    if name == MEASURED_ALONE:
+        return kmeans(values, k, seed), np.zeros(len(values), dtype=bool)
+    recipe = replace(mocks.recipe, n_components=k)
+    fit = (
+        consensus.taught_by(mocks.ingredients, variant, mocks.votes, recipe, seed).fit
+        if name == OURS
+        else recipe.mixture(values, seed, variant.covariance)
+    )
+    return fit.cluster, lowest(fit.log_likelihood, mocks.anomaly_percent)
 
 
 def _in_parts(mocks: Mocks, name: str, k: int, cluster: NDArray[np.int64]) -> list[Row]:
@@ -245,12 +262,15 @@ def _scores(
     found = scores.against_classes(families, cluster)
     null = scores.against_classes(rng.permutation(families), cluster)
     half = rng.random(len(values)) < 0.5
+    called = odd.any()
     return {
         **found,
         **{f"null_{name}": value for name, value in null.items()},
         "ceiling": supervised_ceiling(values, families, half),
-        "false_anomalies": float((~artefact[odd]).mean()) if odd.any() else np.nan,
-        "missed_artefacts": float((~odd[artefact]).mean()) if artefact.any() else np.nan,
+        "false_anomalies": float((~artefact[odd]).mean()) if called else np.nan,
+        "missed_artefacts": (
+            float((~odd[artefact]).mean()) if called and artefact.any() else np.nan
+        ),
     }
 
 
@@ -296,6 +316,29 @@ def purge_mocks(morphology: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
     """
     kept = purging.purge(morphology, purging.Limits(), 0.01, seed)["kept"]
     return kept.to_numpy(bool)
+
+
+def fewest_missed(measured: pd.DataFrame, truth: pd.DataFrame, percent: float) -> float | None:
+    """Artefacts that any recipe must miss, since fewer mocks are called anomalies.
+
+    Parameters
+    ----------
+    measured : DataFrame
+        Of `measured_of`.
+    truth : DataFrame
+        Of `mock_families.truth`.
+    percent : float
+        Mocks called anomalies, of those that came through purging.
+
+    Returns
+    -------
+    float or None
+        Percent of the artefacts that came through; None where none did.
+    """
+    kept = measured["kept"].to_numpy(bool)
+    artefacts = int(truth["is_artefact"].to_numpy(bool)[kept].sum())
+    called = int(lowest(np.zeros(int(kept.sum())), percent).sum())
+    return 100 * max(0.0, 1 - called / artefacts) if artefacts else None
 
 
 def matched(truth: pd.DataFrame, rows: pd.DataFrame, recipe: str, k: int) -> pd.DataFrame:
@@ -434,8 +477,9 @@ def score_text(table: pd.DataFrame) -> pd.DataFrame:
         column = {t: f"{row[n]:.2f} ({row[n + '_range']})" for n, t in names.items()}
         column |= {f"{t}, permuted": f"{row[n + '_permuted']:.2f}" for n, t in names.items()}
         column["ceiling"] = f"{row['ceiling']:.2f}"
-        column["false anomalies (%)"] = f"{row['false_anomalies']:.0f}"
-        column["missed artefacts (%)"] = f"{row['missed_artefacts']:.0f}"
+        for name in ("false_anomalies", "missed_artefacts"):
+            text = "none called" if np.isnan(row[name]) else f"{row[name]:.0f}"
+            column[f"{name.replace('_', ' ')} (%)"] = text
         found[f"{row['recipe']}, k = {row['k']}"] = column
     return pd.DataFrame(found).rename_axis("score").reset_index()
 

@@ -66,6 +66,7 @@ def test_planted_families_are_found_and_permuted_ones_are_not(rows: pd.DataFrame
     assert table.loc[(OURS, 5), "ari"] > 0.9 and table.loc[(PAPERS, 5), "ari"] > 0.5
     assert (table["ari_permuted"].abs() < 0.05).all()
     assert table.loc[(OURS, 3), "ceiling"] > 0.9
+    assert table.loc[(known_truth.MEASURED_ALONE, 5), "ari"] > 0.9  # artefacts take clusters
 
 
 def test_structureless_mocks_are_not_recovered() -> None:
@@ -180,7 +181,9 @@ def test_families_are_compared_with_the_classes_they_belong_to() -> None:
 
 def test_the_table_of_scores_has_one_column_a_recipe(rows: pd.DataFrame) -> None:
     table = known_truth.score_text(score_table(rows))
-    assert list(table)[0] == "score" and len(table.columns) == 7 and len(table) == 9
+    assert list(table)[0] == "score" and len(table.columns) == 9 and len(table) == 9
+    peers = table.set_index("score").filter(like=known_truth.MEASURED_ALONE)
+    assert (peers.loc["missed artefacts (%)"] == "none called").all()
 
 
 def test_false_anomalies_and_missed_artefacts_add_up() -> None:
@@ -189,6 +192,17 @@ def test_false_anomalies_and_missed_artefacts_add_up() -> None:
     values = np.random.default_rng(0).normal(size=(10, 2))
     found = known_truth._scores(families, values, np.arange(10) % 2, odd, 0)
     assert found["false_anomalies"] == 0.5 and found["missed_artefacts"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("artefacts", "percent", "expected"), [(4, 10.0, 50.0), (2, 10.0, 0.0), (0, 10.0, None)]
+)
+def test_fewer_anomalies_than_artefacts_must_miss_some(
+    artefacts: int, percent: float, expected: float | None
+) -> None:
+    measured = pd.DataFrame({"kept": [1] * 20 + [0] * 5})
+    truth = pd.DataFrame({"is_artefact": [n < artefacts or n >= 20 for n in range(25)]})
+    assert known_truth.fewest_missed(measured, truth, percent) == expected
 
 
 def test_mocks_that_cannot_be_measured_are_purged() -> None:

@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from galaxy_utils.morphology import FIVE, Segmentation
@@ -677,12 +678,19 @@ def lines(
     for index, (name, rows) in enumerate(table.groupby(by, sort=False)):
         axes[0, 0].plot(rows[x], rows[y], "o-", ms=4, color=PALETTE[index % 8], label=str(name))
     axes[0, 0].set(xlabel=xlabel, ylabel=ylabel)
+    _count(axes[0, 0], table[x])
     if log:
         axes[0, 0].set(xscale="log", yscale="log")
     if level is not None:
         axes[0, 0].axhline(level, color=GREY, lw=0.8)
     axes[0, 0].legend(fontsize=8, frameon=False)
     return figure
+
+
+def _count(axis: Axes, values: pd.Series) -> None:
+    """Mark no fractions on the horizontal axis where only whole numbers are drawn."""
+    if (values % 1 == 0).all():
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def dots(
@@ -766,6 +774,7 @@ def panel_lines(
         if diagonal:
             axis.axline((0, 0), slope=1, ls="--", lw=0.8, color=GREY)
         axis.set(xlabel=xlabel, ylabel="" if ylabel else label)
+        _count(axis, inside[x])
         if ylabel:
             axis.set_title(label, fontsize=9)
             axis.sharey(axes.flat[0])

@@ -59,6 +59,14 @@ def test_no_line_goes_through_the_legend_of_training_curves() -> None:
     assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
 
 
+@pytest.mark.parametrize(("x", "whole"), [([1, 2], True), ([1.5, 2.5], False)])
+def test_what_is_counted_has_no_fractions_on_its_axis(x: list[float], whole: bool) -> None:
+    table = pd.DataFrame({"x": x, "y": [0.5, 0.95], "by": "one", "panel": "a"})
+    drawn = plots.panel_lines(table, "x", "y", "by", "panel", "x", {"a": "y"})
+    for (axis,) in (drawn.axes, plots.lines(table, "x", "y", "by", "x", "y").axes):
+        assert np.all(axis.get_xticks() % 1 == 0) == whole
+
+
 def test_lines_mark_a_level_where_asked() -> None:
     table = pd.DataFrame({"x": [1, 2], "y": [0.5, 0.95], "by": "one"})
     (axis,) = plots.lines(table, "x", "y", "by", "x", "y", level=0.9).axes

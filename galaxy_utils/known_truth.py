@@ -23,8 +23,10 @@ from galaxy_utils.robustness import OURS, PAPERS
 from galaxy_utils.search import (
     PAPER,
     SEARCH,
+    Difference,
     Ingredients,
     Variant,
+    difference,
     make_space,
     measured_variants,
     supervised_ceiling,
@@ -339,6 +341,34 @@ def fewest_missed(measured: pd.DataFrame, truth: pd.DataFrame, percent: float) -
     artefacts = int(truth["is_artefact"].to_numpy(bool)[kept].sum())
     called = int(lowest(np.zeros(int(kept.sum())), percent).sum())
     return 100 * max(0.0, 1 - called / artefacts) if artefacts else None
+
+
+def compared(
+    truth: pd.DataFrame, rows: pd.DataFrame, first: str, second: str, seed: int
+) -> Difference:
+    """Compare two recipes on the same mocks, with as many clusters as families.
+
+    Parameters
+    ----------
+    truth, rows
+        As in `matched`.
+    first, second : str
+        Names of the recipes.
+    seed : int
+        Of the resampling of mocks.
+
+    Returns
+    -------
+    Difference
+        Of the adjusted Rand indices, first minus second, in the first seed;
+        artefacts and mocks purged are left out.
+    """
+    every = rows[rows["objid"].notna() & (rows["k"] == len(FAMILIES))]
+    wide = every.pivot(index="objid", columns="recipe", values="cluster").astype(np.int64)
+    mine = truth.set_index("objid").loc[wide.index]
+    families = mine["family"].where(~mine["is_artefact"]).to_numpy(object)
+    one, other = (wide[name].to_numpy(np.int64) for name in (first, second))
+    return difference(families, one, other, seed)
 
 
 def matched(truth: pd.DataFrame, rows: pd.DataFrame, recipe: str, k: int) -> pd.DataFrame:

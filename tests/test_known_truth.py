@@ -194,6 +194,23 @@ def test_false_anomalies_and_missed_artefacts_add_up() -> None:
     assert found["false_anomalies"] == 0.5 and found["missed_artefacts"] == 0.5
 
 
+def test_recipes_are_compared_on_the_same_mocks() -> None:
+    objids = np.array([f"mock_{n}" for n in range(100)])
+    right = np.arange(100) % 5
+    guessed = np.random.default_rng(1).permutation(right)
+    truth = pd.DataFrame({"objid": objids, "family": right.astype(str), "is_artefact": False})
+    truth.loc[0, "is_artefact"] = True
+    said = {OURS: right, PAPERS: guessed}
+    rows = pd.concat([
+        pd.DataFrame({"recipe": name, "k": 5.0, "objid": objids, "cluster": c.astype(float)})
+        for name, c in said.items()
+    ]).sample(frac=1, random_state=0)  # fmt: skip
+    found = known_truth.compared(truth, rows, OURS, PAPERS, 0)
+    assert found.value > 0.9 and 0.8 < found.low < found.high
+    assert known_truth.compared(truth, rows, PAPERS, OURS, 0).sign == -1
+    assert known_truth.compared(truth, rows, OURS, OURS, 0).sign == 0
+
+
 @pytest.mark.parametrize(
     ("artefacts", "percent", "expected"), [(4, 10.0, 50.0), (2, 10.0, 0.0), (0, 10.0, None)]
 )

@@ -189,8 +189,8 @@ CONCLUSIONS = (
     Conclusion(
         "The recipe finds families of galaxies where there are some.",
         ("truth.paper_ari",), _above("truth.paper_ari", 0.5, 0.2),
-        "ARI with the families of mock galaxies {truth.paper_ari}; another recipe {truth.ours_ari}, "
-        "K-Means of measured parameters {truth.peer_ari}",
+        "ARI with the families of mock galaxies {truth.paper_ari}; another recipe "
+        "{truth.ours_ari}, K-Means of measured parameters {truth.peer_ari}",
         "21-known-truth", "table-recovery", OURS,
     ),
     Conclusion(

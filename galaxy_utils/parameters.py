@@ -263,6 +263,12 @@ MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confi
 """What decides the judged mixtures, beside the space they are fitted in."""
 
 
+RECIPE = (
+    "framing", *TRAINING, "n_components", *SPACE, *MIXTURE[1:-1], "mixture_fit", "anomaly_percent",
+)  # fmt: skip
+"""What decides how clusters and anomalies are made; sample and networks apart."""
+
+
 JUDGING = (
     *(name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "judged_components"),
     "anomaly_percent",

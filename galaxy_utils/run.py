@@ -40,6 +40,7 @@ from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import (
     OFFLINE_BACKBONES,
     PROFILES,
+    RECIPE,
     Parameters,
     check_names,
     make_parameters,
@@ -396,6 +397,23 @@ class Page:
         from IPython.display import Markdown
 
         return Markdown(f"This page took {time.monotonic() - self.started:.0f} s to make.")
+
+    def recipe_text(self) -> str:
+        """Say where the run departs from the recipe by which the paper is reproduced.
+
+        Returns
+        -------
+        str
+            A sentence; empty where it does not.
+        """
+        paper = Parameters().model_dump()
+        other = [f"`{n}`" for n in RECIPE if getattr(self.settings, n) != paper[n]]
+        if not other:
+            return ""
+        return (
+            "**This run is not made by the recipe of the paper**, from which it departs in "
+            f"{', '.join(other)}: what holds here holds of this run, and is no word on the paper."
+        )
 
     def galaxies(self) -> Galaxies:
         """Open the run's sample.

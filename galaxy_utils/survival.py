@@ -80,6 +80,13 @@ def _knows_more(values: Values) -> str:
     return HOLDS if own >= five + 5 else CAVEAT if best >= five + 5 else FAILS
 
 
+def _sure(values: Values) -> str:
+    """Five points more than the hardest null hold; fewer, beyond the seeds, with a caveat."""
+    if not values["nulls.confident_stands_out"]:
+        return FAILS
+    return HOLDS if values["nulls.confident"] >= values["nulls.confident_null"] + 5 else CAVEAT
+
+
 _PROBES = ("own_probe", "best_deep", "five_probe")
 
 CONCLUSIONS = (
@@ -205,7 +212,7 @@ CONCLUSIONS = (
     ),
     Conclusion(
         "A share of confident assignments shows that the taxonomy is stable.",
-        ("nulls.confident_stands_out",), _true("nulls.confident_stands_out"),
+        ("nulls.confident_stands_out", "nulls.confident", "nulls.confident_null"), _sure,
         "{nulls.confident} % confident, {nulls.confident_null} % on the hardest null "
         "(*{nulls.confident_null_name}*) and {nulls.confident_copula} % on a copula without any "
         "cluster; an independent fit confirms {number.confident_agree} % of those",

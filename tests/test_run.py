@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from re import findall
 
 import nbformat
 import numpy as np
@@ -99,6 +100,13 @@ def test_a_number_is_recorded_with_the_form_that_the_page_shows(
     share, none = page.recorded["autoencoder.share"], page.recorded["autoencoder.none"]
     assert (share["value"], share["text"], share["unit"]) == (1234.567, "1,234.6", "%")
     assert (none["value"], none["text"]) == (None, "an unknown share")
+
+
+def test_a_page_says_where_the_run_departs_from_the_recipe_of_the_paper(page: Page) -> None:
+    page.settings = make_parameters("book", {"seed": 3})
+    assert page.recipe_text() == ""
+    page.settings = make_parameters("best", {})
+    assert {"`framing`", "`mixture_fit`", "`space`"} <= set(findall(r"`\w+`", page.recipe_text()))
 
 
 def test_finish_refuses_a_page_that_made_less_than_it_declares(page: Page) -> None:

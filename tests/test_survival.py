@@ -22,6 +22,11 @@ from galaxy_utils.survival import (
     judge,
 )  # fmt: skip
 
+SURE = {
+    "nulls.confident_stands_out": True,
+    "nulls.confident": 99.0,
+    "nulls.confident_null": 93.0,
+}
 AGREES = {"instead.goal_ari": 0.25, "instead.cross_taught_low": 0.2}
 
 
@@ -54,6 +59,9 @@ def conclusion_with(key: str) -> Conclusion:
         ({"tested.noise_inherent": False}, FAILS),
         ({"tested.kmeans_worse": True}, HOLDS),
         ({"tested.kmeans_worse": False}, FAILS),
+        (SURE | {"nulls.confident": 97.0}, CAVEAT),
+        (SURE | {"nulls.confident": 99.0}, HOLDS),
+        (SURE | {"nulls.confident_stands_out": False}, FAILS),
         ({"circularity.matched_seen_by_images": False}, FAILS),
         ({"circularity.matched_seen_by_images": True}, CAVEAT),
         ({"stability.compared_percent": 98.5, "stability.copula_percent": 95.3}, FAILS),

@@ -44,9 +44,16 @@ STRETCHED_MANY, STRETCHED_FEW = 400, 16
 FIVE_ALONE = "five parameters alone"
 """Name of a third recipe: the mixture on the five parameters."""
 
+NO_NETWORK = "ours without networks"
+"""Name of a peer: all measured parameters scaled as in ours, the same kind of mixture, fitted by
+likelihood; no deep features and no votes."""
+
 MEASURED_ALONE = "K-Means, measured"
-"""Name of a peer: K-Means on z-scores of all measured parameters, see `consensus`. It has no
-likelihood, and so calls nothing an anomaly."""
+"""Name of a peer: K-Means on z-scores of all measured parameters, as `consensus.measured_alone`.
+It has no likelihood, and so calls nothing an anomaly."""
+
+PEERS = (NO_NETWORK, MEASURED_ALONE)
+"""What shows whether ours owes anything to networks and votes."""
 
 QUANTITIES = (*FIVE, *SHAPE)
 """What is compared between mocks and a run's galaxies."""
@@ -124,10 +131,11 @@ def recipes(mocks: Mocks) -> dict[str, Variant]:
     Returns
     -------
     dict of str to Variant
-        The paper's, ours, the five parameters alone, and all that were measured.
+        The paper's, ours, the five parameters alone, and `PEERS`.
     """
     found = {PAPERS: PAPER, OURS: mocks.best}
     found[FIVE_ALONE] = replace(mocks.best, columns="five", framing="none")
+    found[NO_NETWORK] = replace(mocks.best, framing="none")
     found[MEASURED_ALONE] = list(measured_variants(mocks.ingredients).values())[-1]
     return {
         k: v for k, v in found.items() if v.framing == "none" or v.framing in mocks.ingredients.deep
@@ -157,7 +165,7 @@ def recovery_rows(mocks: Mocks, numbers: tuple[int, ...], seed: int, each: bool)
         classifier that is shown the other half's families), `false_anomalies`
         (share of the anomalies that are galaxies) and `missed_artefacts`
         (share of the artefacts that are none), both NaN where nothing is
-        called an anomaly. For the last number of
+        called an anomaly, the second where there is no artefact. For the last number of
         clusters, in parts of equal number of every quantity of `CURVES`:
         quantity, family, middle (median of the quantity), number, part (the
         adjusted Rand index for the family `all`, else the share of the family
@@ -508,7 +516,8 @@ def score_text(table: pd.DataFrame) -> pd.DataFrame:
         column |= {f"{t}, permuted": f"{row[n + '_permuted']:.2f}" for n, t in names.items()}
         column["ceiling"] = f"{row['ceiling']:.2f}"
         for name in ("false_anomalies", "missed_artefacts"):
-            text = "none called" if np.isnan(row[name]) else f"{row[name]:.0f}"
+            missing = "none called" if np.isnan(row["false_anomalies"]) else "no artefacts"
+            text = missing if np.isnan(row[name]) else f"{row[name]:.0f}"
             column[f"{name.replace('_', ' ')} (%)"] = text
         found[f"{row['recipe']}, k = {row['k']}"] = column
     return pd.DataFrame(found).rename_axis("score").reset_index()

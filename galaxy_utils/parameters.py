@@ -264,9 +264,11 @@ MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confi
 
 
 RECIPE = (
-    "framing", *TRAINING, "n_components", *SPACE, *MIXTURE[1:-1], "mixture_fit", "anomaly_percent",
+    "framing", "concentration_minimum", "concentration_maximum", "asymmetry_maximum",
+    "isolation_contamination", *TRAINING, *SPACE, "n_components", "mixture_fit", *MIXTURE,
+    "anomaly_percent",
 )  # fmt: skip
-"""What decides how clusters and anomalies are made; sample and networks apart."""
+"""What decides how clusters and anomalies are made and judged; sample, networks and seed apart."""
 
 
 JUDGING = (
@@ -274,6 +276,25 @@ JUDGING = (
     "anomaly_percent",
 )
 """What the pages of second looks depend on without declaring it: their studies do."""
+
+
+def departures(parameters: Parameters) -> list[str]:
+    """Where a recipe is not that of the profile `book`.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of a run.
+
+    Returns
+    -------
+    list of str
+        Names among `RECIPE`; what takes no part where an autoencoder makes the space is left out.
+    """
+    book = make_parameters("book", {})
+    idle = SPACE[1:] if parameters.space == "autoencoder" else ()
+    names = (name for name in RECIPE if name not in idle)
+    return [name for name in names if getattr(parameters, name) != getattr(book, name)]
 
 
 def split_names(value: str) -> list[str]:

@@ -40,9 +40,9 @@ from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import (
     OFFLINE_BACKBONES,
     PROFILES,
-    RECIPE,
     Parameters,
     check_names,
+    departures,
     make_parameters,
     read_parameters,
     split_names,
@@ -306,13 +306,13 @@ class Page:
         key, unit : str
             As in `record`.
         value : float or None
-            The number itself; None or NaN where there is none.
+            The number itself; None or what is not finite where there is none.
         form : str
             How it is shown, such as `.2f`.
         unknown : str
             What the page says where there is none.
         """
-        missing = value is None or bool(pd.isna(value))
+        missing = value is None or not np.isfinite(value)
         text = unknown if missing else format(value, form)
         self.record(key, None if missing else value, text, unit)
 
@@ -406,13 +406,14 @@ class Page:
         str
             A sentence; empty where it does not.
         """
-        paper = Parameters().model_dump()
-        other = [f"`{n}`" for n in RECIPE if getattr(self.settings, n) != paper[n]]
-        if not other:
-            return ""
+        other = ", ".join(f"`{name}`" for name in departures(self.settings))
         return (
-            "**This run is not made by the recipe of the paper**, from which it departs in "
-            f"{', '.join(other)}: what holds here holds of this run, and is no word on the paper."
+            "**This run departs from the profile `book`, by which the paper is reproduced, in** "
+            f"{other}: what is said of the run's own clusters, for or against, is no word on the "
+            "paper's. Lines on the paper's recipe and on what contradicts itself in the paper "
+            "are not touched by that."
+            if other
+            else ""
         )
 
     def galaxies(self) -> Galaxies:

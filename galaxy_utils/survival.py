@@ -81,10 +81,11 @@ def _knows_more(values: Values) -> str:
 
 
 def _sure(values: Values) -> str:
-    """Five points more than the hardest null hold; fewer, beyond the seeds, with a caveat."""
+    """Half as many without confidence as on the hardest null hold; more, with a caveat."""
     if not values["nulls.confident_stands_out"]:
         return FAILS
-    return HOLDS if values["nulls.confident"] >= values["nulls.confident_null"] + 5 else CAVEAT
+    unsure, null = (100 - values[f"nulls.{k}"] for k in ("confident", "confident_null"))
+    return HOLDS if unsure <= null / 2 else CAVEAT
 
 
 _PROBES = ("own_probe", "best_deep", "five_probe")
@@ -197,7 +198,7 @@ CONCLUSIONS = (
         "The recipe finds families of galaxies where there are some.",
         ("truth.paper_ari",), _above("truth.paper_ari", 0.5, 0.2),
         "ARI with the families of mock galaxies {truth.paper_ari}; another recipe "
-        "{truth.ours_ari}, K-Means of measured parameters {truth.peer_ari}",
+        "{truth.ours_ari}, measured parameters alone {truth.bare_ari}",
         "21-known-truth", "table-recovery", OURS,
     ),
     Conclusion(

@@ -72,6 +72,9 @@ def test_planted_families_are_found_and_permuted_ones_are_not(rows: pd.DataFrame
 def test_structureless_mocks_are_not_recovered() -> None:
     mocks, _ = _mocks(0.0, artefacts=0)
     table = score_table(pd.DataFrame(recovery_rows(mocks, (3,), 0, each=False)))
+    text = known_truth.score_text(table).set_index("score").loc["missed artefacts (%)"]
+    assert text[f"{OURS}, k = 3"] == "no artefacts"
+    assert text[f"{known_truth.MEASURED_ALONE}, k = 3"] == "none called"
     assert (table["ari"].abs() < 0.05).all() and (table["ceiling"].abs() < 0.1).all()
 
 
@@ -181,7 +184,7 @@ def test_families_are_compared_with_the_classes_they_belong_to() -> None:
 
 def test_the_table_of_scores_has_one_column_a_recipe(rows: pd.DataFrame) -> None:
     table = known_truth.score_text(score_table(rows))
-    assert list(table)[0] == "score" and len(table.columns) == 9 and len(table) == 9
+    assert list(table)[0] == "score" and len(table.columns) == 11 and len(table) == 9
     peers = table.set_index("score").filter(like=known_truth.MEASURED_ALONE)
     assert (peers.loc["missed artefacts (%)"] == "none called").all()
 

@@ -109,7 +109,7 @@ def test_a_page_says_where_the_run_departs_from_the_recipe_of_the_paper(page: Pa
     assert findall(r"`(\w+)`", page.recipe_text())[1:] == [
         "framing", "space", "measured", "scale", "mixture_fit", "covariance_type",
     ]  # fmt: skip
-    page.settings = make_parameters("book", {"confidence": 0.5, "measured": "none"})
+    page.settings = make_parameters("book", {"confidence": 0.5, "measured": "five+axis"})
     assert findall(r"`(\w+)`", page.recipe_text())[1:] == ["confidence"]
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
+from statsmodels.stats.multitest import multipletests
 
 from galaxy_utils import nulls, scores
 from galaxy_utils.chain import GALAXIES, Recipe
@@ -49,6 +51,9 @@ PAIRS = 20_000
 
 CHOOSING = ("bic", "icl", "held_out")
 """Scores that choose a number of components."""
+
+FOUND_AGAIN = ("jaccard_mean", "jaccard_lowest", "seed_ari")
+"""Scores of stability; see `stability_rows`."""
 
 Values = NDArray[np.float64]
 
@@ -469,6 +474,42 @@ def stability_of_clusters(table: pd.DataFrame, k: int, covariance: str) -> pd.Da
     return found.pivot_table(
         index=["space", "data"], columns="cluster", values="value", sort=False
     ).sort_index(axis=1)
+
+
+def steadier(table: pd.DataFrame, k: int, covariance: str) -> pd.Series:
+    """Doubt that another number of components is found again more surely in the bottleneck.
+
+    One-sided Mann-Whitney tests over the draws. All of `FOUND_AGAIN` must agree, so
+    that the largest p of them counts (an intersection-union test); Holm's correction
+    over the other numbers.
+
+    Parameters
+    ----------
+    table, k, covariance
+        As in `stability_at`.
+
+    Returns
+    -------
+    Series of float64
+        Index: the other numbers; the corrected p that they are no steadier than `k`.
+        The draws are resamples of one set of galaxies, of which alone this speaks.
+
+    References
+    ----------
+    Mann & Whitney (1947); Berger (1982); Holm (1979).
+    """
+    mine = table[(table["what"] == "stability") & (table["data"] == GALAXIES)]
+    mine = mine[(mine["space"] == "latent") & (mine["covariance"] == covariance)]
+    wide = mine[mine["score"].isin(FOUND_AGAIN)].pivot(
+        index="draw", columns=["k", "score"], values="value"
+    )
+    others = sorted({int(n) for n in mine["k"].unique()} - {k})
+    largest = [
+        mannwhitneyu(wide[n], wide[k][wide[n].columns], alternative="greater").pvalue.max()
+        for n in others
+    ]
+    corrected = multipletests(largest, method="holm")[1] if others else []
+    return pd.Series(corrected, index=pd.Index(others, name="k"), dtype=np.float64)
 
 
 def _stability(table: pd.DataFrame, k: int, covariance: str) -> pd.DataFrame:

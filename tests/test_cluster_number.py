@@ -26,6 +26,7 @@ from galaxy_utils.cluster_number import (
     stability_at,
     stability_of_clusters,
     stability_rows,
+    steadier,
 )
 from galaxy_utils.study import Row
 
@@ -141,6 +142,27 @@ def stability_table(values: np.ndarray, draws: int) -> pd.DataFrame:
         for name, make in kinds.items() for draw in range(draws)
         for row in stability_rows(make(draw), [2, 3], "full", 1e-4, 0, draw)
     ])  # fmt: skip
+
+
+def stabilities(means: dict[int, float], draws: int, lagging: str = "") -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame([
+        {"what": "stability", "space": "latent", "covariance": "full", "data": GALAXIES,
+         "draw": draw, "k": k, "score": score,
+         "value": rng.normal(means[4] if score == lagging else mean, 0.03)}
+        for k, mean in means.items() for draw in range(draws)
+        for score in ("jaccard_mean", "jaccard_lowest", "seed_ari", "jaccard")
+    ])  # fmt: skip
+
+
+def test_a_steadier_number_is_one_that_the_draws_can_tell_apart() -> None:
+    means = {2: 0.9, 3: 0.705, 4: 0.7, 5: 0.5}
+    doubt = steadier(stabilities(means, 10), 4, "full")
+    assert list(doubt.index) == [2, 3, 5]
+    assert doubt[2] < 0.001 and doubt[3] > 0.05 and doubt[5] > 0.99
+    assert steadier(stabilities(means, 10, lagging="seed_ari"), 4, "full")[2] > 0.05
+    assert steadier(stabilities(means, 2), 4, "full").min() > 0.05, "two draws show nothing"
+    assert steadier(stabilities({4: 0.7}, 10), 4, "full").empty
 
 
 def test_each_cluster_has_its_stability_beside_nulls() -> None:

@@ -55,6 +55,9 @@ CHOOSING = ("bic", "icl", "held_out")
 FOUND_AGAIN = ("jaccard_mean", "jaccard_lowest", "seed_ari")
 """Scores of stability; see `stability_rows`."""
 
+SURELY = 0.05
+"""Corrected p below which a difference in stability counts as shown."""
+
 Values = NDArray[np.float64]
 
 
@@ -476,7 +479,7 @@ def stability_of_clusters(table: pd.DataFrame, k: int, covariance: str) -> pd.Da
     ).sort_index(axis=1)
 
 
-def steadier(table: pd.DataFrame, k: int, covariance: str) -> pd.Series:
+def steadier(table: pd.DataFrame, k: int, covariance: str) -> pd.DataFrame:
     """Doubt that another number of components is found again more surely in the bottleneck.
 
     One-sided Mann-Whitney tests over the draws. All of `FOUND_AGAIN` must agree, so
@@ -490,26 +493,90 @@ def steadier(table: pd.DataFrame, k: int, covariance: str) -> pd.Series:
 
     Returns
     -------
-    Series of float64
-        Index: the other numbers; the corrected p that they are no steadier than `k`.
-        The draws are resamples of one set of galaxies, of which alone this speaks.
+    DataFrame of float64
+        Index: the other numbers; one column for the galaxies and one for each null:
+        the corrected p that they are no steadier than `k`. Numbers without a value in
+        some draw are left out; without one for `k` there are none.
+        The draws are resamples of one set of galaxies and, for these, of one reference
+        partition a number, of which alone this speaks.
 
     References
     ----------
     Mann & Whitney (1947); Berger (1982); Holm (1979).
     """
-    mine = table[(table["what"] == "stability") & (table["data"] == GALAXIES)]
-    mine = mine[(mine["space"] == "latent") & (mine["covariance"] == covariance)]
-    wide = mine[mine["score"].isin(FOUND_AGAIN)].pivot(
-        index="draw", columns=["k", "score"], values="value"
-    )
-    others = sorted({int(n) for n in mine["k"].unique()} - {k})
+    mine = table[(table["what"] == "stability") & (table["space"] == "latent")]
+    mine = mine[(mine["covariance"] == covariance) & mine["score"].isin(FOUND_AGAIN)]
+    return pd.DataFrame({name: _doubt(rows, k) for name, rows in mine.groupby("data", sort=False)})
+
+
+def _doubt(rows: pd.DataFrame, k: int) -> pd.Series:
+    wide = rows.pivot(index="draw", columns=["k", "score"], values="value")
+    known = wide.notna().all().groupby("k").all()
+    numbers = [int(n) for n in known.index[known]]
+    others = [n for n in numbers if n != k] if k in numbers else []
     largest = [
         mannwhitneyu(wide[n], wide[k][wide[n].columns], alternative="greater").pvalue.max()
         for n in others
     ]
     corrected = multipletests(largest, method="holm")[1] if others else []
     return pd.Series(corrected, index=pd.Index(others, name="k"), dtype=np.float64)
+
+
+def steadier_numbers(doubt: pd.DataFrame, draws: int) -> tuple[list[int], list[int]] | None:
+    """Numbers of components that are found again more surely, and where that means nothing.
+
+    Parameters
+    ----------
+    doubt : DataFrame
+        Of `steadier`.
+    draws : int
+        How many there were.
+
+    Returns
+    -------
+    tuple of list of int or None
+        Numbers with a p below `SURELY` for the galaxies: those without it on any null, and
+        those with it on a null too, where fewer or other clusters are found again more easily
+        whatever the data are. None where no p could have come below it: too few draws.
+    """
+    apart = mannwhitneyu(np.arange(draws) + draws, np.arange(draws), alternative="greater").pvalue
+    if doubt.empty or apart * len(doubt) >= SURELY:
+        return None
+    shown = doubt < SURELY
+    without = shown.drop(columns=GALAXIES).any(axis=1)
+    own = shown.index[shown[GALAXIES] & ~without]
+    return list(own), list(shown.index[shown[GALAXIES] & without])
+
+
+def steadier_text(doubt: pd.DataFrame, k: int, draws: int) -> str:
+    """Say which numbers of components are found again more surely.
+
+    Parameters
+    ----------
+    doubt, draws
+        As in `steadier_numbers`.
+    k : int
+        The number that the others are held beside.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    found = steadier_numbers(doubt, draws)
+    if found is None:
+        return f"{draws} draws are too few to tell whether another number is steadier than {k}."
+    own, shared = (", ".join(map(str, numbers)) for numbers in found)
+    if not (own or shared):
+        return f"No other number is shown to be found again more surely than {k}."
+    largest = doubt.loc[[*found[0], *found[1]], GALAXIES].max()
+    text = ", ".join(filter(None, [own, shared]))
+    text = f"Found again more surely than {k}: {text} (corrected $p$ at most {largest:.2g})"
+    if not shared:
+        return f"{text}, which data without clusters do not show."
+    return f"{text}; but data without clusters show the same for {shared}" + (
+        ", not for the others." if own else ", so that it says nothing of the galaxies."
+    )
 
 
 def _stability(table: pd.DataFrame, k: int, covariance: str) -> pd.DataFrame:

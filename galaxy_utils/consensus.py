@@ -30,12 +30,12 @@ from galaxy_utils.search import (
     held_out_partition,
     in_words,
     make_space,
-    measured_variants,
     percent_of,
     permuted,
     range_text,
     supervised,
     supervised_ceiling,
+    widest_measured,
 )
 from galaxy_utils.study import Row, Study
 from galaxy_utils.taxonomy import MixtureFit, fit_mixture, taught_mixture
@@ -543,7 +543,7 @@ def measured_alone(ingredients: Ingredients, recipe: Recipe, seed: int) -> Parti
     ndarray of int64, shape (n_held_out,)
         The partition of the held-out galaxies.
     """
-    widest = list(measured_variants(ingredients).values())[-1]
+    widest = widest_measured(ingredients)
     return held_out_partition(ingredients, widest, recipe, seed, K_MEANS)
 
 

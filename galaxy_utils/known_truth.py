@@ -28,8 +28,8 @@ from galaxy_utils.search import (
     Variant,
     difference,
     make_space,
-    measured_variants,
     supervised_ceiling,
+    widest_measured,
 )
 from galaxy_utils.stretch import COMPRESSED, LINEAR, stretch_rows
 from galaxy_utils.study import FEW_DRAWS, Row, Study
@@ -44,16 +44,16 @@ STRETCHED_MANY, STRETCHED_FEW = 400, 16
 FIVE_ALONE = "five parameters alone"
 """Name of a third recipe: the mixture on the five parameters."""
 
-NO_NETWORK = "ours without networks"
+MEASURED_MIXTURE = "mixture, measured"
 """Name of a peer: all measured parameters scaled as in ours, the same kind of mixture, fitted by
 likelihood; no deep features and no votes."""
 
-MEASURED_ALONE = "K-Means, measured"
+MEASURED_K_MEANS = "K-Means, measured"
 """Name of a peer: K-Means on z-scores of all measured parameters, as `consensus.measured_alone`.
 It has no likelihood, and so calls nothing an anomaly."""
 
-PEERS = (NO_NETWORK, MEASURED_ALONE)
-"""What shows whether ours owes anything to networks and votes."""
+PEERS = {"bare": MEASURED_MIXTURE, "peer": MEASURED_K_MEANS}
+"""What shows whether ours owes anything to deep features and votes: key of its results, name."""
 
 QUANTITIES = (*FIVE, *SHAPE)
 """What is compared between mocks and a run's galaxies."""
@@ -135,8 +135,8 @@ def recipes(mocks: Mocks) -> dict[str, Variant]:
     """
     found = {PAPERS: PAPER, OURS: mocks.best}
     found[FIVE_ALONE] = replace(mocks.best, columns="five", framing="none")
-    found[NO_NETWORK] = replace(mocks.best, framing="none")
-    found[MEASURED_ALONE] = list(measured_variants(mocks.ingredients).values())[-1]
+    found[MEASURED_MIXTURE] = replace(mocks.best, framing="none")
+    found[MEASURED_K_MEANS] = widest_measured(mocks.ingredients)
     return {
         k: v for k, v in found.items() if v.framing == "none" or v.framing in mocks.ingredients.deep
     }
@@ -189,7 +189,7 @@ def _said(
     mocks: Mocks, name: str, variant: Variant, values: Values, k: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Clusters by a recipe, and whom it calls an anomaly."""
-    if name == MEASURED_ALONE:
+    if name == MEASURED_K_MEANS:
         return kmeans(values, k, seed), np.zeros(len(values), dtype=bool)
     recipe = replace(mocks.recipe, n_components=k)
     fit = (
@@ -377,6 +377,51 @@ def compared(
     families = mine["family"].where(~mine["is_artefact"]).to_numpy(object)
     one, other = (wide[name].to_numpy(np.int64) for name in (first, second))
     return difference(families, one, other, seed)
+
+
+def seeds_ahead(rows: pd.DataFrame) -> pd.DataFrame:
+    """In how many seeds ours agrees better with the families than each of `PEERS`.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `recovery_rows`, several seeds.
+
+    Returns
+    -------
+    DataFrame of int
+        Index k; one column a peer, by its key, and `seeds`.
+    """
+    drawn = rows[rows["score"] == "ari"].pivot(
+        index=["k", "seed"], columns="recipe", values="value"
+    )
+    ahead = pd.DataFrame({key: drawn[OURS] > drawn[name] for key, name in PEERS.items()})
+    return ahead.assign(seeds=True).groupby("k").sum().astype(int)
+
+
+def networks_text(ahead: pd.DataFrame) -> str:
+    """Say whether deep features and votes, together, add to what is measured.
+
+    Parameters
+    ----------
+    ahead : DataFrame
+        Of `seeds_ahead`.
+
+    Returns
+    -------
+    str
+        One sentence: that they do where ours is ahead of every peer in all seeds at every
+        number of clusters, that they take away where it is ahead of none in any.
+    """
+    peers = ahead[list(PEERS)]
+    if peers.eq(ahead["seeds"], axis=0).all(axis=None):
+        return "So deep features and votes, together, do add to what the measured parameters give."
+    if peers.eq(0).all(axis=None):
+        return "So deep features and votes, together, add nothing to the measured parameters."
+    return (
+        "So it is not shown that deep features and votes, together, add to what the measured "
+        "parameters give: that hangs on the number of clusters, on the peer or on the seed."
+    )
 
 
 def matched(truth: pd.DataFrame, rows: pd.DataFrame, recipe: str, k: int) -> pd.DataFrame:

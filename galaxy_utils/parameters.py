@@ -266,9 +266,13 @@ MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confi
 RECIPE = (
     "framing", "concentration_minimum", "concentration_maximum", "asymmetry_maximum",
     "isolation_contamination", *TRAINING, *SPACE, "n_components", "mixture_fit", *MIXTURE,
-    "anomaly_percent",
+    "anomaly_percent", "late_concentration", "early_concentration", "merger_asymmetry",
+    "min_cluster_size",
 )  # fmt: skip
 """What decides how clusters and anomalies are made and judged; sample, networks and seed apart."""
+
+OF_THE_RUN_ALONE = ("framing", *SPACE, "n_components", "mixture_fit", "covariance_type")
+"""What of `RECIPE` has no part where pages make the paper's own recipe beside the run's."""
 
 
 JUDGING = (
@@ -290,6 +294,7 @@ def departures(parameters: Parameters) -> list[str]:
     -------
     list of str
         Names among `RECIPE`; what takes no part where an autoencoder makes the space is left out.
+        The training counts in any space, since the paper's recipe is made with it on some pages.
     """
     book = make_parameters("book", {})
     idle = SPACE[1:] if parameters.space == "autoencoder" else ()

@@ -38,6 +38,7 @@ from galaxy_utils.measurement import (
 )
 from galaxy_utils.morphology import FIVE
 from galaxy_utils.parameters import (
+    OF_THE_RUN_ALONE,
     OFFLINE_BACKBONES,
     PROFILES,
     Parameters,
@@ -404,16 +405,18 @@ class Page:
         Returns
         -------
         str
-            A sentence; empty where it does not.
+            Two sentences; empty where it does not.
         """
-        other = ", ".join(f"`{name}`" for name in departures(self.settings))
+        found = departures(self.settings)
+        if not found:
+            return ""
+        shared = ", ".join(f"`{name}`" for name in found if name not in OF_THE_RUN_ALONE)
+        recipe = f"{shared} may take part in it, too" if shared else "it is made as in that profile"
         return (
             "**This run departs from the profile `book`, by which the paper is reproduced, in** "
-            f"{other}: what is said of the run's own clusters, for or against, is no word on the "
-            "paper's. Lines on the paper's recipe and on what contradicts itself in the paper "
-            "are not touched by that."
-            if other
-            else ""
+            f"{', '.join(f'`{name}`' for name in found)}: what is said of the run's own clusters, "
+            f"for or against, is no word on the paper's. Where the paper's own "
+            f"recipe is made beside, {recipe}."
         )
 
     def galaxies(self) -> Galaxies:

@@ -975,6 +975,22 @@ def measured_variants(ingredients: Ingredients) -> dict[str, Variant]:
     }
 
 
+def widest_measured(ingredients: Ingredients) -> Variant:
+    """The last of `measured_variants`: z-scores of the most parameters that were measured.
+
+    Parameters
+    ----------
+    ingredients : Ingredients
+        For the columns that were measured.
+
+    Returns
+    -------
+    Variant
+        A space without any network.
+    """
+    return list(measured_variants(ingredients).values())[-1]
+
+
 @dataclass(frozen=True)
 class Difference:
     """How much better one partition agrees with the types than another.

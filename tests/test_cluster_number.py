@@ -27,6 +27,8 @@ from galaxy_utils.cluster_number import (
     stability_of_clusters,
     stability_rows,
     steadier,
+    steadier_numbers,
+    steadier_text,
 )
 from galaxy_utils.study import Row
 
@@ -145,24 +147,55 @@ def stability_table(values: np.ndarray, draws: int) -> pd.DataFrame:
 
 
 def stabilities(means: dict[int, float], draws: int, lagging: str = "") -> pd.DataFrame:
+    """Galaxies of those means, beside a null that is as stable at any number."""
     rng = np.random.default_rng(0)
     return pd.DataFrame([
-        {"what": "stability", "space": "latent", "covariance": "full", "data": GALAXIES,
+        {"what": "stability", "space": "latent", "covariance": "full", "data": data,
          "draw": draw, "k": k, "score": score,
-         "value": rng.normal(means[4] if score == lagging else mean, 0.03)}
-        for k, mean in means.items() for draw in range(draws)
+         "value": rng.normal(means[4] if COPULA == data or score == lagging else mean, 0.03)}
+        for data in (GALAXIES, COPULA) for k, mean in means.items() for draw in range(draws)
         for score in ("jaccard_mean", "jaccard_lowest", "seed_ari", "jaccard")
     ])  # fmt: skip
 
 
+MEANS = {2: 0.9, 3: 0.705, 4: 0.7, 5: 0.5}
+
+
 def test_a_steadier_number_is_one_that_the_draws_can_tell_apart() -> None:
-    means = {2: 0.9, 3: 0.705, 4: 0.7, 5: 0.5}
-    doubt = steadier(stabilities(means, 10), 4, "full")
+    doubt = steadier(stabilities(MEANS, 10), 4, "full")
     assert list(doubt.index) == [2, 3, 5]
-    assert doubt[2] < 0.001 and doubt[3] > 0.05 and doubt[5] > 0.99
-    assert steadier(stabilities(means, 10, lagging="seed_ari"), 4, "full")[2] > 0.05
-    assert steadier(stabilities(means, 2), 4, "full").min() > 0.05, "two draws show nothing"
-    assert steadier(stabilities({4: 0.7}, 10), 4, "full").empty
+    p = doubt[GALAXIES]
+    assert p[2] < 0.001 and p[3] > 0.05 and p[5] > 0.99 and doubt[COPULA].min() > 0.05
+    assert steadier_numbers(doubt, 10) == ([2], [])
+    assert "do not show" in steadier_text(doubt, 4, 10)
+    lagging = steadier(stabilities(MEANS, 10, lagging="seed_ari"), 4, "full")
+    assert steadier_numbers(lagging, 10) == ([], [])
+    assert steadier_text(lagging, 4, 10).startswith("No other number")
+
+
+def test_a_number_that_is_steadier_without_clusters_too_says_nothing() -> None:
+    doubt = steadier(stabilities(MEANS, 10), 4, "full")
+    doubt.loc[2, COPULA] = 0.001
+    assert steadier_numbers(doubt, 10) == ([], [2])
+    assert "says nothing" in steadier_text(doubt, 4, 10)
+    doubt.loc[3, GALAXIES] = 0.01
+    assert steadier_numbers(doubt, 10) == ([3], [2])
+    assert "same for 2, not for the others" in steadier_text(doubt, 4, 10)
+
+
+def test_too_few_draws_are_said_to_be_too_few() -> None:
+    for draws in (2, 3):
+        doubt = steadier(stabilities(MEANS, draws), 4, "full")
+        assert steadier_numbers(doubt, draws) is None
+        assert "too few" in steadier_text(doubt, 4, draws)
+
+
+def test_numbers_that_were_not_measured_are_left_out() -> None:
+    table = stabilities(MEANS, 10)
+    table.loc[(table["k"] == 3) & (table["draw"] == 1), "value"] = np.nan
+    assert list(steadier(table, 4, "full").index) == [2, 5]
+    assert steadier(table, 3, "full").empty and steadier(table, 7, "full").empty
+    assert steadier_numbers(steadier(table, 7, "full"), 10) is None
 
 
 def test_each_cluster_has_its_stability_beside_nulls() -> None:

@@ -66,7 +66,43 @@ def test_planted_families_are_found_and_permuted_ones_are_not(rows: pd.DataFrame
     assert table.loc[(OURS, 5), "ari"] > 0.9 and table.loc[(PAPERS, 5), "ari"] > 0.5
     assert (table["ari_permuted"].abs() < 0.05).all()
     assert table.loc[(OURS, 3), "ceiling"] > 0.9
-    assert table.loc[(known_truth.MEASURED_ALONE, 5), "ari"] > 0.9  # artefacts take clusters
+    assert table.loc[(known_truth.MEASURED_K_MEANS, 5), "ari"] > 0.9  # artefacts take clusters
+
+
+def test_peers_are_made_of_what_is_measured_alone() -> None:
+    mocks, _ = _mocks(8.0)
+    found = known_truth.recipes(mocks)
+    assert set(known_truth.PEERS.values()) <= set(found)
+    assert found[known_truth.MEASURED_MIXTURE] == replace(BEST, framing="none")
+    bare = replace(mocks, ingredients=replace(mocks.ingredients, deep={}))
+    assert set(known_truth.recipes(bare)) == {known_truth.FIVE_ALONE, *known_truth.PEERS.values()}
+
+
+def _agreements(*seeds: tuple[float, float, float]) -> pd.DataFrame:
+    names = (OURS, *known_truth.PEERS.values())
+    return pd.DataFrame([
+        {"recipe": name, "k": k, "seed": seed, "score": "ari", "value": value}
+        for k in (4, 5) for seed, values in enumerate(seeds)
+        for name, value in zip(names, values, strict=True)
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        (((0.5, 0.4, 0.3), (0.6, 0.5, 0.5)), "do add"),
+        (((0.5, 0.6, 0.6), (0.4, 0.5, 0.5)), "add nothing"),
+        (((0.5, 0.6, 0.3), (0.4, 0.5, 0.3)), "not shown"),
+        (((0.5, 0.4, 0.3), (0.4, 0.5, 0.3)), "not shown"),
+    ],
+)
+def test_what_networks_add_is_said_over_seeds_and_peers(
+    seeds: tuple[tuple[float, float, float], ...], said: str
+) -> None:
+    ahead = known_truth.seeds_ahead(_agreements(*seeds))
+    assert ahead["seeds"].tolist() == [2, 2] and list(ahead.index) == [4, 5]
+    assert ahead.loc[4, "bare"] == sum(ours > bare for ours, bare, _ in seeds)
+    assert said in known_truth.networks_text(ahead)
 
 
 def test_structureless_mocks_are_not_recovered() -> None:
@@ -74,7 +110,7 @@ def test_structureless_mocks_are_not_recovered() -> None:
     table = score_table(pd.DataFrame(recovery_rows(mocks, (3,), 0, each=False)))
     text = known_truth.score_text(table).set_index("score").loc["missed artefacts (%)"]
     assert text[f"{OURS}, k = 3"] == "no artefacts"
-    assert text[f"{known_truth.MEASURED_ALONE}, k = 3"] == "none called"
+    assert text[f"{known_truth.MEASURED_K_MEANS}, k = 3"] == "none called"
     assert (table["ari"].abs() < 0.05).all() and (table["ceiling"].abs() < 0.1).all()
 
 
@@ -185,7 +221,7 @@ def test_families_are_compared_with_the_classes_they_belong_to() -> None:
 def test_the_table_of_scores_has_one_column_a_recipe(rows: pd.DataFrame) -> None:
     table = known_truth.score_text(score_table(rows))
     assert list(table)[0] == "score" and len(table.columns) == 11 and len(table) == 9
-    peers = table.set_index("score").filter(like=known_truth.MEASURED_ALONE)
+    peers = table.set_index("score").filter(like=known_truth.MEASURED_K_MEANS)
     assert (peers.loc["missed artefacts (%)"] == "none called").all()
 
 

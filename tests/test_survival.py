@@ -26,6 +26,9 @@ SURE = {
     "nulls.confident_stands_out": True,
     "nulls.confident": 99.0,
     "nulls.confident_null": 93.0,
+    "number.confident_agree": 98.0,
+    "number.confident_agree_null": 90.0,
+    "number.calibrated": True,
 }
 AGREES = {"instead.goal_ari": 0.25, "instead.cross_taught_low": 0.2}
 
@@ -62,6 +65,8 @@ def conclusion_with(key: str) -> Conclusion:
         (SURE | {"nulls.confident": 96.4}, CAVEAT),
         (SURE | {"nulls.confident": 96.5}, HOLDS),
         (SURE | {"nulls.confident_stands_out": False}, FAILS),
+        (SURE | {"number.confident_agree": 75.0}, CAVEAT),
+        (SURE | {"number.calibrated": False}, CAVEAT),
         ({"circularity.matched_seen_by_images": False}, FAILS),
         ({"circularity.matched_seen_by_images": True}, CAVEAT),
         ({"stability.compared_percent": 98.5, "stability.copula_percent": 95.3}, FAILS),

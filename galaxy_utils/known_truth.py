@@ -541,7 +541,7 @@ def score_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_text(table: pd.DataFrame) -> pd.DataFrame:
-    """Scores for the eye: one row a score, one column a recipe and number of clusters.
+    """Scores for the eye: one row a recipe and number of clusters.
 
     Parameters
     ----------
@@ -551,21 +551,23 @@ def score_text(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Text; first column score.
+        Text; first columns recipe and k. `permuted` has the scores of permuted families
+        in the order of the scores before it.
     """
     names = {"ari": "adjusted Rand index", "ami": "adjusted mutual information",
              "balanced_accuracy": "balanced accuracy"}  # fmt: skip
-    found = {}
+    found = []
     for _, row in table.iterrows():
-        column = {t: f"{row[n]:.2f} ({row[n + '_range']})" for n, t in names.items()}
-        column |= {f"{t}, permuted": f"{row[n + '_permuted']:.2f}" for n, t in names.items()}
-        column["ceiling"] = f"{row['ceiling']:.2f}"
+        line = {"recipe": row["recipe"], "k": row["k"]}
+        line |= {t: f"{row[n]:.2f} ({row[n + '_range']})" for n, t in names.items()}
+        line["permuted"] = ", ".join(f"{row[n + '_permuted']:.2f}" for n in names)
+        line["ceiling"] = f"{row['ceiling']:.2f}"
         for name in ("false_anomalies", "missed_artefacts"):
             missing = "none called" if np.isnan(row["false_anomalies"]) else "no artefacts"
             text = missing if np.isnan(row[name]) else f"{row[name]:.0f}"
-            column[f"{name.replace('_', ' ')} (%)"] = text
-        found[f"{row['recipe']}, k = {row['k']}"] = column
-    return pd.DataFrame(found).rename_axis("score").reset_index()
+            line[f"{name.replace('_', ' ')} (%)"] = text
+        found.append(line)
+    return pd.DataFrame(found)
 
 
 def measured_of(rows: pd.DataFrame) -> pd.DataFrame:

@@ -108,9 +108,9 @@ def test_what_networks_add_is_said_over_seeds_and_peers(
 def test_structureless_mocks_are_not_recovered() -> None:
     mocks, _ = _mocks(0.0, artefacts=0)
     table = score_table(pd.DataFrame(recovery_rows(mocks, (3,), 0, each=False)))
-    text = known_truth.score_text(table).set_index("score").loc["missed artefacts (%)"]
-    assert text[f"{OURS}, k = 3"] == "no artefacts"
-    assert text[f"{known_truth.MEASURED_K_MEANS}, k = 3"] == "none called"
+    text = known_truth.score_text(table).set_index("recipe")["missed artefacts (%)"]
+    assert text[OURS] == "no artefacts"
+    assert text[known_truth.MEASURED_K_MEANS] == "none called"
     assert (table["ari"].abs() < 0.05).all() and (table["ceiling"].abs() < 0.1).all()
 
 
@@ -218,11 +218,12 @@ def test_families_are_compared_with_the_classes_they_belong_to() -> None:
     assert known_truth.contrasts(table) == (-25, 25) and known_truth.contrasts(none) is None
 
 
-def test_the_table_of_scores_has_one_column_a_recipe(rows: pd.DataFrame) -> None:
+def test_the_table_of_scores_has_one_row_a_recipe_and_number(rows: pd.DataFrame) -> None:
     table = known_truth.score_text(score_table(rows))
-    assert list(table)[0] == "score" and len(table.columns) == 11 and len(table) == 9
-    peers = table.set_index("score").filter(like=known_truth.MEASURED_K_MEANS)
-    assert (peers.loc["missed artefacts (%)"] == "none called").all()
+    assert list(table)[:3] == ["recipe", "k", "adjusted Rand index"] and table.shape == (10, 9)
+    assert table["permuted"].str.fullmatch(r"(-?\d\.\d\d, ){2}-?\d\.\d\d").all()
+    peers = table[table["recipe"] == known_truth.MEASURED_K_MEANS]
+    assert (peers["missed artefacts (%)"] == "none called").all() and len(peers) == 2
 
 
 def test_false_anomalies_and_missed_artefacts_add_up() -> None:

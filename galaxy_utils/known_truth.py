@@ -384,8 +384,8 @@ def seeds_ahead(rows: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    rows : DataFrame
-        Of `recovery_rows`, several seeds.
+    rows
+        As in `score_table`.
 
     Returns
     -------

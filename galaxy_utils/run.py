@@ -415,8 +415,8 @@ class Page:
         return (
             "**This run departs from the profile `book`, by which the paper is reproduced, in** "
             f"{', '.join(f'`{name}`' for name in found)}: what is said of the run's own clusters, "
-            f"for or against, is no word on the paper's. Where the paper's own "
-            f"recipe is made beside, {recipe}."
+            "for or against, is no word on the paper's. Where the paper's own recipe is made "
+            f"beside, {recipe}."
         )
 
     def galaxies(self) -> Galaxies:

@@ -980,8 +980,8 @@ def widest_measured(ingredients: Ingredients) -> Variant:
 
     Parameters
     ----------
-    ingredients : Ingredients
-        For the columns that were measured.
+    ingredients
+        As in `measured_variants`.
 
     Returns
     -------

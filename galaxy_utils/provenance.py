@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import subprocess
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -88,16 +87,18 @@ def modules_of(source: Path, root: Path = PACKAGE.parent) -> list[Path]:
     Returns
     -------
     list of Path
-        Sorted, each once.
+        Sorted, each once. A name taken from a subpackage leads to the module that
+        defines it, by the stub (`__init__.pyi`) of a subpackage that loads lazily;
+        an `__init__.py` that does more than that counts as a module itself.
     """
     found: set[Path] = set()
     queue = [source]
     while queue:
-        for module in _imports(_code_of(queue.pop()), root):
+        for module in _imports(queue.pop(), root):
             if module not in found:
                 found.add(module)
                 queue.append(module)
-    return sorted(found)
+    return sorted(found - {source})
 
 
 def _code_of(source: Path) -> str:
@@ -108,17 +109,53 @@ def _code_of(source: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
-@cache
-def _imports(code: str, root: Path) -> frozenset[Path]:
-    names: set[str] = set()
+def _imports(source: Path, root: Path) -> set[Path]:
+    found: set[Path] = set()
+    for module, name in _imported_names(_code_of(source), _package_of(source, root)):
+        found |= _files_of(module, name, root)
+    return found
+
+
+def _package_of(source: Path, root: Path) -> str:
+    """Dotted name of the package that a module is in; empty for what is outside `root`."""
+    inside = source.is_relative_to(root) and source.suffix == ".py"
+    return ".".join(source.relative_to(root).parent.parts) if inside else ""
+
+
+def _imported_names(code: str, package: str) -> set[tuple[str, str]]:
+    """What is imported, as (module, name); the name is empty for a module itself."""
+    names: set[tuple[str, str]] = set()
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*above, *filter(None, [node.module])]) if node.level else node.module
+            names |= {(str(base), alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    inside = (name for name in names if name.split(".")[0] == PACKAGE.name)
-    paths = (root / (name.replace(".", "/") + ".py") for name in inside)
-    return frozenset(path for path in paths if path.exists())
+            names |= {(alias.name, "") for alias in node.names}
+    return {(module, name) for module, name in names if module.split(".")[0] == PACKAGE.name}
+
+
+def _files_of(module: str, name: str, root: Path) -> set[Path]:
+    """Files that are read when `name` is imported from a module of the package."""
+    parts = module.split(".")
+    parents = (root.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1))
+    inits = (path / "__init__.py" for path in parents)
+    found = {path for path in inits if path.exists() and not path.with_suffix(".pyi").exists()}
+    here = root.joinpath(*parts)
+    if here.with_suffix(".py").exists():
+        return found | {here.with_suffix(".py")}
+    if name and here.joinpath(f"{name}.py").exists():
+        return found | {here / f"{name}.py"}
+    if name and here.joinpath(name, "__init__.py").exists():
+        return found | _files_of(f"{module}.{name}", "", root)
+    stub = here / "__init__.pyi"
+    if not stub.exists():
+        return found
+    exported = _imported_names(stub.read_text(encoding="utf-8"), module)
+    for origin, exported_name in exported:
+        if name in ("", "*", exported_name):
+            found |= _files_of(origin, exported_name, root)
+    return found
 
 
 def git_commit(folder: Path) -> str:

@@ -291,3 +291,47 @@ def test_a_dry_run_is_one_wherever_it_is_said(
 @pytest.mark.parametrize("word", ["--jobs", "-j4", "--executor", "-p", "--nolock", "slurm"])
 def test_other_words_for_snakemake_make_no_dry_run(word: str) -> None:
     assert not cli.DRY_RUN.fullmatch(word)
+
+
+def _written(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = root / "galaxy_utils" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+ROOM = {
+    "__init__.py": "",
+    "room/__init__.py": "import lazy_loader as lazy\n",
+    "room/__init__.pyi": "from .mixture import Mixture as Mixture\nfrom .other import spare\n",
+    "room/mixture.py": "from .base import em\nfrom .. import errors\n",
+    "room/other.py": "",
+    "room/base.py": "",
+    "room/deep/__init__.py": "from galaxy_utils.room.deep.kernel import run\n",
+    "room/deep/kernel.py": "",
+    "errors.py": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("from galaxy_utils.room import Mixture", {"mixture", "base", "errors"}),
+        ("from galaxy_utils.room import mixture", {"mixture", "base", "errors"}),
+        ("from galaxy_utils.room.mixture import Mixture", {"mixture", "base", "errors"}),
+        ("import galaxy_utils.room.mixture", {"mixture", "base", "errors"}),
+        ("from galaxy_utils.room import spare", {"other"}),
+        ("from galaxy_utils import room", {"mixture", "base", "errors", "other"}),
+        ("from galaxy_utils.room import *", {"mixture", "base", "errors", "other"}),
+        ("from galaxy_utils.room.deep import run", {"__init__", "kernel"}),
+        ("from galaxy_utils.room import deep", {"__init__", "kernel"}),
+    ],
+)
+def test_modules_are_followed_into_subpackages(
+    code: str, expected: set[str], tmp_path: Path
+) -> None:
+    _written(tmp_path, ROOM)
+    (tmp_path / "page.py").write_text(code, encoding="utf-8")
+    found = modules_of(tmp_path / "page.py", tmp_path)
+    assert names([path for path in found if path.parent != tmp_path / "galaxy_utils"
+                  or path.stem != "__init__"]) == expected  # fmt: skip

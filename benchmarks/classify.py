@@ -23,9 +23,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from galaxy_utils.mock import write_mocks
-from galaxy_utils.own_galaxies import classify_folder
-from galaxy_utils.timing import hardware
+from galaxy_utils.clustering.own_galaxies import classify_folder
+from galaxy_utils.simulate.drawing import write_mocks
+from galaxy_utils.workflow.timing import hardware
 
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
 FEW = 4

@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from galaxy_utils.benchmark import GPU, PAIR, TABLE, record_benchmark
-from galaxy_utils.embedding import BACKBONES, Configuration, torchvision_features
-from galaxy_utils.engine import measure_fast
-from galaxy_utils.field import hdf_sample
-from galaxy_utils.inference import Encoder, cosines, embed, engine_name, make_encoder
-from galaxy_utils.parameters import Parameters, split_names
-from galaxy_utils.preprocessing import Image, band_mean
-from galaxy_utils.sample import read_image
-from galaxy_utils.timing import enlarged, hardware
+from galaxy_utils.config import Parameters, split_names
+from galaxy_utils.data.hubble import hdf_sample
+from galaxy_utils.data.sample import read_image
+from galaxy_utils.features.embedding import BACKBONES, Configuration, torchvision_features
+from galaxy_utils.features.inference import Encoder, cosines, embed, engine_name, make_encoder
+from galaxy_utils.features.preprocessing import Image, band_mean
+from galaxy_utils.morphology.compiled.engine import measure_fast
+from galaxy_utils.workflow.benchmark import GPU, PAIR, TABLE, record_benchmark
+from galaxy_utils.workflow.timing import enlarged, hardware
 
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
 NETWORKS = "efficientnet_lite0,efficientnet_lite2,efficientnet_b0,convnext_base"

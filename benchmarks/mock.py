@@ -7,8 +7,8 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from galaxy_utils import mock
-from galaxy_utils.mock_families import truth
+from galaxy_utils.simulate import drawing as mock
+from galaxy_utils.simulate.families import truth
 
 
 def main() -> None:

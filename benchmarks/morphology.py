@@ -23,12 +23,18 @@ from astropy.modeling.models import Sersic2D
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from galaxy_utils.benchmark import TABLE, record_benchmark
-from galaxy_utils.engine import measure_fast, measure_segmented
-from galaxy_utils.morphology import FIVE, Morphology, Segmentation, examine, measure_central
-from galaxy_utils.preprocessing import band_mean
-from galaxy_utils.sample import read_image
-from galaxy_utils.timing import hardware
+from galaxy_utils.data.sample import read_image
+from galaxy_utils.features.preprocessing import band_mean
+from galaxy_utils.morphology.compiled.engine import measure_fast, measure_segmented
+from galaxy_utils.morphology.measurement import (
+    FIVE,
+    Morphology,
+    Segmentation,
+    examine,
+    measure_central,
+)
+from galaxy_utils.workflow.benchmark import TABLE, record_benchmark
+from galaxy_utils.workflow.timing import hardware
 
 Result = TypeVar("Result")
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"

@@ -25,11 +25,11 @@ from pathlib import Path
 
 import psutil
 
-from galaxy_utils.benchmark import EMBED_WALL, MEMORY, TABLE, WALL, record_benchmark
-from galaxy_utils.measurement import measure_embedding, measure_engines, measure_sample
-from galaxy_utils.run import evenly
-from galaxy_utils.run_folder import DATA
-from galaxy_utils.sample import Sample, folder_sample
+from galaxy_utils.data.sample import Sample, folder_sample
+from galaxy_utils.features.table import measure_embedding, measure_engines, measure_sample
+from galaxy_utils.workflow.benchmark import EMBED_WALL, MEMORY, TABLE, WALL, record_benchmark
+from galaxy_utils.workflow.page import evenly
+from galaxy_utils.workflow.run_folder import DATA
 
 DEFAULT_IMAGES = DATA / "sdss5000" / "images"
 
@@ -86,7 +86,7 @@ def measure_apart(number: int, options: argparse.Namespace) -> dict[str, float]:
 
 def keep(found: dict[str, float], options: argparse.Namespace) -> None:
     """Record what one sample took."""
-    from galaxy_utils.timing import hardware
+    from galaxy_utils.workflow.timing import hardware
 
     number, cores = int(found["galaxies"]), f"{options.cores} processes"
     how = {

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from galaxy_utils.errors import UserError
 
 if TYPE_CHECKING:  # imported where it is needed: the command line starts at once
-    from galaxy_utils.fetching import Fetched
+    from galaxy_utils.data.fetching import Fetched
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -189,9 +189,9 @@ def _cores(text: str) -> int:
 def _build(options: argparse.Namespace) -> int:
     from filelock import FileLock, Timeout
 
-    from galaxy_utils.parameters import make_parameters, parse_assignments, write_parameters
-    from galaxy_utils.run import absolute_sample, fetch_missing, write_sample_fingerprint
-    from galaxy_utils.run_folder import RunFolder
+    from galaxy_utils.config import make_parameters, parse_assignments, write_parameters
+    from galaxy_utils.workflow.page import absolute_sample, fetch_missing, write_sample_fingerprint
+    from galaxy_utils.workflow.run_folder import RunFolder
 
     dry_run = _is_dry_run(options)
     changed = parse_assignments(options.set)
@@ -237,10 +237,10 @@ def _restored(folder: Path, wanted: bool) -> Iterator[None]:
 
 
 def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
-    from galaxy_utils.run_folder import ROOT
+    from galaxy_utils.workflow.run_folder import ROOT
 
     # each section starts two processes, and PYTHONDONTWRITEBYTECODE may be set
-    compileall.compile_dir(Path(__file__).parent, maxlevels=0, quiet=2)
+    compileall.compile_dir(Path(__file__).parent, maxlevels=10, quiet=2)
     command = [
         str(Path(sys.executable).with_name("snakemake")),
         "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
@@ -264,8 +264,8 @@ def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
 
 
 def _finish(folder: Path, started: float) -> None:
-    from galaxy_utils.run import write_provenance
-    from galaxy_utils.run_folder import RunFolder
+    from galaxy_utils.workflow.page import write_provenance
+    from galaxy_utils.workflow.run_folder import RunFolder
 
     run = RunFolder(folder)
     write_provenance(run, started)
@@ -274,11 +274,11 @@ def _finish(folder: Path, started: float) -> None:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from galaxy_utils.measurement import ENGINES, measure_sample
-    from galaxy_utils.morphology import FIVE
-    from galaxy_utils.parameters import make_parameters, split_names
-    from galaxy_utils.run import measured_folder
-    from galaxy_utils.sample import folder_sample
+    from galaxy_utils.config import make_parameters, split_names
+    from galaxy_utils.data.sample import folder_sample
+    from galaxy_utils.features.table import ENGINES, measure_sample
+    from galaxy_utils.morphology.measurement import FIVE
+    from galaxy_utils.workflow.page import measured_folder
 
     asked = {"backbones": options.backbones, "framing": options.framing}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
@@ -297,7 +297,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from galaxy_utils.own_galaxies import catalogue_note, classify_folder
+    from galaxy_utils.clustering.own_galaxies import catalogue_note, classify_folder
 
     note = catalogue_note(options.images, options.catalogue)
     print(note, end="\n" * bool(note))
@@ -317,7 +317,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> int:
-    from galaxy_utils.own_galaxies import fit_committed
+    from galaxy_utils.clustering.own_galaxies import fit_committed
 
     about, clusters = fit_committed()
     print(clusters.to_string(index=False))
@@ -326,9 +326,9 @@ def _model(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from galaxy_utils.galaxy_convnext import ENCODER
-    from galaxy_utils.pretraining import read_plan, train_on_sample
-    from galaxy_utils.sample import folder_sample
+    from galaxy_utils.data.sample import folder_sample
+    from galaxy_utils.features.galaxy_convnext import ENCODER
+    from galaxy_utils.features.pretraining import read_plan, train_on_sample
 
     plan = read_plan(options.plan or ENCODER / "plan.yml")
     sample = folder_sample(options.images, options.catalogue)
@@ -341,9 +341,9 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _skyserver(options: argparse.Namespace) -> int:
-    from galaxy_utils.recipe import Recipe, fetch_sample
-    from galaxy_utils.run import skyserver_folder
-    from galaxy_utils.skyserver import SERVER
+    from galaxy_utils.data.paper_sample import Recipe, fetch_sample
+    from galaxy_utils.data.skyserver import SERVER
+    from galaxy_utils.workflow.page import skyserver_folder
 
     recipe = Recipe.of(number=options.number, seed=options.seed, z_max=options.z_max)
     folder = options.out or skyserver_folder(recipe)
@@ -357,8 +357,8 @@ def _skyserver(options: argparse.Namespace) -> int:
 
 
 def _images(options: argparse.Namespace) -> int:
-    from galaxy_utils.run import fetch_pictures
-    from galaxy_utils.skyserver import SERVER
+    from galaxy_utils.data.skyserver import SERVER
+    from galaxy_utils.workflow.page import fetch_pictures
 
     done, folder = fetch_pictures(
         options.sample, options.run, options.all, options.server or SERVER
@@ -378,9 +378,9 @@ def _say(done: Fetched, folder: Path) -> None:
 
 
 def _studies(options: argparse.Namespace) -> int:
-    from galaxy_utils.run_folder import RunFolder
-    from galaxy_utils.studies import STUDIES_BY_NAME, check_study_names, measure_study
-    from galaxy_utils.study import FEW_DRAWS
+    from galaxy_utils.experiments.studies import STUDIES_BY_NAME, check_study_names, measure_study
+    from galaxy_utils.experiments.study import FEW_DRAWS
+    from galaxy_utils.workflow.run_folder import RunFolder
 
     check_study_names(options.names)
     if options.draws < FEW_DRAWS:
@@ -393,15 +393,15 @@ def _studies(options: argparse.Namespace) -> int:
 
 
 def _list_parameters(options: argparse.Namespace) -> int:
-    from galaxy_utils.parameters import parameter_table
+    from galaxy_utils.config import parameter_table
 
     print(parameter_table().to_string(index=False))
     return 0
 
 
 def _section(options: argparse.Namespace) -> int:
-    from galaxy_utils.run_folder import RunFolder, section_of
-    from galaxy_utils.workflow import execute
+    from galaxy_utils.workflow.execution import execute
+    from galaxy_utils.workflow.run_folder import RunFolder, section_of
 
     section = section_of(options.number)
     started = time.time()
@@ -412,8 +412,8 @@ def _section(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    from galaxy_utils.book import render
-    from galaxy_utils.run_folder import RunFolder
+    from galaxy_utils.workflow.rendering import render
+    from galaxy_utils.workflow.run_folder import RunFolder
 
     started = time.time()
     render(RunFolder.named(options.run))

@@ -125,7 +125,7 @@ def _imports(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in plain | other}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "galaxy_utils").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "galaxy_utils").rglob("*.py")), ids=str)
 def test_module_imports_only_declared_dependencies(path: Path) -> None:
     foreign = _imports(path) - set(sys.stdlib_module_names) - {"galaxy_utils", ""}
 

@@ -1,0 +1,1 @@
+"""Autoencoder, Gaussian mixture and the other clustering algorithms."""

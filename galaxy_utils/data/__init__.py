@@ -1,0 +1,1 @@
+"""Where galaxies come from: samples, catalogues, SkyServer, FITS and the Hubble Deep Field."""

@@ -1,0 +1,1 @@
+"""Scores, nulls, stability, and every test that a partition is put to."""

@@ -1,0 +1,1 @@
+"""Frozen networks, the galaxy encoder, and the table of all features."""

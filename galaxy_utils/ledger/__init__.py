@@ -1,0 +1,1 @@
+"""The paper's claims, our verdicts, and the conclusions that survive."""

@@ -1,0 +1,1 @@
+"""Concentration, asymmetry, smoothness, Gini, M20, axis ratio and colours of one galaxy."""

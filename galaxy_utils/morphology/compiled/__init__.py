@@ -1,0 +1,1 @@
+"""The compiled kernels behind the fast measurement."""

@@ -1,0 +1,1 @@
+"""Simulated galaxies of known family, drawn with GalSim."""

@@ -1,0 +1,1 @@
+"""Pages: what they read and record, how they are executed and rendered."""

@@ -1,0 +1,266 @@
+"""Every file becomes a row, drift is told where there is some, and names cannot break the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.io import fits
+from PIL import Image as PillowImage
+
+from galaxy_utils.cli import main
+from galaxy_utils.clustering import own_galaxies
+from galaxy_utils.clustering.classification import (
+    FEWEST,
+    MEASURED,
+    classify,
+    judge_drift,
+    thumbnail,
+)
+from galaxy_utils.clustering.model import Model, load_model
+from galaxy_utils.clustering.own_galaxies import MODEL, classify_folder
+from galaxy_utils.data.fits import noise_in, read_fits, stretch
+from galaxy_utils.data.hubble import hdf_sample
+from galaxy_utils.data.sample import ImageError, folder_sample, read_image
+from galaxy_utils.simulate import drawing as mock
+from galaxy_utils.simulate import families as mock_families
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model(MODEL)[0]
+
+
+def _galaxy(size: int = 96, seed: int = 0, scale: float = 1.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size] - size / 2
+    return scale * (5 + 200 * np.exp(-np.hypot(x / 6, y / 4)) + rng.normal(0, 1, (size, size)))
+
+
+def _back(model: Model, rows: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """Known galaxies as if they were new: deep features that give their components."""
+    table = pd.DataFrame(model.measured[rows].astype(float), columns=list(MEASURED))
+    table = table.assign(objid=model.objids[rows], flag=0, reason="")
+    components = model.space[rows, len(MEASURED) :].astype(float)
+    return table, components @ np.linalg.pinv(model.components.T) + model.centre
+
+
+def test_known_galaxies_find_themselves(model: Model) -> None:
+    rows = np.arange(0, len(model.objids), 40)
+    table, space = classify(model, *_back(model, rows))
+    assert (table["nearest_1"] == model.objids[rows]).mean() > 0.95
+    expected = model.mixture().predict(model.space[rows].astype(float))
+    assert (table["cluster"].to_numpy(int) == expected).mean() > 0.99
+    shares = table[[f"p_{c}" for c in range(4)]].sum(axis=1)
+    assert shares.to_numpy() == pytest.approx(1.0) and len(space) == len(rows)
+
+
+def test_what_cannot_be_measured_is_a_row_with_a_reason(model: Model) -> None:
+    table, deep = _back(model, np.arange(4))
+    table.loc[1, "gini"] = np.nan
+    deep[2] = np.nan
+    found, space = classify(model, table, deep)
+    assert found["cluster"].isna().tolist() == [False, True, True, False] and len(space) == 2
+    assert found.loc[1, "reason"] == "gini" and found.loc[2, "reason"] == "no deep features"
+    lost, none = classify(model, table.iloc[[1]], deep[[1]])
+    table.loc[0, ["colour_gr", "colour_ri"]] = 0.0
+    grey, _ = classify(model, table.iloc[[0]], deep[[0]])
+    assert grey["cluster"].notna().all() and "grey" in grey["reason"].iloc[0]
+    assert "grey" not in found.loc[3, "reason"]
+    assert lost["cluster"].isna().all() and "nearest_5_distance" in lost and not len(none)
+
+
+def test_a_random_half_of_the_known_galaxies_is_no_drift(model: Model) -> None:
+    for seed in range(3):
+        rows = np.random.default_rng(seed).choice(len(model.objids), 250, replace=False)
+        drift = judge_drift(model, *classify(model, *_back(model, rows)))
+        assert drift.outside is False and (drift.parameters["p_holm"] > 0.01).all()
+        alike = replace(drift, auc=0.46, auc_low=0.43)
+        assert "cannot tell them" in alike.sentence() and "0.46 (0.43" in alike.sentence()
+
+
+def test_other_galaxies_are_drift_and_few_cannot_be_judged(model: Model) -> None:
+    table, deep = _back(model, np.arange(200))
+    moved = table.assign(concentration=table["concentration"] + 1.0)
+    drift = judge_drift(model, *classify(model, moved, deep))
+    assert drift.outside and "outside" in drift.sentence()
+    assert drift.parameters.set_index("parameter").loc["concentration", "p_holm"] < 1e-6
+    assert "A classifier tells them" in drift.sentence()
+    few = judge_drift(model, *classify(model, table.head(FEWEST - 1), deep[: FEWEST - 1]))
+    assert few.outside is None and "too few" in few.sentence()
+
+
+# Files
+
+
+def test_fits_in_one_band_and_in_three(tmp_path: Path) -> None:
+    for band, scale in {"g": 1.0, "r": 2.0, "i": 4.0}.items():
+        fits.writeto(tmp_path / f"a-{band}.fits", _galaxy(scale=scale))
+    fits.writeto(tmp_path / "b.fits", _galaxy())
+    fits.writeto(tmp_path / "c.fit", np.stack([_galaxy(scale=s) for s in (4.0, 2.0, 1.0)]))
+    assert list(folder_sample(tmp_path).catalogue["objid"]) == ["a-r", "b", "c"]
+    colour, grey, cube = (read_image(tmp_path / n) for n in ("a-r.fits", "b.fits", "c.fit"))
+    np.testing.assert_array_equal(colour, cube)
+    assert grey.shape == (96, 96, 3) and np.ptp(grey, axis=2).max() == 0
+    centre = colour[46:51, 46:51].mean(axis=(0, 1))
+    expected = 2 * mock.SCALES["i"] / mock.SCALES["r"]
+    assert centre[0] / centre[1] == pytest.approx(expected, rel=0.1), "ratios of bands stay"
+    assert centre[0] > centre[1] > centre[2] > 0
+
+
+def test_a_stretch_does_not_depend_on_units_and_rises() -> None:
+    image = _galaxy()
+    same = np.abs(stretch(image[None]).astype(int) - stretch(1e-9 * image[None]))
+    assert same.max() <= 1 and (same > 0).mean() < 0.01
+    row = stretch(image[None])[48, 48:70, 0].astype(int)
+    assert row[0] > row[5] > row[10] > row[20] and row[0] > 60
+
+
+def test_the_sky_is_as_noisy_as_that_of_the_mock_cutouts() -> None:
+    rng = np.random.default_rng(0)
+    sky = mock.with_noise(np.zeros((3, 512, 512)), 1.0, rng)
+    for band, plane in zip(mock.BANDS, sky, strict=True):
+        assert noise_in(band) == pytest.approx(plane.std(), rel=0.01)
+    cutout = mock.as_cutout(mock.composite(sky)).astype(float)
+    found = stretch(1234 + 0.02 * sky[::-1]).astype(float)
+    assert np.abs(found - cutout).mean() < 0.2 * cutout.std()
+    assert found.std() == pytest.approx(cutout.std(), rel=0.05)
+
+
+def test_mocks_fall_into_the_same_cluster_as_fits_and_as_jpeg(tmp_path: Path) -> None:
+    found = {}
+    for suffix in ("fits", "jpg"):
+        (tmp_path / suffix).mkdir()
+    for _, row in mock_families.truth(45, 0, 0.0).iloc[::4].iterrows():
+        drawn, name = mock.draw(row, 0), row["objid"]
+        fits.writeto(tmp_path / f"fits/{name}.fits", 37 * drawn.bands[::-1])  # any unit
+        (tmp_path / f"jpg/{name}.jpg").write_bytes(mock.jpeg(drawn.composite))
+    for suffix in ("fits", "jpg"):
+        table = classify_folder(tmp_path / suffix, tmp_path / f"out_{suffix}", cores=1)[1]
+        found[suffix] = table.set_index("objid")["cluster"]
+    both = pd.DataFrame(found).dropna()
+    assert len(both) >= 10 and both["jpg"].nunique() > 1
+    assert (both["fits"] == both["jpg"]).mean() >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("nan.fits", np.where(np.arange(96) == 3, np.nan, _galaxy()), "not finite"),
+        ("flat.fits", np.ones((96, 96)), "constant"),
+        ("four.fits", np.ones((4, 96, 96)), "one plane or three"),
+        ("small.fits", _galaxy(40), "at least 48 px"),
+    ],
+)
+def test_a_bad_fits_says_what_is_wrong(
+    tmp_path: Path, name: str, content: np.ndarray, reason: str
+) -> None:
+    fits.writeto(tmp_path / name, content)
+    with pytest.raises(ImageError, match=reason):
+        read_image(tmp_path / name)
+
+
+def test_a_triplet_without_a_band_and_a_file_that_is_none(tmp_path: Path) -> None:
+    for band in "gr":
+        fits.writeto(tmp_path / f"a-{band}.fits", _galaxy())
+    with pytest.raises(ImageError, match=r"band i is missing: a-i\.fits"):
+        read_fits(tmp_path / "a-r.fits")
+    (tmp_path / "b.fits").write_bytes(b"no FITS")
+    with pytest.raises(ImageError, match="unreadable FITS"):
+        read_fits(tmp_path / "b.fits")
+
+
+@pytest.fixture(scope="module")
+def classified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of all kinds of files, put through the command."""
+    folder, out = tmp_path_factory.mktemp("images"), tmp_path_factory.mktemp("out")
+    for objid, image in list(hdf_sample().cutouts.items())[:24]:
+        PillowImage.fromarray(image).save(folder / f"{objid}.png")
+    PillowImage.fromarray(stretch(_galaxy(130)[None])).save(folder / "<b>bold.jpg")
+    fits.writeto(folder / "faint.fits", _galaxy(200))
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    PillowImage.new("RGB", (30, 30)).save(folder / "tiny.png")
+    assert main(["classify", str(folder), "--out", str(out), "--cores", "1"]) == 0
+    return folder, out
+
+
+def test_every_file_is_a_row(classified: tuple[Path, Path]) -> None:
+    _, out = classified
+    table = pd.read_parquet(out / "galaxies.parquet")
+    assert len(table) == 28 == len(pd.read_csv(out / "galaxies.csv"))
+    reasons = table.set_index("objid")["reason"]
+    assert "unreadable" in reasons["broken"] and "48 px" in reasons["tiny"]
+    assert table.set_index("objid").loc[["broken", "tiny"], "cluster"].isna().all()
+    assert table["cluster"].notna().sum() >= 20 and "faint" in set(table["objid"])
+
+
+def test_the_page_tells_drift_and_escapes_names(classified: tuple[Path, Path]) -> None:
+    text = (classified[1] / "index.html").read_text(encoding="utf-8")
+    assert "<b>bold" not in text and "&lt;b&gt;bold" in text
+    assert "outside what the taxonomy was fitted to" in text
+    assert "unreadable" in text and text.count("data:image/jpeg;base64") >= 20
+
+
+def test_clusters_stand_side_by_side() -> None:
+    clusters = load_model(MODEL)[1]["clusters"]
+    table = pd.DataFrame({"cluster": pd.Series([0, 0, 3, None], dtype="Int64")})
+    found = own_galaxies.clusters_side_by_side(clusters, table).set_index("of")
+    assert list(found.columns) == [f"cluster {number}" for number in range(4)]
+    assert list(found.loc["galaxies of this page"]) == [2, 0, 0, 1]
+    assert found.loc["commonest type", "cluster 1"] == clusters[1]["commonest"]
+    assert found.loc["m20", "cluster 2"] == round(clusters[2]["m20"], 2)
+
+
+def test_thumbnails_show_the_central_half(classified: tuple[Path, Path]) -> None:
+    image = np.zeros((200, 120, 3), np.uint8)
+    image[50:150, 30:90] = 255
+    kept = base64.b64decode(thumbnail(image).split(",")[1])
+    assert np.asarray(PillowImage.open(io.BytesIO(kept))).min() > 250
+
+
+def test_a_catalogue_says_how_many_of_its_rows_have_an_image(
+    classified: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = classified
+    assert own_galaxies.catalogue_note(folder) == ""
+    kept, catalogue = tmp_path / "out", tmp_path / "mine.csv"
+    shutil.copytree(out, kept)
+    for names, expected in {
+        ("faint", "nowhere"): "1 of 2 catalogue rows have an image.",
+        ("faint.fits",): "Warning: 0 of 1 catalogue rows have an image.",
+    }.items():
+        catalogue.write_text("\n".join(["objid", *names]), encoding="utf-8")
+        command = ["classify", str(folder), "--out", str(kept), "--catalogue", str(catalogue)]
+        assert main([*command, "--cores", "1"]) == 0
+        assert expected in capsys.readouterr().out
+        assert expected in (kept / "index.html").read_text(encoding="utf-8")
+
+
+def test_what_was_measured_is_taken_up_again(
+    classified: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, out = classified
+    again = shutil.copytree(out, tmp_path / "again")
+    (again / "galaxies.parquet").unlink()
+    monkeypatch.setattr(
+        "galaxy_utils.features.inference.load_encoder", lambda *a, **k: pytest.fail("anew")
+    )
+    page, table, _ = classify_folder(folder, again, cores=1)
+    pd.testing.assert_frame_equal(table, pd.read_parquet(out / "galaxies.parquet"),
+                                  check_dtype=False)  # fmt: skip
+    assert page.exists()
+
+
+def test_a_folder_without_images_or_with_an_evil_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["classify", str(tmp_path / "empty")]) != 0
+    assert "no image in it" in capsys.readouterr().err
+    assert own_galaxies._named_after(Path("/a/..b c;d")).startswith("b_c_d-")

@@ -1,0 +1,410 @@
+"""Fetching politely: against a server on this machine, with all waiting times shortened."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from sky import QUICK, Answer, Route, Sky, jpeg, json_error, page_of_error
+
+from galaxy_utils.data import download, fetching
+from galaxy_utils.data.download import Client, Limiter, Manners, Passing, Refused, Stopped
+from galaxy_utils.data.fetching import (
+    FAILURES,
+    MANIFEST,
+    Fetched,
+    Wanted,
+    fetch_files,
+    read_manifest,
+)
+from galaxy_utils.data.skyserver import check_cutout
+from galaxy_utils.errors import UserError
+
+PICTURE = jpeg()
+Start = Callable[..., Sky]
+
+
+@pytest.fixture(autouse=True)
+def without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start servers; they end with the test."""
+    skies: list[Sky] = []
+
+    def start_one(cutout: Route, table: Route = lambda *_: Answer()) -> Sky:
+        skies.append(Sky(cutout, table))
+        return skies[-1]
+
+    yield start_one
+    for sky in skies:
+        sky.close()
+
+
+def wanted(sky: Sky, number: int) -> list[Wanted]:
+    return [Wanted(str(n), f"{n}.jpg", f"{sky.url}/getjpeg?n={n}") for n in range(number)]
+
+
+def fetch(sky: Sky, number: int, folder: Path, manners: Manners = QUICK) -> Fetched:
+    return fetch_files(wanted(sky, number), folder, Client(manners), check_cutout, "test")
+
+
+def picture_of(fields: dict[str, str], number: int) -> Answer:
+    return Answer(body=jpeg(int(fields["n"])))
+
+
+def assert_sound(folder: Path, names: set[str]) -> None:
+    """Exactly these files are there, whole, each with its row; nothing half-written."""
+    assert {path.name for path in folder.glob("*.jpg")} == names
+    assert list(folder.glob("*.partial")) == []
+    with (folder / MANIFEST).open(newline="") as lines:
+        rows = {row["file"]: row for row in csv.DictReader(lines)}
+    assert set(rows) >= names
+    for name in names:
+        body = (folder / name).read_bytes()
+        check_cutout(body)
+        assert rows[name]["sha256"] == hashlib.sha256(body).hexdigest()
+        assert int(rows[name]["bytes"]) == len(body)
+
+
+def test_all_files_come_with_checksums_and_are_not_fetched_twice(
+    start: Start, tmp_path: Path
+) -> None:
+    sky = start(picture_of)
+    assert fetch(sky, 12, tmp_path) == Fetched(12, 0, {})
+    assert_sound(tmp_path, {f"{n}.jpg" for n in range(12)})
+    assert (tmp_path / "7.jpg").read_bytes() == jpeg(7)
+    row = read_manifest(tmp_path)["7.jpg"]
+    assert row["url"] == f"{sky.url}/getjpeg?n=7" and row["objid"] == "7"
+    assert datetime.fromisoformat(row["fetched"]).utcoffset() == timedelta(0)
+    assert (tmp_path / FAILURES).read_text() == "objid,url,reason\n"
+    seen = sky.seen.total()
+    assert fetch(sky, 12, tmp_path) == Fetched(0, 12, {})
+    assert sky.seen.total() == seen == 12
+
+
+def test_no_more_at_once_than_promised(start: Start, tmp_path: Path) -> None:
+    sky = start(lambda *_: Answer(body=PICTURE, hold=0.03))
+    fetch(sky, 24, tmp_path, replace(QUICK, at_once=3))
+    assert sky.most_at_once == 3
+
+
+def test_no_faster_than_promised_also_where_tried_again(start: Start, tmp_path: Path) -> None:
+    sky = start(lambda _, number: Answer(body=PICTURE) if number else json_error(503, "busy"))
+    fetch(sky, 10, tmp_path, replace(QUICK, rate=25.0))
+    assert len(sky.times) == 20
+    assert sky.times[-1] - sky.times[0] >= 19 / 25 - 0.1  # as they arrive, on a busy machine
+    halves = zip(sky.times, sky.times[10:], strict=False)
+    assert all(late - early >= 10 / 25 - 0.15 for early, late in halves)
+
+
+def test_a_pause_holds_for_those_that_wait_already() -> None:
+    limiter, stop = Limiter(10.0), threading.Event()
+    limiter.wait(stop)
+    passed: list[float] = []
+    waiting = threading.Thread(target=lambda: (limiter.wait(stop), passed.append(time.monotonic())))
+    waiting.start()
+    began = time.monotonic()
+    limiter.pause(0.3)
+    waiting.join(2)
+    assert passed[0] - began >= 0.29
+
+
+def test_waiting_ends_where_the_fetch_is_stopped() -> None:
+    limiter, stop = Limiter(10.0), threading.Event()
+    limiter.pause(60)
+    threading.Timer(0.05, stop.set).start()
+    with pytest.raises(Stopped):
+        limiter.wait(stop)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        json_error(500, "an internal error"),
+        json_error(503, "busy"),
+        Answer(429),
+        page_of_error("An error occured"),
+        Answer(body=PICTURE[:-400], promised=len(PICTURE)),  # the connection breaks off
+        Answer(body=PICTURE[: len(PICTURE) // 2]),  # truncated, the length in agreement
+        Answer(body=PICTURE, hold=0.7),  # slow to begin
+        Answer(body=PICTURE, gap=0.01),  # a trickle
+        Answer(body=b"", promised=100),
+        Answer(body=b""),
+    ],
+    ids=["500", "503", "429", "html", "cut", "half", "slow", "trickle", "reset", "empty"],
+)
+def test_what_passes_is_tried_again(bad: Answer, start: Start, tmp_path: Path) -> None:
+    sky = start(lambda _, number: Answer(body=PICTURE) if number else bad)
+    assert fetch(sky, 1, tmp_path) == Fetched(1, 0, {})
+    assert_sound(tmp_path, {"0.jpg"})
+    assert sky.seen.total() == 2
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (json_error(404, "outside the SDSS footprint"), "HTTP 404 .*: outside the SDSS footprint"),
+        (Answer(body=jpeg(side=128)), "128x128 px: expected 256x256"),
+        (Answer(body=jpeg(black=True)), "almost black"),
+    ],
+    ids=["404", "size", "black"],
+)
+def test_what_stays_is_a_row_with_a_reason_and_not_tried_again(
+    bad: Answer, reason: str, start: Start, tmp_path: Path
+) -> None:
+    sky = start(lambda fields, _: bad if fields["n"] == "3" else Answer(body=PICTURE))
+    done = fetch(sky, 8, tmp_path)
+    assert (done.now, list(done.failures)) == (7, ["3"])
+    assert_sound(tmp_path, {f"{n}.jpg" for n in range(8) if n != 3})
+    with (tmp_path / FAILURES).open(newline="") as lines:
+        (row,) = csv.DictReader(lines)
+    assert row["objid"] == "3" and row["url"].endswith("n=3")
+    with pytest.raises(AssertionError, match=reason):
+        raise AssertionError(row["reason"])
+    assert sky.seen.total() == 8
+
+
+def test_one_that_fails_for_ever_stops_no_other(start: Start, tmp_path: Path) -> None:
+    bad = json_error(500, "no such field")
+    sky = start(lambda fields, _: bad if fields["n"] == "0" else Answer(body=PICTURE, hold=0.01))
+    done = fetch(sky, 30, tmp_path)
+    assert done.now == 29 and "HTTP 500" in done.failures["0"]
+    assert "no such field" in done.failures["0"]
+    assert len(sky.tries["/dr17/getjpeg?n=0"]) == QUICK.attempts
+
+
+def test_waits_grow_and_honour_retry_after(start: Start, tmp_path: Path) -> None:
+    def busy(_: dict[str, str], number: int) -> Answer:
+        again = Answer(429, headers={"Retry-After": "1"})
+        return Answer(body=PICTURE) if number else again
+
+    sky = start(busy)
+    assert fetch(sky, 2, tmp_path, replace(QUICK, at_once=1)).now == 2
+    assert sky.times[1] - sky.times[0] >= 0.99  # nobody is let through meanwhile
+
+
+def test_waits_double(monkeypatch: pytest.MonkeyPatch, start: Start) -> None:
+    slept: list[float] = []
+    client = Client(replace(QUICK, attempts=5, first_wait=1.0, longest_wait=6.0, in_vain=99))
+    monkeypatch.setattr(client, "_sleep", slept.append)
+    sky = start(lambda *_: Answer(500))
+    with pytest.raises(Passing):
+        client.get(f"{sky.url}/getjpeg", check_cutout)
+    for seconds, least in zip(slept, (1, 2, 4, 6), strict=True):
+        assert least <= seconds <= min(least + 1, 6)
+
+
+def test_a_server_that_is_down_ends_the_fetch_soon(start: Start, tmp_path: Path) -> None:
+    def breaks_down(fields: dict[str, str], _: int) -> Answer:
+        return Answer(body=PICTURE) if int(fields["n"]) < 10 else Answer(502)
+
+    sky = start(breaks_down)
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"tries failed in a row.*HTTP 502.*10 of 3000 files") as e:
+        fetch(sky, 3000, tmp_path)
+    assert "same command" in str(e.value)
+    assert time.monotonic() - began < 3
+    assert sky.seen.total() < 400
+    assert_sound(tmp_path, {f"{n}.jpg" for n in range(10)})
+
+
+def test_a_wait_longer_than_bearable_ends_the_fetch(start: Start, tmp_path: Path) -> None:
+    sky = start(lambda *_: Answer(503, headers={"Retry-After": "7200"}))
+    with pytest.raises(UserError, match="come back in 7200 s"):
+        fetch(sky, 50, tmp_path)
+
+
+def test_a_server_that_vanishes_ends_the_fetch(start: Start, tmp_path: Path) -> None:
+    sky = start(picture_of)
+    fetch(sky, 3, tmp_path)
+    sky.close()
+    with pytest.raises(UserError, match=r"Connection refused.*3 of 200 files"):
+        fetch(sky, 200, tmp_path)
+    assert_sound(tmp_path, {"0.jpg", "1.jpg", "2.jpg"})
+
+
+def unknown_name(*_: object, **__: object) -> None:
+    """A name server that answers, and knows nothing."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def test_offline_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    client = Client(QUICK)
+    with pytest.raises(UserError, match=r"127.0.0.1:\d+ cannot be reached: .*refused.*Mend it"):
+        client.probe(f"http://127.0.0.1:{port}/", "Mend it.")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_name)
+    with pytest.raises(UserError, match="nowhere.invalid cannot be reached: NameResolutionError"):
+        client.probe("http://nowhere.invalid/", "Mend it.")
+
+
+def test_a_name_that_is_looked_up_for_ever_is_offline_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forever = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if forever.wait(30) else [])
+    began = time.monotonic()
+    with pytest.raises(UserError, match="no answer within 1 s"):
+        Client(QUICK).probe("http://slow.example/", "Mend it.")
+    assert time.monotonic() - began < 2
+    forever.set()
+    assert Manners().probe_timeout < 10
+
+
+def test_a_server_that_is_there_and_busy_is_not_offline(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
+        Client(QUICK).probe(f"http://127.0.0.1:{silent.getsockname()[1]}/", "Mend it.")
+
+
+def test_a_damaged_file_is_fetched_again(start: Start, tmp_path: Path) -> None:
+    sky = start(picture_of)
+    fetch(sky, 4, tmp_path)
+    (tmp_path / "2.jpg").write_bytes(jpeg(2)[:-100])
+    assert fetch(sky, 4, tmp_path) == Fetched(1, 3, {})
+    assert_sound(tmp_path, {f"{n}.jpg" for n in range(4)})
+
+
+def test_files_of_others_are_taken_up_and_never_overwritten(start: Start, tmp_path: Path) -> None:
+    sky = start(picture_of)
+    (tmp_path / "0.jpg").write_bytes(PICTURE)
+    (tmp_path / "1.jpg").write_bytes(b"my notes")
+    done = fetch(sky, 3, tmp_path)
+    assert (done.now, done.before) == (1, 1)
+    assert "another file" in done.failures["1"]
+    assert (tmp_path / "1.jpg").read_bytes() == b"my notes"
+    assert read_manifest(tmp_path)["0.jpg"]["url"] == ""
+
+
+def test_a_manifest_cut_short_by_a_kill_is_mended(start: Start, tmp_path: Path) -> None:
+    sky = start(picture_of)
+    fetch(sky, 5, tmp_path)
+    path = tmp_path / MANIFEST
+    path.write_bytes(path.read_bytes()[:-40])  # in the last line
+    (tmp_path / "9.jpg.partial").write_bytes(b"half")
+    assert fetch(sky, 5, tmp_path) == Fetched(0, 5, {})
+    assert_sound(tmp_path, {f"{n}.jpg" for n in range(5)})
+    assert len(path.read_text().splitlines()) == 6
+
+
+KILLED = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let background jobs ignore it
+sys.path[:0] = [{tests!r}, {root!r}]
+from pathlib import Path
+from sky import QUICK
+from galaxy_utils.data.download import Client
+from galaxy_utils.data.fetching import Wanted, fetch_files
+from galaxy_utils.data.skyserver import check_cutout
+files = [Wanted(str(n), f"{{n}}.jpg", "{url}/getjpeg?n=" + str(n)) for n in range(60)]
+fetch_files(files, Path({folder!r}), Client(QUICK), check_cutout, "test")
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=lambda s: s.name)
+def test_a_killed_fetch_is_taken_up(how: signal.Signals, start: Start, tmp_path: Path) -> None:
+    sky = start(lambda fields, _: Answer(body=jpeg(int(fields["n"])), hold=0.04))
+    tests = Path(__file__).parents[1]
+    script = KILLED.format(
+        tests=str(tests), root=str(tests.parent), url=sky.url, folder=str(tmp_path)
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 15
+    while len(list(tmp_path.glob("*.jpg"))) < 15 and time.monotonic() < end:
+        time.sleep(0.005)
+    os.kill(process.pid, how)
+    began = time.monotonic()
+    assert process.wait(10) != 0
+    assert time.monotonic() - began < 2
+    there = len(list(tmp_path.glob("*.jpg")))
+    assert 15 <= there < 60
+    seen = sky.seen.total()
+    done = fetch(sky, 60, tmp_path)
+    assert (done.now, done.before, done.failures) == (60 - there, there, {})
+    assert sky.seen.total() - seen == 60 - there  # nothing that was there was asked for again
+    assert_sound(tmp_path, {f"{n}.jpg" for n in range(60)})
+
+
+def test_two_processes_do_not_fetch_into_one_folder(start: Start, tmp_path: Path) -> None:
+    sky = start(lambda *_: Answer(body=PICTURE, hold=0.3))
+    first = threading.Thread(target=fetch, args=(sky, 2, tmp_path))
+    first.start()
+    while not sky.seen:
+        time.sleep(0.005)
+    with pytest.raises(UserError, match="another process fetches"):
+        fetch(sky, 2, tmp_path)
+    first.join()
+
+
+def test_a_folder_that_cannot_be_made_is_told(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        fetch(start(picture_of), 1, tmp_path / "file" / "images")
+
+
+def test_a_fault_of_the_program_is_not_hidden(start: Start, tmp_path: Path) -> None:
+    def broken(_: bytes) -> None:
+        raise ZeroDivisionError
+
+    sky = start(picture_of)
+    with pytest.raises(ZeroDivisionError):
+        fetch_files(wanted(sky, 5), tmp_path, Client(QUICK), broken, "test")
+
+
+def test_retry_after_is_read_in_both_forms() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert download.seconds_to_wait("7") == 7
+    assert 25 < download.seconds_to_wait(date) <= 30
+    assert download.seconds_to_wait("soon") == download.seconds_to_wait("") == 0
+    assert download.seconds_to_wait("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, start: Start) -> None:
+    monkeypatch.setattr(download, "LARGEST", 1000)
+    sky = start(picture_of)
+    with pytest.raises(Refused, match="longer than 1000"):
+        Client(QUICK).get(f"{sky.url}/getjpeg?n=0", check_cutout)
+
+
+def test_an_answer_cut_short_is_told_by_its_length(start: Start) -> None:
+    sky = start(lambda *_: Answer(body=b"a,b\n1,2\n", promised=100))
+    with pytest.raises(Passing):  # whatever the content: of a table nothing else tells it
+        Client(QUICK).get(f"{sky.url}/getjpeg", lambda _: None)
+
+
+def test_a_file_appears_under_its_name_only_when_it_is_whole(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_file = os.replace
+
+    def killed(source: Path, target: Path) -> None:
+        if target.suffix == ".jpg":
+            raise KeyboardInterrupt
+        replace_file(source, target)
+
+    sky = start(picture_of)
+    monkeypatch.setattr(fetching.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(sky, 3, tmp_path)
+    assert list(tmp_path.glob("*.jpg")) == []
+    monkeypatch.undo()
+    monkeypatch.setenv("NO_PROXY", "*")
+    assert fetch(sky, 3, tmp_path).now == 3
+    assert_sound(tmp_path, {"0.jpg", "1.jpg", "2.jpg"})

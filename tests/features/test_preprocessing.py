@@ -1,0 +1,76 @@
+"""Smoothing and the global z-score of eq. 1."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from galaxy_utils.features.preprocessing import band_mean, smooth, standardise
+
+
+def _image(seed: int = 0, side: int = 24) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+
+def test_eq1_by_hand() -> None:
+    # Twelve values over two pixels by two, three bands: mean 3, variance 20/3.
+    image = np.array([[[0, 1, 2], [3, 4, 8]], [[0, 1, 2], [3, 4, 8]]], dtype=np.uint8)
+    expected = (np.array([0, 1, 2, 3, 4, 8]) - 3.0) / np.sqrt(20 / 3)
+    found = standardise(image, sigma=0)
+    assert found.shape == (2, 2, 3)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.reshape(2, 6), [expected, expected], rtol=1e-6)
+
+
+def test_mean_and_deviation_are_global_not_of_each_band() -> None:
+    image = _image()
+    image[..., 0] //= 4
+    found = standardise(image)
+    assert found.mean(dtype=float) == pytest.approx(0, abs=1e-6)
+    assert found.std(dtype=float) == pytest.approx(1, abs=1e-6)
+    assert found[..., 0].mean() < -0.5
+
+
+def test_smoothing_spreads_one_pixel_as_a_gaussian_and_keeps_bands_apart() -> None:
+    image = np.zeros((31, 31, 3), dtype=np.uint8)
+    image[15, 15, 1] = 200
+    found = smooth(image, sigma=1.5)
+    assert found[..., 1].sum() == pytest.approx(200, rel=1e-6)
+    assert not found[..., [0, 2]].any()
+    # The width is judged by its effect: I(0)/I(r) = exp(r^2 / 2 sigma^2).
+    assert np.log(found[15, 15, 1] / found[15, 18, 1]) == pytest.approx(9 / 4.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.2, 1.5, 4.0])
+@pytest.mark.parametrize("shape", [(24, 31, 3), (5, 3, 3), (1, 1, 3), (40, 2, 4)])
+def test_smoothing_is_scipys_also_beyond_the_edges(shape: tuple[int, ...], sigma: float) -> None:
+    image = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    expected = gaussian_filter(image.astype(float), (sigma, sigma, 0))
+    np.testing.assert_allclose(smooth(image, sigma), expected, rtol=1e-12)
+    np.testing.assert_allclose(smooth(image[:, ::-1], sigma), expected[:, ::-1], rtol=1e-12)
+
+
+def test_sigma_zero_leaves_the_image_as_it_is() -> None:
+    np.testing.assert_array_equal(smooth(_image(), sigma=0), _image())
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 1000), factor=st.sampled_from([2, 3, 4, 5]))
+def test_eq1_does_not_see_a_positive_scale(seed: int, factor: int) -> None:
+    faint = _image(seed) // 5
+    bright = (faint * factor).astype(np.uint8)
+    np.testing.assert_allclose(standardise(faint), standardise(bright), atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0, 17, 255])
+def test_a_constant_image_is_refused_by_name_of_the_equation(value: int) -> None:
+    with pytest.raises(ValueError, match="eq. 1"):
+        standardise(np.full((16, 16, 3), value, dtype=np.uint8))
+
+
+def test_band_mean_is_the_mean_over_bands_without_overflow() -> None:
+    image = np.array([[[255, 255, 255], [0, 3, 6]]], dtype=np.uint8)
+    np.testing.assert_array_equal(band_mean(image), [[255.0, 3.0]])

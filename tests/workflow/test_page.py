@@ -1,0 +1,278 @@
+"""The run folder and the page that a notebook holds of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from re import findall
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils.clustering import votes
+from galaxy_utils.config import make_parameters
+from galaxy_utils.data.hubble import hdf_sample
+from galaxy_utils.errors import UserError
+from galaxy_utils.features import embedding
+from galaxy_utils.workflow.page import (
+    Galaxies,
+    Page,
+    begin,
+    measured_folder,
+    open_galaxies,
+    read_latent,
+)
+from galaxy_utils.workflow.run_folder import (
+    ROOT,
+    SECTIONS,
+    RunFolder,
+    Section,
+    declared_parameters,
+    section_of,
+)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    section = Section("06", "autoencoder", ("artefacts/in.parquet",), ("artefacts/out.npz",))
+    return Page(section, RunFolder(tmp_path), {})
+
+
+@pytest.mark.parametrize(
+    "name", ["../book", "/tmp/x", "a/b", "", ".hidden", "x" * 65, "a b", "$(id)"]
+)
+def test_run_names_stay_inside_runs(name: str) -> None:
+    with pytest.raises(UserError, match="run name"):
+        RunFolder.named(name)
+
+
+def test_no_path_leads_out_of_the_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="leads out"):
+        RunFolder(tmp_path / "run").file("../elsewhere.json")
+
+
+def test_a_missing_artefact_names_its_maker(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="06-autoencoder makes it"):
+        RunFolder(tmp_path).read_arrays("artefacts/latent.npz")
+
+
+def test_results_are_read_only_where_that_is_declared(page: Page) -> None:
+    with pytest.raises(UserError, match="reads results that it does not declare"):
+        page.earlier_results()
+
+
+def test_only_declared_artefacts_are_read_and_written(page: Page) -> None:
+    with pytest.raises(UserError, match="without declaring"):
+        page.table("artefacts/other.parquet")
+    with pytest.raises(UserError, match="does not declare that it writes"):
+        page.write("artefacts/other.npz", {"x": np.zeros(1)})
+
+
+def test_what_is_written_is_read_back_without_pickle(page: Page) -> None:
+    page.write("artefacts/out.npz", {"x": np.arange(3)})
+    assert page.folder.read_arrays("artefacts/out.npz")["x"].tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="allow_pickle"):
+        page.write("artefacts/out.npz", {"x": np.array([object()])})
+
+
+def test_results_are_recorded_once_with_text(page: Page) -> None:
+    page.record("autoencoder.share", np.float32(0.25), unit="%")
+    assert page.recorded["autoencoder.share"]["text"] == "0.25"
+    for key in ("autoencoder.share", "Upper.case", "nodot"):
+        with pytest.raises(UserError, match="result key"):
+            page.record(key, 1)
+
+
+def test_what_was_not_measured_is_no_number(page: Page) -> None:
+    page.record("autoencoder.share", float("nan"))
+    assert page.recorded["autoencoder.share"]["value"] is None
+    assert page.recorded["autoencoder.share"]["text"] == "not measured"
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), np.float32("inf")])
+def test_a_number_is_recorded_with_the_form_that_the_page_shows(
+    page: Page, value: float | None
+) -> None:
+    page.record_number("autoencoder.share", 1234.567, ",.1f", "%")
+    page.record_number("autoencoder.none", value, ".1f", unknown="an unknown share")
+    share, none = page.recorded["autoencoder.share"], page.recorded["autoencoder.none"]
+    assert (share["value"], share["text"], share["unit"]) == (1234.567, "1,234.6", "%")
+    assert (none["value"], none["text"]) == (None, "an unknown share")
+
+
+def test_a_page_says_where_the_run_departs_from_the_recipe_of_the_paper(page: Page) -> None:
+    page.settings = make_parameters("book", {"seed": 3})
+    assert page.recipe_text() == ""
+    page.settings = make_parameters("best", {})
+    assert findall(r"`(\w+)`", page.recipe_text())[1:] == [
+        "framing", "space", "measured", "scale", "mixture_fit", "covariance_type",
+    ]  # fmt: skip
+    assert "made as in that profile" in page.recipe_text()
+    page.settings = make_parameters("book", {"confidence": 0.5, "measured": "five+axis"})
+    assert findall(r"`(\w+)`", page.recipe_text())[1:] == ["confidence", "confidence"]
+    page.settings = make_parameters("book", {"merger_asymmetry": 0.1, "epochs": 3})
+    assert "`epochs`, `merger_asymmetry` may take part in it" in page.recipe_text()
+
+
+def test_finish_refuses_a_page_that_made_less_than_it_declares(page: Page) -> None:
+    with pytest.raises(UserError, match="did not make artefacts/out.npz"):
+        page.finish()
+
+
+def test_sections_read_only_what_earlier_ones_write() -> None:
+    made = {"sample.json"}  # written when the run is opened
+    for section in SECTIONS:
+        assert set(section.reads) <= made, section.name
+        made |= set(section.writes)
+
+
+@pytest.mark.parametrize(
+    ("injected", "message"),
+    [
+        ({"n_componets": 5}, "did you mean 'n_components'"),
+        ({"n_components": "5"}, "n_components='5'"),
+        ({"n_components": 0}, "n_components=0"),
+        ({"epochs": 5}, "no parameter 'epochs'"),
+        ({"run": "../elsewhere"}, "run name"),
+    ],
+)
+def test_begin_refuses_what_the_notebook_does_not_declare(injected: dict, message: str) -> None:
+    declared = declared_parameters(ROOT / "notebooks" / "07-gaussian-mixture.ipynb")
+    with pytest.raises(UserError, match=message):
+        begin("07", {**declared, **injected})
+
+
+def test_a_changed_parameter_leaves_the_run_as_it_is(smoke: RunFolder, tmp_path: Path) -> None:
+    before = (smoke.path / "catalogue.parquet").read_bytes()
+    command = [
+        str(Path(sys.executable).with_name("papermill")),
+        str(ROOT / "notebooks" / "07-gaussian-mixture.ipynb"), str(tmp_path / "out.ipynb"),
+        "-p", "run", smoke.path.name, "-p", "n_init", "1", "-p", "n_components", "3",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (smoke.path / "catalogue.parquet").read_bytes() == before
+    trial = RunFolder(smoke.path / "trial")
+    assert trial.read_json("results/07.json")["mixture.n_components"]["value"] == 3
+    assert trial.read_table("catalogue.parquet")["cluster"].nunique() == 3
+    assert "changed on this page alone" in (tmp_path / "out.ipynb").read_text()
+
+
+def test_plain_papermill_refuses_a_mistyped_parameter(tmp_path: Path) -> None:
+    command = [
+        str(Path(sys.executable).with_name("papermill")),
+        str(ROOT / "notebooks" / "06-autoencoder.ipynb"), str(tmp_path / "out.ipynb"),
+        "-p", "latent_dmi", "5",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "did you mean 'latent_dim'" in done.stderr
+
+
+def test_parameters_are_read_from_the_tagged_cell_only(tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell("a = 1")]
+    nbformat.write(notebook, tmp_path / "n.ipynb")
+    with pytest.raises(UserError, match="no cell tagged 'parameters'"):
+        declared_parameters(tmp_path / "n.ipynb")
+
+
+def test_samples_that_do_not_exist_are_named() -> None:
+    names = "there are sdss5000, hdf, skyserver, mock, or give a folder"
+    with pytest.raises(UserError, match=names):
+        open_galaxies("sdss500")
+
+
+def test_a_sample_is_thinned_evenly() -> None:
+    galaxies = open_galaxies("sdss5000", 10)
+    everyone = open_galaxies("sdss5000").sample.catalogue["objid"]
+    objids = galaxies.sample.catalogue["objid"].tolist()
+    assert len(objids) == 10
+    assert objids[0] == everyone.iloc[0] and objids[-1] == everyone.iloc[-1]
+    assert galaxies.morphology()["objid"].tolist() == objids
+    assert galaxies.embedding("efficientnet_lite0-eq1").shape == (10, 1280)
+
+
+def test_the_folder_of_measured_tables_is_no_run() -> None:
+    with pytest.raises(UserError, match="make measure"):
+        RunFolder.named("measured")
+
+
+def test_two_folders_of_one_name_have_two_measured_tables(tmp_path: Path) -> None:
+    first, second = (measured_folder(tmp_path / name / "images") for name in ("a", "b"))
+    assert first != second
+    assert first == measured_folder(tmp_path / "a" / ".." / "a" / "images")
+    assert first.name.startswith("images-") and first.parent == ROOT / "runs" / "measured"
+
+
+def test_a_sentence_follows_what_was_found(tmp_path: Path) -> None:
+    page = Page(section_of("01"), RunFolder(tmp_path), {})
+    for key, holds in {"a.yes": True, "a.no": False, "a.unknown": None}.items():
+        page.state(key, holds, "It holds.", "It does not.")
+    texts = [entry["text"] for entry in page.recorded.values()]
+    assert texts == ["It holds.", "It does not.", "This run could not measure it."]
+
+
+def test_a_network_to_be_downloaded_is_looked_for_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Section 12 times the network itself, so a measured table is not enough.
+    asked: list[str] = []
+    monkeypatch.setattr(embedding, "ensure_weights", asked.append)
+    galaxies = Galaxies(hdf_sample(), None, Path())
+    for backbone in ("efficientnet_lite0", "efficientnet_b0"):
+        galaxies.check_embedding(backbone, "eq1")
+    assert asked == ["efficientnet_b0"]
+
+
+def test_pixels_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    measured = open_galaxies("sdss5000").measured
+    assert measured is not None
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for path in (ROOT / "data" / "sdss5000").iterdir():
+        if path.is_file():
+            (bare / path.name).symlink_to(path)
+    with pytest.raises(UserError, match=r"bare/images; from_pixels"):
+        open_galaxies(str(bare), from_pixels=True)
+    galaxies = open_galaxies(str(bare), 5)
+    assert galaxies.pictures(galaxies.sample.catalogue["objid"]) == [None] * 5
+    with pytest.raises(UserError, match="was not measured"):
+        galaxies.embedding("efficientnet_b0-eq1")
+
+
+def test_a_mixture_can_be_taught_by_votes_of_the_runs_own_galaxies(
+    smoke: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latent = read_latent(smoke)
+    likely = make_parameters("smoke")
+    taught = likely.model_copy(update={"mixture_fit": "votes", "covariance_type": "diag"})
+    one, again = (votes.voted_mixture(smoke, taught, latent) for _ in range(2))
+    np.testing.assert_array_equal(one[0].responsibilities, again[0].responsibilities)
+    assert one[0].responsibilities.shape == one[1].shape == (len(latent), likely.n_components)
+    assert one[1].sum(axis=1) == pytest.approx(1.0) and len(set(one[0].cluster)) > 1
+    mine = votes.best_votes(votes.measured_only(smoke, taught))
+    blind = {variant: weight for variant, weight in mine.items() if variant.framing == "none"}
+    monkeypatch.setattr(votes, "best_votes", lambda _: blind)
+    with pytest.raises(UserError, match="mixture_fit=likelihood"):
+        votes.voted_mixture(smoke, taught, latent)
+
+
+def test_catalogue_of_a_run_is_whole(smoke: RunFolder) -> None:
+    table = smoke.read_table("catalogue.parquet")
+    wanted = {
+        "objid", "concentration", "asymmetry", "smoothness", "gini", "m20", "flag", "kept",
+        "drop_reason", "cluster", "max_probability", "log_likelihood", "anomaly",
+    }  # fmt: skip
+    assert wanted <= set(table.columns)
+    assert table["objid"].is_unique
+    assert (table["kept"] == (table["drop_reason"] == "")).all()
+    kept = table[table["kept"]]
+    assert kept["cluster"].notna().all()
+    assert table.loc[~table["kept"], "cluster"].isna().all()
+    assert round(0.02 * len(kept)) == int(kept["anomaly"].astype(bool).sum())
+    assert isinstance(kept["max_probability"], pd.Series)
+    assert kept["max_probability"].between(0.25, 1.0 + 1e-9).all()

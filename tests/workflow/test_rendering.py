@@ -1,0 +1,276 @@
+"""The smoke run from end to end: its numbers, its notebooks, its pages."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+import yaml
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.ledger.claims import read_claims
+from galaxy_utils.workflow import rendering as book
+from galaxy_utils.workflow.rendering import CLAIMS, substitutions
+from galaxy_utils.workflow.run_folder import ROOT, SECTIONS, RunFolder
+
+BASELINE = Path(__file__).parents[1] / "baseline" / "smoke.json"
+TIMES = ("scalability.", "scorecard.")
+"""Results that depend on the machine's speed."""
+
+
+# --- numbers -----------------------------------------------------------------
+
+
+def comparable(results: dict) -> dict:
+    return {key: entry["value"] for key, entry in results.items() if not key.startswith(TIMES)}
+
+
+def deviations(results: dict, baseline: dict) -> list[str]:
+    """Recorded results that differ from the baseline by more than its tolerance."""
+    found = comparable(results)
+    wrong = [f"{key}: only on one side" for key in found.keys() ^ baseline.keys()]
+    for key in found.keys() & baseline.keys():
+        value, expected = found[key], baseline[key]["value"]
+        tolerance = baseline[key].get("tolerance", 0)
+        if baseline[key].get("free"):
+            continue
+        if isinstance(expected, float) and isinstance(value, int | float):
+            if abs(value - expected) > tolerance:
+                wrong.append(f"{key}: {value}, baseline {expected} ± {tolerance}")
+        elif "tolerance" in baseline[key] and isinstance(expected, int):
+            if abs(value - expected) > tolerance:
+                wrong.append(f"{key}: {value}, baseline {expected} ± {tolerance}")
+        elif value != expected:
+            wrong.append(f"{key}: {value!r}, baseline {expected!r}")
+    return wrong
+
+
+def test_results_agree_with_the_baseline(smoke: RunFolder) -> None:
+    baseline = json.loads(BASELINE.read_text())
+    assert deviations(smoke.read_json("results.json"), baseline) == []
+
+
+def test_a_wrong_result_would_be_found(smoke: RunFolder) -> None:
+    baseline = json.loads(BASELINE.read_text())
+    baseline["morphology.median_concentration"]["value"] += 0.2
+    baseline["features.dimension_deep"]["value"] = 2304
+    wrong = deviations(smoke.read_json("results.json"), baseline)
+    assert [line.split(":")[0] for line in sorted(wrong)] == [
+        "features.dimension_deep", "morphology.median_concentration",
+    ]  # fmt: skip
+
+
+def test_provenance_is_whole(smoke: RunFolder) -> None:
+    made = smoke.read_json("provenance.json")
+    assert made["seed"] == 0
+    assert made["sample"]["sample"] == "hdf" and made["sample"]["galaxies"] == 160
+    assert len(made["data"]["data/sdss5000/manifest.json"]) == 64
+    assert set(made["seconds_per_section"]) == {section.name for section in SECTIONS}
+    assert {"torch", "statmorph", "galaxy_utils"} <= set(made["versions"])
+
+
+# --- notebooks ---------------------------------------------------------------
+
+
+def nbval(*notebooks: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider",
+               "--rootdir", str(ROOT), *map(str, notebooks)]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def again(smoke: RunFolder) -> RunFolder:
+    """A copy of the run, for notebooks that are executed again and write into it."""
+    copy = RunFolder.named("test-nbval")
+    shutil.rmtree(copy.path, ignore_errors=True)
+    shutil.copytree(smoke.path, copy.path)
+    for path in (copy.path / "notebooks").iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert smoke.path.name in text
+        path.write_text(text.replace(smoke.path.name, copy.path.name), encoding="utf-8")
+    return copy
+
+
+def executed(folder: RunFolder, *numbers: str) -> list[Path]:
+    return [folder.path / "notebooks" / f"{s.name}.ipynb" for s in SECTIONS if s.number in numbers]
+
+
+def test_executed_notebooks_have_outputs_to_compare(smoke: RunFolder) -> None:
+    for section in SECTIONS:
+        notebook = nbformat.read(smoke.path / "notebooks" / f"{section.name}.ipynb", 4)
+        last = notebook.cells[-2]
+        assert last.outputs and "text/plain" in last.outputs[0].data
+
+
+def test_notebooks_give_the_same_values_again(again: RunFolder) -> None:
+    every = [section.number for section in SECTIONS if section.number != "12"]
+    done = nbval(*executed(again, *every))
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_a_wrong_stored_value_fails(again: RunFolder) -> None:
+    source = executed(again, "04")[0]
+    notebook = nbformat.read(source, 4)
+    shown = notebook.cells[-2].outputs[0]["data"]
+    assert "160" in shown["text/plain"]
+    for kind in shown:
+        shown[kind] = shown[kind].replace("160", "161")
+    changed = source.with_name("04-changed.ipynb")
+    nbformat.write(notebook, changed)
+    assert nbval(changed).returncode == 1
+
+
+# --- pages -------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """Links, images, ids and text of one page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.assets: list[str] = []
+        self.images: list[dict] = []
+        self.ids: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        given = dict(attrs)
+        if given.get("id"):
+            self.ids.add(given["id"])
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if tag in ("script", "img") and given.get("src"):
+            self.assets.append(given["src"])
+        if tag == "link" and given.get("rel") in ("stylesheet", "preload", "icon"):
+            self.assets.append(given["href"])
+        if tag == "img":
+            self.images.append(given)
+
+
+@pytest.fixture(scope="module")
+def pages(smoke: RunFolder) -> dict[Path, Page]:
+    html = smoke.path / "html"
+    return {path: Page(path) for path in html.rglob("*.html") if "_static" not in path.parts}
+
+
+def test_all_pages_exist(pages: dict[Path, Page], smoke: RunFolder) -> None:
+    html = smoke.path / "html"
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+    files = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+    assert {html / f"{name}.html" for name in files} <= set(pages)
+
+
+def test_no_link_is_broken(pages: dict[Path, Page]) -> None:
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc or link.startswith("javascript"):
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            known = pages.get(target)
+            if not target.exists() or (
+                parts.fragment and known and parts.fragment not in known.ids
+            ):
+                broken.append(f"{path.name}: {link}")
+    assert broken == []
+
+
+def test_no_asset_comes_from_the_web(pages: dict[Path, Page]) -> None:
+    for path, page in pages.items():
+        for asset in page.assets:
+            assert not urlsplit(asset).netloc, f"{path.name}: {asset}"
+            assert (path.parent / unquote(urlsplit(asset).path)).exists(), f"{path.name}: {asset}"
+
+
+@pytest.mark.parametrize(
+    ("page", "label"),
+    [("01-dataset", "fig-1"), ("09-taxonomy", "fig-2"), ("09-taxonomy", "fig-3"),
+     ("09-taxonomy", "fig-4"), ("10-proxy-validation", "fig-5"), ("10-proxy-validation", "fig-6"),
+     ("08-ablation", "table-1"), ("09-taxonomy", "table-2"), ("12-scalability", "table-3")],
+)  # fmt: skip
+def test_every_figure_and_table_of_the_paper_is_there(
+    page: str, label: str, pages: dict[Path, Page], smoke: RunFolder
+) -> None:
+    path = smoke.path / "html" / "notebooks" / f"{page}.html"
+    assert label in pages[path].ids
+    kind = "Paper table" if label.startswith("table") else "Paper figure"
+    number = label.rsplit("-", 1)[1]
+    assert f"{kind} {number}" in path.read_text(encoding="utf-8")
+    stem = label.replace("fig-", "figure_").replace("table-", "table_")
+    kept = (
+        [f"tables/{stem}.csv"]
+        if "table" in stem
+        else [f"figures/{stem}.svg", f"figures/{stem}.png"]
+    )
+    assert all((smoke.path / name).stat().st_size > 100 for name in kept)
+
+
+def test_no_page_shows_a_warning(smoke: RunFolder) -> None:
+    for path in executed(smoke, *(section.number for section in SECTIONS)):
+        for cell in nbformat.read(path, as_version=4).cells:
+            said = [o.text for o in cell.get("outputs", []) if o.get("name") == "stderr"]
+            assert not [text for text in said if "Warning" in text], (path.name, said)
+
+
+def test_every_picture_has_alternative_text(pages: dict[Path, Page]) -> None:
+    for path, page in pages.items():
+        for image in page.images:
+            if "_images" in image["src"]:
+                assert len(image.get("alt", "")) > 10 and "_images" not in image["alt"], path.name
+
+
+def test_no_placeholder_is_left(pages: dict[Path, Page]) -> None:
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        assert "{{" not in re.sub(r"<(script|pre)\b.*?</\1>", "", text, flags=re.DOTALL), path.name
+
+
+def test_every_page_says_with_what_it_was_made(smoke: RunFolder) -> None:
+    for section in SECTIONS:
+        text = (smoke.path / "html" / "notebooks" / f"{section.name}.html").read_text()
+        plain = re.sub(r"<[^>]+>", "", text)
+        for part in ("sample hdf", "efficientnet_lite0", "seed 0", "profile smoke", "code "):
+            assert part in plain, f"{section.name}: {part}"
+
+
+def test_every_claim_stands_on_the_scorecard_with_a_verdict(smoke: RunFolder) -> None:
+    text = (smoke.path / "html" / "notebooks" / "26-scorecard.html").read_text()
+    for claim in read_claims(CLAIMS):
+        row = re.search(rf'<tr id="{re.escape(claim.id)}" data-verdict="([^"]+)"', text)
+        assert row, claim.id
+
+
+def test_substitutions_are_nested_by_dots() -> None:
+    tree = substitutions({"a.b": {"text": "1"}, "a.c.d": {"text": "2"}})
+    assert tree["r"] == {"a": {"b": "1", "c": {"d": "2"}}}
+    assert tree["paper"]["purging"]["n_kept"] == "4,950"
+
+
+def test_a_page_that_warns_is_refused_each_time_and_the_old_book_stays(
+    smoke: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "copy")
+    shutil.copytree(smoke.path, folder.path)
+    prose = tmp_path / "book"
+    shutil.copytree(book.BOOK, prose)
+    monkeypatch.setattr(book, "BOOK", prose)
+    index = prose / "index.md"
+    sound = index.read_text()
+    index.write_text(f"{sound}\n[nowhere](nowhere.md)\n")
+    before = (folder.path / "html" / "index.html").read_bytes()
+    for _ in range(2):
+        with pytest.raises(UserError, match="nowhere"):
+            book.render(folder)
+    assert (folder.path / "html" / "index.html").read_bytes() == before
+    index.write_text(sound)
+    assert book.render(folder).exists()

@@ -1,0 +1,199 @@
+"""Wall times and how they grow."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from galaxy_utils.clustering.fusion import Training, fuse
+from galaxy_utils.data.hubble import hubble_deep_field
+from galaxy_utils.workflow.timing import (
+    PIECE,
+    REPEATS,
+    TIMED_EPOCHS,
+    PeakMemory,
+    _with_source,
+    duration,
+    enlarged,
+    extrapolate,
+    growing_sizes,
+    growth,
+    hardware,
+    near_linear,
+    per_galaxy,
+    power_of_n,
+    time_fits,
+    time_in_pieces,
+    time_pixels,
+)
+
+RNG = np.random.default_rng(0)
+FUSED = fuse({"a": RNG.normal(size=(80, 6)).astype(np.float32)}, RNG.normal(size=(80, 5)))
+LATENT = RNG.normal(size=(80, 3))
+TRAINING = Training(hidden_dims=(8,), latent_dim=2, epochs=3, batch_size=40)
+
+
+def rows_of(sizes: list[int], power: float, factor: float = 1.0) -> pd.DataFrame:
+    times = factor * np.array(sizes, dtype=float) ** power
+    return pd.DataFrame({"galaxies": sizes, "seconds": times})
+
+
+@settings(deadline=None, max_examples=20)
+@given(power=st.floats(-1, 3), factor=st.floats(1e-6, 1e3))
+def test_the_power_is_found_whatever_the_unit_of_time(power: float, factor: float) -> None:
+    rows = rows_of([100, 250, 1000, 5000], power, factor)
+    assert power_of_n(rows) == pytest.approx(power, abs=1e-6)
+
+
+def test_the_power_of_n_to_the_three_halves() -> None:
+    assert power_of_n(rows_of([100, 400, 1600], 1.5)) == pytest.approx(1.5)
+
+
+def test_one_size_has_no_power() -> None:
+    assert np.isnan(power_of_n(rows_of([100], 1)))
+    assert np.isnan(power_of_n(rows_of([100, 100], 1)))
+
+
+def test_the_hardware_is_named() -> None:
+    assert " cores, " in hardware()
+
+
+STAMPS = [hubble_deep_field()[64:128, 64 * i : 64 * i + 64] for i in range(3)]
+
+
+def test_a_stream_is_timed_in_pieces() -> None:
+    seen: list[int] = []
+    stamps = STAMPS * 10
+    rows = time_in_pieces("stage", "engine", lambda i: seen.append(len(i)), stamps, 25, 10)
+    assert seen == [1, 10, 10, 5]  # the first one allocates and is not timed
+    assert list(rows["galaxies"]) == [10, 10, 5]
+    assert (rows["seconds"] > 0).all()
+    assert rows["memory_mb"].between(50, 50_000).all()
+
+
+def test_memory_is_seen_while_it_is_held() -> None:
+    with PeakMemory() as before:
+        time.sleep(0.05)
+    with PeakMemory() as meanwhile:
+        held = np.ones(30_000_000)  # 240 MB
+        time.sleep(0.1)
+        del held
+    assert 200 < meanwhile.megabytes - before.megabytes < 300
+
+
+def test_everything_that_begins_with_pixels_is_timed() -> None:
+    stamps = [enlarged(stamp) for stamp in STAMPS]
+    rows = time_pixels(stamps, ["efficientnet_lite0-eq1"], 8)
+    galaxies = rows.groupby("stage")["galaxies"].sum()
+    assert (galaxies == 8).all() and len(galaxies) == 7
+    assert (rows["galaxies"] == PIECE).all(), "a median of other pieces is no peer"
+    cost = per_galaxy(rows)["median_ms"]
+    assert cost["statmorph"] > 10 * cost["morphology"]  # the benchmark says how much
+
+
+def test_a_stamp_without_a_source_is_not_timed() -> None:
+    empty = np.zeros((64, 64, 3), np.uint8)
+    stamps = [enlarged(empty), *(enlarged(stamp) for stamp in STAMPS)]
+    assert not any(stamp.max() == 0 for stamp in _with_source(stamps, 9))
+    with pytest.raises(ValueError, match="no stamp to time with"):
+        _with_source([empty], 1)
+
+
+def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs() -> None:
+    seen: list[int] = []
+    training = replace(TRAINING, epochs=2 * TIMED_EPOCHS)
+    rows = time_fits(FUSED, training, LATENT, lambda part: seen.append(len(part)), [20, 80], 0)
+    assert seen == [20, 80] * REPEATS
+    assert list(rows["stage"]) == ["autoencoder", "mixture"] * 2 * REPEATS
+    assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == seen
+
+
+PIECES = pd.DataFrame(
+    {
+        "stage": "features",
+        "engine": "none",
+        "galaxies": 50,
+        "seconds": np.tile([0.5, 1.0, 1.5, 2.0], 25),
+        "memory_mb": 300.0,
+    }
+)
+
+
+def test_the_cost_of_a_galaxy_worked_by_hand() -> None:
+    cost = per_galaxy(PIECES).loc["features"]
+    assert cost["galaxies"] == 5000
+    assert cost["median_ms"] == pytest.approx(25)
+    assert (cost["low_ms"], cost["high_ms"]) == pytest.approx((17.5, 32.5))
+    assert cost["per_second"] == pytest.approx(40)
+
+
+def test_of_fits_only_the_largest_tell_the_cost() -> None:
+    fits = pd.DataFrame(
+        {
+            "stage": "mixture",
+            "engine": "CPU",
+            "galaxies": [100, 1000, 1000, 1000],
+            "seconds": [9.0, 1.0, 2.0, 3.0],
+            "memory_mb": 1.0,
+        }
+    )
+    assert per_galaxy(fits).loc["mixture", "median_ms"] == pytest.approx(2)
+
+
+def fits_of(sizes: list[int], power: float) -> pd.DataFrame:
+    rows = rows_of(sizes, power).assign(stage="mixture", engine="CPU", memory_mb=1.0)
+    return pd.concat([rows, rows.assign(seconds=99 * rows["seconds"]), rows])
+
+
+def test_only_what_is_timed_at_numbers_of_its_own_makes_a_curve() -> None:
+    curve = growth(pd.concat([PIECES, fits_of([500, 1000, 5000], 1.5)]))
+    assert set(curve["stage"]) == {"mixture"}
+    assert list(curve["galaxies"]) == [500, 1000, 5000]
+    assert power_of_n(curve) == pytest.approx(1.5)
+
+
+def test_what_takes_one_galaxy_after_another_grows_by_proportion() -> None:
+    cost = per_galaxy(pd.concat([PIECES, PIECES.assign(stage="morphology")]))
+    found = extrapolate(growth(fits_of([500, 1000, 5000], 1.5)), cost)
+    assert np.isnan(found.loc["features", "power"])
+    assert found.loc["features", 10**6] == pytest.approx(0.025 * 10**6 / 86_400)
+    assert found.loc["mixture", "power"] == pytest.approx(1.5)
+    assert found.loc["mixture", 10**6] == pytest.approx(10**9 / 86_400)
+    flat = extrapolate(growth(fits_of([500, 1000, 5000], 0.5)), cost)
+    assert flat.loc["mixture", 10**6] == pytest.approx(5000**0.5 * 200 / 86_400)
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [(800.0, "2.2 years"), (3.04, "3 days"), (0.5, "12 hours"), (0.01, "14 minutes"),
+     (400_000.0, "1,100 years")],
+)  # fmt: skip
+def test_a_duration_has_the_unit_that_fits(days: float, text: str) -> None:
+    assert duration(days) == text
+
+
+def test_sizes_grow_and_stay_within_the_sample() -> None:
+    assert list(growing_sizes(4950, 66)) == [500, 1074, 2305, 4950]
+    assert list(growing_sizes(160, 66)) == [66, 89, 119, 160]
+    assert list(growing_sizes(40, 66)) == [40]
+
+
+def test_two_sizes_make_no_slope() -> None:
+    rows = pd.DataFrame({"galaxies": [10, 20], "seconds": [1.0, 2.0]})
+    assert np.isnan(power_of_n(rows))
+
+
+@pytest.mark.parametrize(
+    ("powers", "expected"),
+    [((0.9, 1.1), True), ((1.0, 1.4), False), ((0.5, 1.4), False), ((0.5, 1.0), None)],
+)
+def test_fixed_costs_do_not_refute_linear_growth(
+    powers: tuple[float, float], expected: bool | None
+) -> None:
+    assert near_linear(pd.Series(powers)) is expected

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from PIL import Image
 
-from galaxy_utils.data.download import Manners
+from galaxy_utils.data.client import Manners
 
 QUICK = Manners(
     at_once=4,

@@ -18,17 +18,19 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from galaxy_utils.data.fetching import Wanted, fetch_files, read_manifest
 from sky import QUICK, Answer, Route, Sky, jpeg, json_error, page_of_error
 
 from galaxy_utils.data import download, fetching
-from galaxy_utils.data.download import Client, Limiter, Manners, Passing, Refused, Stopped
-from galaxy_utils.data.fetching import (
+from galaxy_utils.data.client import Client, Manners
+from galaxy_utils.data.download import (
     FAILURES,
     MANIFEST,
     Fetched,
-    Wanted,
-    fetch_files,
-    read_manifest,
+    Limiter,
+    Passing,
+    Refused,
+    Stopped,
 )
 from galaxy_utils.data.skyserver import check_cutout
 from galaxy_utils.errors import UserError
@@ -310,7 +312,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let backgroun
 sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 from sky import QUICK
-from galaxy_utils.data.download import Client
+from galaxy_utils.data.client import Client
 from galaxy_utils.data.fetching import Wanted, fetch_files
 from galaxy_utils.data.skyserver import check_cutout
 files = [Wanted(str(n), f"{{n}}.jpg", "{url}/getjpeg?n=" + str(n)) for n in range(60)]

@@ -14,17 +14,9 @@ from PIL import Image as PillowImage
 
 from galaxy_utils.data import hubble as built_in
 from galaxy_utils.data.hubble import hdf_sample, hubble_deep_field
-from galaxy_utils.data.sample import (
-    CATALOGUE_COLUMNS,
-    SMALLEST_SIDE,
-    ImageError,
-    Sample,
-    folder_sample,
-    read_catalogue,
-    read_image,
-)
+from galaxy_utils.data.images import SMALLEST_SIDE, ImageError, band_mean, read_image
+from galaxy_utils.data.sample import CATALOGUE_COLUMNS, Sample, folder_sample, read_catalogue
 from galaxy_utils.errors import UserError
-from galaxy_utils.features.preprocessing import band_mean
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (56, 64, 3), dtype=np.uint8)
 

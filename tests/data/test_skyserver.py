@@ -24,8 +24,8 @@ from galaxy_utils import cli
 from galaxy_utils.config import make_parameters, write_parameters
 from galaxy_utils.data import download, skyserver
 from galaxy_utils.data import paper_sample as recipe
-from galaxy_utils.data.download import Client
-from galaxy_utils.data.fetching import Fetched
+from galaxy_utils.data.client import Client
+from galaxy_utils.data.download import Fetched
 from galaxy_utils.data.paper_sample import COLUMNS, Recipe, fetch_sample, order_key, statement
 from galaxy_utils.data.sample import folder_sample, read_catalogue
 from galaxy_utils.errors import UserError

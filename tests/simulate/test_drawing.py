@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image as PillowImage
 
-from galaxy_utils.data.sample import SMALLEST_SIDE, folder_sample, read_image
+from galaxy_utils.data.images import SMALLEST_SIDE, read_image
+from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.simulate import drawing as mock
 from galaxy_utils.simulate import families as mock_families
 from galaxy_utils.simulate.families import ARTEFACTS, FAMILIES, truth

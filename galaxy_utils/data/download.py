@@ -78,7 +78,9 @@ def download_images(
         for partial in folder.glob("*.partial"):
             partial.unlink()
         manifest = _Manifest(folder)
-        present, missing, failed = [], [], dict(failures or {})
+        present: list[str] = []
+        missing: list[str] = []
+        failed = dict(failures or {})
         for objid in urls:
             try:
                 (present if manifest.has_valid(objid, check) else missing).append(objid)

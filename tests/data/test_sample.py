@@ -12,7 +12,6 @@ import pytest
 import tifffile
 from PIL import Image as PillowImage
 
-from galaxy_utils.data import hubble as built_in
 from galaxy_utils.data.hubble import hdf_sample, hubble_deep_field
 from galaxy_utils.data.images import SMALLEST_SIDE, ImageError, band_mean, read_image
 from galaxy_utils.data.sample import CATALOGUE_COLUMNS, Sample, folder_sample, read_catalogue
@@ -203,26 +202,6 @@ def test_a_stamp_lies_where_its_name_says(field: Sample) -> None:
     row, column = (int(part) for part in objid.split("_")[1:])
     expected = hubble_deep_field()[row - 32 : row + 32, column - 32 : column + 32]
     np.testing.assert_array_equal(field.image(objid), expected)
-
-
-def test_the_built_in_sample_is_the_same_every_time(field: Sample) -> None:
-    again = hdf_sample()
-    pd.testing.assert_frame_equal(again.catalogue, field.catalogue)
-    for objid, stamp in field.cutouts.items():
-        np.testing.assert_array_equal(again.image(objid), stamp)
-
-
-def test_places_of_the_field_are_found_once(
-    field: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hdf_sample(tmp_path)
-    places = built_in._field_centres(band_mean(hubble_deep_field()))
-    monkeypatch.setattr(built_in, "_field_centres", lambda image: pytest.fail("found anew"))
-    again = hdf_sample(tmp_path)
-    assert set(again.cutouts) == set(field.cutouts)
-    monkeypatch.setattr(built_in, "_field_centres", lambda image: places[:7])
-    monkeypatch.setattr(built_in, "sha256_of_file", lambda path: "code that has changed")
-    assert len(hdf_sample(tmp_path).catalogue) == 7
 
 
 def test_what_macos_leaves_beside_a_file_is_no_image(tmp_path: Path) -> None:

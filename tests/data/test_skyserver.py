@@ -56,7 +56,7 @@ def table_of(rows: list[list[str]], columns: tuple[str, ...] = COLUMNS) -> Answe
 
 
 def catalogue(fields: dict[str, str], _: int) -> Answer:
-    """Answer the sample's query with its rows, and a query of positions with all that it asks for."""
+    """Answer with the sample's rows, or with all positions that a query asks for."""
     if found := re.search(r"TOP (\d+) .*CAST\((\d+) AS", fields["cmd"]):
         return table_of(rows_of(int(found[1]), int(found[2])))
     objids = re.findall(r"\d{15,}", fields["cmd"])

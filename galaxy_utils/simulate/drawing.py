@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,10 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import k1
 from tqdm import tqdm
 
+from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image
 from galaxy_utils.data.sample import CATALOGUE_COLUMNS, Sample, folder_sample
-from galaxy_utils.data.survey import (
-    BANDS,
-    GRAIN,
-    PIXEL,
-    SIDE,
-    as_cutout,
-    composite,
-    jpeg,
-    nanomaggies,
-    noise,
-)
+from galaxy_utils.data.survey import BANDS, PIXEL, SIDE, nanomaggies
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.simulate.families import GZ1_CLASSES, SEEING, truth
 
@@ -86,17 +77,16 @@ def _frequencies() -> Plane:
     return np.asarray(4 * np.pi**2 * (rows[:, None] ** 2 + columns**2))
 
 
+def _dark() -> NDArray[np.float64]:
+    return np.zeros((len(BANDS), SIDE, SIDE))
+
+
 @dataclass(frozen=True)
 class Scene:
-    """Light of a frame before noise, in nanomaggies per pixel; planes are g, r, i."""
+    """Light of a frame in g, r, i before noise, nanomaggies per pixel; dark at first."""
 
-    blurred: NDArray[np.float64]  # drawn by GalSim, with the point spread function of the i band
-    sharp: NDArray[np.float64]  # drawn on the pixels, without a point spread function
-
-    @classmethod
-    def empty(cls) -> Scene:
-        """A dark frame."""
-        return cls(np.zeros((3, SIDE, SIDE)), np.zeros((3, SIDE, SIDE)))
+    blurred: Plane = field(default_factory=_dark)  # drawn with the point spread function of i
+    sharp: Plane = field(default_factory=_dark)  # drawn without one
 
     def add(self, plane: Plane, fluxes: NDArray[np.float64], blurred: bool = False) -> None:
         """Add a component: its light in one plane, times the flux of each band."""
@@ -155,15 +145,14 @@ def _normalised(plane: Plane) -> Plane:
     return np.asarray(plane / max(float(plane.sum()), 1e-12))
 
 
-def _disc_scale(row: pd.Series) -> float:
-    """Scale length of an exponential whose half-light radius is the galaxy's."""
-    return float(row["half_light_radius"] / HALF_LIGHT)
+def _sersic_of(row: pd.Series, index: float, radius: float, axis_ratio: float) -> Plane:
+    """Profile in the centre, with the galaxy's position angle and seeing."""
+    return sersic(index, radius, axis_ratio, row["position_angle"], row["seeing"])
 
 
 def _draw_elliptical(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
-    fluxes = _galaxy_fluxes(row)
     shape = row["sersic_index"], row["half_light_radius"], row["axis_ratio"]
-    scene.add(sersic(*shape, row["position_angle"], row["seeing"]), fluxes, blurred=True)
+    scene.add(_sersic_of(row, *shape), _galaxy_fluxes(row), blurred=True)
 
 
 def _add_bulge(scene: Scene, row: pd.Series, size: float, axis_ratio: float) -> None:
@@ -173,15 +162,12 @@ def _add_bulge(scene: Scene, row: pd.Series, size: float, axis_ratio: float) -> 
         row["magnitude_r"], max(row["colour_gr"], 0.95), max(row["colour_ri"], 0.39)
     )
     radius = max(size * row["half_light_radius"], 0.3)
-    plane = sersic(row["sersic_index"], radius, axis_ratio, row["position_angle"], row["seeing"])
-    scene.add(plane, fluxes, blurred=True)
+    scene.add(_sersic_of(row, row["sersic_index"], radius, axis_ratio), fluxes, blurred=True)
 
 
 def _draw_lenticular(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
-    fluxes = _galaxy_fluxes(row)
-    disc = sersic(1.0, row["half_light_radius"], row["axis_ratio"], row["position_angle"],
-                  row["seeing"])  # fmt: skip
-    scene.add(disc, (1 - row["bulge_fraction"]) * fluxes, blurred=True)
+    disc = _sersic_of(row, 1.0, row["half_light_radius"], row["axis_ratio"])
+    scene.add(disc, (1 - row["bulge_fraction"]) * _galaxy_fluxes(row), blurred=True)
     _add_bulge(scene, row, 0.18, max(row["axis_ratio"], 0.6))
 
 
@@ -190,11 +176,10 @@ def _draw_spiral(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None
     along, across = _rotated(row["position_angle"])
     across = across / row["axis_ratio"]
     radius, azimuth = np.hypot(along, across), np.arctan2(across, along)
-    scale = _disc_scale(row)
+    scale = row["half_light_radius"] / HALF_LIGHT
     arms = arm_pattern(radius / scale, azimuth, row, rng)
     disc = np.exp(-radius / scale)
-    fluxes = _galaxy_fluxes(row)
-    fluxes *= 1 - row["bulge_fraction"]
+    fluxes = (1 - row["bulge_fraction"]) * _galaxy_fluxes(row)
     contrast = row["arm_contrast"]
     smooth = _normalised(disc * (1 - 0.8 * contrast * (1 - arms)))
     blue = np.array([1.3, 0.95, 0.78])  # arms are bluer than the disc between them
@@ -236,7 +221,7 @@ def _knots(radius: Plane, weight: Plane, rng: np.random.Generator) -> Plane:
 def _draw_edge_on(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
     """A disc of sech-squared thickness (van der Kruit & Searle 1981), dust in its plane."""
     along, across = _rotated(row["position_angle"])
-    scale = _disc_scale(row)
+    scale = row["half_light_radius"] / HALF_LIGHT
     height = row["axis_ratio"] * scale
     warp = rng.normal(0, 0.02) * along * np.abs(along) / max(scale, 0.3) / 4
     radial = np.maximum(np.abs(along) / scale, 0.02)
@@ -246,8 +231,7 @@ def _draw_edge_on(scene: Scene, row: pd.Series, rng: np.random.Generator) -> Non
         -(((across - warp - 0.25 * height) / (0.45 * height + 0.1)) ** 2)
     )
     plane = plane * (1 - lane * np.exp(-np.abs(along) / (2 * scale)))
-    fluxes = _galaxy_fluxes(row)
-    scene.add(_normalised(plane), (1 - row["bulge_fraction"]) * fluxes)
+    scene.add(_normalised(plane), (1 - row["bulge_fraction"]) * _galaxy_fluxes(row))
     _add_bulge(scene, row, 0.15, 0.65)
 
 
@@ -258,8 +242,7 @@ def _draw_merger(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None
     direction = np.radians(row["position_angle"] + rng.uniform(-40, 40))
     apart = 0.75 * row["separation"] * radius
     place = (apart * np.cos(direction), apart * np.sin(direction))
-    main = sersic(row["sersic_index"], 0.55 * radius, row["axis_ratio"], row["position_angle"],
-                  row["seeing"])  # fmt: skip
+    main = _sersic_of(row, row["sersic_index"], 0.55 * radius, row["axis_ratio"])
     other = sersic(1.5, 0.55 * radius * ratio**0.4, rng.uniform(0.4, 0.9), rng.uniform(0, 180),
                    row["seeing"], place)  # fmt: skip
     tails = 0.12 * row["tails"]
@@ -335,19 +318,16 @@ def _add_spot(
     row, column = rng.uniform(0, SIDE - 1, 2)
     if np.hypot(row - SIDE / 2, column - SIDE / 2) < 12:
         return  # the place of the galaxy
-    y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(float)
-    y, x = y - (row - round(row)), x - (column - round(column))
+    steps = np.arange(-half, half + 1)
+    rows, columns = round(row) + steps, round(column) + steps
+    y, x = np.meshgrid(steps - (row - round(row)), steps - (column - round(column)), indexing="ij")
     angle, ratio = rng.uniform(0, np.pi), rng.uniform(0.4, 1.0)
     along = x * np.cos(angle) + y * np.sin(angle)
     across = (-x * np.sin(angle) + y * np.cos(angle)) / ratio
     spot = np.exp(-HALF_LIGHT * np.hypot(along, across) * PIXEL / max(radius, 0.12))
-    rows = slice(max(round(row) - half, 0), min(round(row) + half + 1, SIDE))
-    columns = slice(max(round(column) - half, 0), min(round(column) + half + 1, SIDE))
-    kept = spot[
-        rows.start - round(row) + half : rows.stop - round(row) + half,
-        columns.start - round(column) + half : columns.stop - round(column) + half,
-    ]
-    scene.sharp[:, rows, columns] += fluxes[:, None, None] * kept / spot.sum()
+    inside = np.ix_((rows >= 0) & (rows < SIDE), (columns >= 0) & (columns < SIDE))
+    light = fluxes[:, None, None] * spot[inside] / spot.sum()
+    scene.sharp[:, rows[inside[0]], columns[inside[1]]] += light
 
 
 def _add_star(
@@ -378,7 +358,7 @@ def _add_trail(scene: Scene, rng: np.random.Generator) -> None:
 
 def draw_light(row: pd.Series, rng: np.random.Generator) -> Scene:
     """Draw the galaxy of a row of `truth`, or what an artefact left of it, and the background."""
-    scene = Scene.empty()
+    scene = Scene()
     if row["family"] not in ("star", "empty"):
         _PAINTERS[row["host"]](scene, row, rng)
     if row["family"] == "star":
@@ -420,13 +400,15 @@ def add_noise(
     noisy = np.empty_like(light)
     for number, band in enumerate(BANDS):
         deviate = rng.standard_normal(light[number].shape)
-        noisy[number] = light[number] + noise(band, light[number], sky_factor) * deviate
+        noisy[number] = light[number] + survey.noise(band, light[number], sky_factor) * deviate
     return noisy
 
 
 def correlate_noise(light: NDArray[np.float64], noisy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Blur the noise of a frame, not its light, see `survey.GRAIN`."""
-    return np.asarray(light + gaussian_filter(noisy - light, (0, GRAIN, GRAIN), mode="nearest"))
+    return np.asarray(
+        light + gaussian_filter(noisy - light, (0, survey.GRAIN, survey.GRAIN), mode="nearest")
+    )
 
 
 def draw(row: pd.Series, seed: int) -> Mock:
@@ -447,7 +429,7 @@ def draw(row: pd.Series, seed: int) -> Mock:
     rng = np.random.default_rng([seed, int(row["index"]), 1])
     light = apply_seeing(draw_light(row, rng), row["seeing"])
     noisy = correlate_noise(light, add_noise(light, row["sky_factor"], rng))
-    return Mock(noisy.astype(np.float32), as_cutout(composite(noisy)))
+    return Mock(noisy.astype(np.float32), survey.as_cutout(survey.composite(noisy)))
 
 
 def mock_sample(
@@ -491,5 +473,5 @@ def _write_one(folder: Path, seed: int, row: pd.Series) -> None:
     """Write a JPEG that appears under its name only when it is complete."""
     path = folder / f"{row['objid']}.jpg"
     partial_file = folder / f".{row['objid']}.{os.getpid()}"
-    partial_file.write_bytes(jpeg(draw(row, seed).composite))
+    partial_file.write_bytes(survey.jpeg(draw(row, seed).composite))
     partial_file.replace(path)

@@ -75,7 +75,7 @@ def test_truths_are_in_range() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_light_of_a_galaxy_is_its_magnitude(family: str) -> None:
     row = first(family)
-    scene = drawing.Scene.empty()
+    scene = drawing.Scene()
     drawing._PAINTERS[family](scene, row, np.random.default_rng(0))
     total = drawing.apply_seeing(scene, row["seeing"]).sum(axis=(1, 2))
     assert total[1] == pytest.approx(survey.nanomaggies(row["magnitude_r"]), rel=0.07)
@@ -105,7 +105,7 @@ def test_the_noise_is_that_of_sky_and_read_out() -> None:
 
 
 def test_the_seeing_is_that_of_each_band() -> None:
-    scene = drawing.Scene.empty()
+    scene = drawing.Scene()
     scene.sharp[:, 128, 128] = 1.0
     planes = drawing.apply_seeing(scene, 2.0)
     assert planes.sum(axis=(1, 2)) == pytest.approx(1.0, abs=1e-6)
@@ -152,7 +152,7 @@ def test_the_grain_leaves_the_light_sharp() -> None:
 
 def test_the_colours_of_arms_are_taken_from_the_disc() -> None:
     row = first("spiral")
-    scene = drawing.Scene.empty()
+    scene = drawing.Scene()
     drawing._PAINTERS["spiral"](scene, row, np.random.default_rng(0))
     disc = scene.sharp.sum(axis=(1, 2))  # the bulge is drawn by GalSim
     assert 2.5 * np.log10(disc[1] / disc[0]) == pytest.approx(row["colour_gr"], abs=0.03)

@@ -245,10 +245,6 @@ def message_in(body: bytes) -> str:
 
 def _root_cause(error: BaseException) -> str:
     """The innermost reason of a failed connection, in a line."""
-    while isinstance(inner := getattr(error, "reason", None) or _first(error), BaseException):
-        error = inner
-    return f"{type(error).__name__}: {str(error).split(': ', 1)[-1]}"[:200]
-
-
-def _first(error: BaseException) -> object:
-    return error.args[0] if error.args else None
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}"[:200]

@@ -21,25 +21,10 @@ correlation that resampling leaves (`survey.GRAIN`), so that resampled images ar
 
 
 def read_fits(path: Path) -> Image:
-    """Read a FITS image as a colour composite.
+    """Read a FITS image as a composite, stretched; `ImageError` if it cannot be used.
 
-    Parameters
-    ----------
-    path : Path
-        One band (two dimensions), or three planes i, r, g (three dimensions),
-        in its first extension with an image; or the r band of a triplet
-        `<name>-g.fits`, `<name>-r.fits`, `<name>-i.fits`.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        i, r, g as red, green, blue; one band is grey. See `stretch`.
-
-    Raises
-    ------
-    ImageError
-        If the file is not FITS, has other dimensions or pixels that are not
-        finite, or a band of its triplet is missing or has another shape.
+    One plane (drawn grey) or three (i, r, g) in its first extension with an image; or the r band
+    of a triplet `<name>-g.fits`, `<name>-r.fits`, `<name>-i.fits`.
     """
     bands = other_bands(path)
     if len(bands) == 1:
@@ -75,26 +60,10 @@ def _read_planes(path: Path) -> Planes:
 
 
 def stretch(planes: Planes) -> Image:
-    """Stretch linear fluxes to a cutout.
+    """Stretch one plane, or i, r, g, of linear fluxes in any unit to a cutout.
 
-    Fluxes are scaled until the noise of the sky in r is that of SDSS, so that
-    any unit will do, and a deeper image is shown as SDSS would have seen it.
-
-    Parameters
-    ----------
-    planes : ndarray of float64, shape (1, height, width) or (3, height, width)
-        One band, or i, r, g; any linear unit, the same for all bands.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        The composite (`survey.composite`), resampled as cutouts are
-        (`survey.as_cutout`); grey where there is one band.
-
-    Raises
-    ------
-    ImageError
-        If the image is constant.
+    Fluxes are scaled until the noise of the sky in r is that of SDSS, so that a deeper image is
+    shown as SDSS would have seen it. `ImageError` if the image is constant.
     """
     middle = planes[len(planes) // 2]  # r of three, or the only one
     noise = _uncorrelated_noise(middle) or float(middle.std())

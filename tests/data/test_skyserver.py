@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -269,23 +270,12 @@ def test_galaxies_without_image_are_rows_and_stop_nothing(tmp_path: Path) -> Non
     assert not paper_sample.is_complete(tmp_path)
 
 
-@pytest.mark.parametrize("side", [64, 256])
-def test_a_real_sky_is_no_black_frame(side: int) -> None:
-    if side == 256:
-        skyserver.check_cutout(jpeg(3))
-    else:
-        with pytest.raises(client.PermanentError, match="64x64"):
-            skyserver.check_cutout(jpeg(3, side))
-
-
 # Offline
 
 
 def test_an_offline_machine_is_told_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown_name(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown_name)
+    unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=unknown))
     began = time.monotonic()
     with pytest.raises(UserError, match="sky.sdss.example cannot be reached.*HTTPS_PROXY"):
         fetch_sample(PaperSample.of(), tmp_path, "https://sky.sdss.example/dr17")
@@ -481,9 +471,6 @@ def test_positions_once_found_are_kept(carried: Path) -> None:
     assert 40 <= len(kept) <= 50 and set(kept["objid"]) < set(table["objid"])
 
 
-MAKE: Callable[..., Any] = subprocess.run
-
-
 def test_make_hands_values_over_untouched(tmp_path: Path) -> None:
     """The recipes of the Makefile, with a galaxy-book that prints what it was given."""
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
@@ -499,7 +486,9 @@ def test_make_hands_values_over_untouched(tmp_path: Path) -> None:
         ("images", ["ALL=1", "SAMPLE=sdss5000"], ["images", "--sample", "sdss5000", "--all"]),
         ("images", ["RUN=mine"], ["images", "--run", "mine"]),
     ):
-        done = MAKE([*command, target, *values], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, target, *values], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         assert done.stdout == f"{expected}\n", done.stderr
     assert not (tmp_path / "x").exists()
 

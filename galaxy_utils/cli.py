@@ -342,8 +342,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _skyserver(options: argparse.Namespace) -> int:
-    from galaxy_utils.data.paper_sample import PaperSample, fetch_sample
-    from galaxy_utils.data.skyserver import SERVER
+    from galaxy_utils.data.paper_sample import PaperSample
+    from galaxy_utils.data.skyserver import SERVER, fetch_sample
     from galaxy_utils.features.galaxies import skyserver_folder
 
     wanted = PaperSample.of(number=options.number, seed=options.seed, z_max=options.z_max)

@@ -1,6 +1,6 @@
-"""The paper's sample: galaxies of one query (`data/skyserver.sql`), and their cutouts.
+"""The paper's sample: galaxies of one query (`data/skyserver.sql`).
 
-Its folder holds the images, what `download_images` keeps, and
+Its folder holds the images with their manifest, and
 
     catalogue.csv    `CATALOGUE_COLUMNS`, petroR90_r and the votes of Galaxy Zoo 1
     query.json       parameters, statement as sent, server, date, sha256 of the catalogue
@@ -9,6 +9,7 @@ Its folder holds the images, what `download_images` keeps, and
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -18,18 +19,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from galaxy_utils.data.client import Client, RequestPolicy, host_of
-from galaxy_utils.data.download import Downloads, read_failures
+from galaxy_utils.data.manifest import lacks_images
 from galaxy_utils.data.sample import CATALOGUE_COLUMNS
-from galaxy_utils.data.skyserver import (
-    OFFLINE,
-    QUERY_POLICY,
-    SERVER,
-    fetch_cutouts,
-    is_identifier,
-    positions_of,
-    run_query,
-)
 from galaxy_utils.data.survey import PIXEL
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import PACKAGE, sha256_of_file, write_atomically
@@ -90,6 +81,11 @@ def order_key(objid: str, seed: int) -> int:
     return y * y % PRIME * y % PRIME
 
 
+def is_identifier(objid: str) -> bool:
+    """Whether a text may be an objID of SDSS: digits alone."""
+    return bool(re.fullmatch(r"[0-9]{1,19}", objid))
+
+
 def _check_catalogue(table: pd.DataFrame, wanted: PaperSample) -> None:
     """Raise `UserError` where a table is not the sample that was asked for."""
     if len(table) != wanted.number:
@@ -124,54 +120,13 @@ def _galaxy_zoo_class(votes: pd.DataFrame) -> pd.Series:
     return pd.Series(np.select(flags, ["elliptical", "spiral_combined"], ""), votes.index, str)
 
 
-def fetch_sample(
-    wanted: PaperSample,
-    folder: Path,
-    server: str = SERVER,
-    policy: RequestPolicy | None = None,
-    query_policy: RequestPolicy | None = None,
-) -> Downloads:
-    """Download the paper's sample into a folder, or what is still missing of it.
-
-    Parameters
-    ----------
-    wanted : PaperSample
-        Parameters of the query.
-    folder : Path
-        Receives `CATALOGUE`, `QUERY`, the images, manifest and failures.
-    server : str
-        As `skyserver.SERVER`.
-    policy, query_policy : RequestPolicy, optional
-        How the server is treated; the defaults if not given.
-
-    Returns
-    -------
-    Downloads
-        Numbers of images, and the failures with their reasons.
-
-    Raises
-    ------
-    UserError
-        If the server cannot be reached or is down, an answer is not what was
-        asked for, or the folder holds another sample.
-    """
-    client = Client(policy)
-    if (folder / QUERY).exists():
-        _check_folder(wanted, folder)
-    else:
-        client.probe(server, OFFLINE)
-        print(f"Asking {host_of(server)} for {wanted.number:,} galaxies; some minutes", flush=True)
-        _write_catalogue(wanted, folder, server, Client(query_policy or QUERY_POLICY))
-    return fetch_cutouts(_positions_in(folder), folder, server, client, PIXEL)
-
-
 def is_complete(folder: Path) -> bool:
     """Whether every galaxy of a fetched sample has an image, or a reason why not.
 
     Parameters
     ----------
     folder : Path
-        As of `fetch_sample`.
+        As of `skyserver.fetch_sample`.
 
     Returns
     -------
@@ -180,11 +135,11 @@ def is_complete(folder: Path) -> bool:
     """
     if not (folder / QUERY).exists():
         return False
-    failed = read_failures(folder)
-    return all(o in failed or (folder / f"{o}.jpg").exists() for o in _positions_in(folder))
+    objids = pd.read_csv(folder / CATALOGUE, usecols=["objid"], dtype=str)["objid"]
+    return not lacks_images(folder, objids)
 
 
-def _check_folder(wanted: PaperSample, folder: Path) -> None:
+def check_folder(wanted: PaperSample, folder: Path) -> None:
     """Refuse a folder that holds another sample, or a catalogue that was changed."""
     content = json.loads((folder / QUERY).read_text(encoding="utf-8"))
     if content["recipe"] != wanted.model_dump():
@@ -199,25 +154,20 @@ def _check_folder(wanted: PaperSample, folder: Path) -> None:
         )
 
 
-def _write_catalogue(wanted: PaperSample, folder: Path, server: str, client: Client) -> None:
-    sql = wanted.statement()
-    table = run_query(sql, COLUMNS, server, client)
+def write_catalogue(table: pd.DataFrame, wanted: PaperSample, folder: Path, server: str) -> None:
+    """Write `CATALOGUE` and `QUERY` from the server's answer, after checking it."""
     _check_catalogue(table, wanted)
-    table["gz1_class"] = _galaxy_zoo_class(table)
+    table = table.assign(gz1_class=_galaxy_zoo_class(table))
     table = table[[*CATALOGUE_COLUMNS, *(c for c in COLUMNS if c not in CATALOGUE_COLUMNS)]]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / CATALOGUE
     write_atomically(path, table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     content = {
-        "recipe": wanted.model_dump(),
+        "recipe": wanted.model_dump(),  # the key that folders fetched earlier have
         "server": server,
-        "sql": sql,
+        "sql": wanted.statement(),
         "scale_arcsec": PIXEL,
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
         "sha256": sha256_of_file(path),
     }
     write_atomically(folder / QUERY, json.dumps(content, indent=1) + "\n")
-
-
-def _positions_in(folder: Path) -> dict[str, tuple[float, float]]:
-    return positions_of(pd.read_csv(folder / CATALOGUE, dtype={"objid": str}))

@@ -14,7 +14,7 @@ from galaxy_utils.data.images import FITS_SUFFIXES, IMAGE_SUFFIXES, Image, Image
 from galaxy_utils.errors import UserError
 
 CATALOGUE_COLUMNS = ("objid", "gz1_class", "ra", "dec", "z", "petroR50_r")
-"""Columns of every catalogue: Galaxy Zoo 1 class, degrees, redshift, arcsec; only objid is needed."""
+"""Of every catalogue; only objid is needed. Degrees, redshift, arcsec."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
@@ -33,8 +32,17 @@ from galaxy_utils.data.client import (
     message_in,
 )
 from galaxy_utils.data.download import Downloads, download_images
+from galaxy_utils.data.paper_sample import (
+    CATALOGUE,
+    COLUMNS,
+    QUERY,
+    PaperSample,
+    check_folder,
+    is_identifier,
+    write_catalogue,
+)
 from galaxy_utils.data.sample import as_numbers
-from galaxy_utils.data.survey import SIDE
+from galaxy_utils.data.survey import PIXEL, SIDE
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import write_atomically
 
@@ -128,12 +136,7 @@ def _read_table(body: bytes, columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns), dtype=str).replace({"null": "", "": None})
 
 
-def is_identifier(objid: str) -> bool:
-    """Whether a text may be an objID of SDSS: digits alone."""
-    return bool(re.fullmatch(r"[0-9]{1,19}", objid))
-
-
-def fetch_cutouts(
+def _fetch_cutouts(
     positions: Mapping[str, tuple[float, float]],
     folder: Path,
     server: str,
@@ -173,7 +176,7 @@ def find_positions(
         "SELECT dr7objid, ra, dec FROM zooNoSpec) AS v "
         f"WHERE v.dr7objid IN ({', '.join(objids)})"
     )
-    return positions_of(run_query(sql, ("objid", "ra", "dec"), server, client))
+    return _positions_of(run_query(sql, ("objid", "ra", "dec"), server, client))
 
 
 def fetch_known(
@@ -207,9 +210,9 @@ def fetch_known(
         If the server cannot be reached or is down, or a query fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = positions_of(catalogue)
+    known = _positions_of(catalogue)
     if (folder / POSITIONS).exists():
-        known = positions_of(pd.read_csv(folder / POSITIONS, dtype={"objid": str})) | known
+        known = _positions_of(pd.read_csv(folder / POSITIONS, dtype={"objid": str})) | known
     unknown = [objid for objid in catalogue["objid"] if objid not in known]
     client = Client(query_policy or QUERY_POLICY)
     if unknown:
@@ -220,10 +223,54 @@ def fetch_known(
         write_atomically(folder / POSITIONS, "".join(["objid,ra,dec\n", *lines]))
     positions = {objid: known[objid] for objid in catalogue["objid"] if objid in known}
     lost = [objid for objid in unknown if objid not in known]
-    return fetch_cutouts(positions, folder, server, Client(policy), SDSS5000_SCALE, lost)
+    return _fetch_cutouts(positions, folder, server, Client(policy), SDSS5000_SCALE, lost)
 
 
-def positions_of(catalogue: pd.DataFrame) -> dict[str, tuple[float, float]]:
+def fetch_sample(
+    wanted: PaperSample,
+    folder: Path,
+    server: str = SERVER,
+    policy: RequestPolicy | None = None,
+    query_policy: RequestPolicy | None = None,
+) -> Downloads:
+    """Download the paper's sample into a folder, or what is still missing of it.
+
+    Parameters
+    ----------
+    wanted : PaperSample
+        Parameters of the query.
+    folder : Path
+        Receives `CATALOGUE`, `QUERY`, the images, manifest and failures.
+    server : str
+        As `SERVER`.
+    policy, query_policy : RequestPolicy, optional
+        How the server is treated; the defaults if not given.
+
+    Returns
+    -------
+    Downloads
+        Numbers of images, and the failures with their reasons.
+
+    Raises
+    ------
+    UserError
+        If the server cannot be reached or is down, an answer is not what was
+        asked for, or the folder holds another sample.
+    """
+    client = Client(policy)
+    if (folder / QUERY).exists():
+        check_folder(wanted, folder)
+    else:
+        client.probe(server, OFFLINE)
+        print(f"Asking {host_of(server)} for {wanted.number:,} galaxies; some minutes", flush=True)
+        query_client = Client(query_policy or QUERY_POLICY)
+        table = run_query(wanted.statement(), COLUMNS, server, query_client)
+        write_catalogue(table, wanted, folder, server)
+    positions = _positions_of(pd.read_csv(folder / CATALOGUE, dtype={"objid": str}))
+    return _fetch_cutouts(positions, folder, server, client, PIXEL)
+
+
+def _positions_of(catalogue: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Objid to ra and dec, for the galaxies of a catalogue that have them."""
     known = catalogue.dropna(subset=["ra", "dec"])
     places = zip(known["ra"].astype(float), known["dec"].astype(float), strict=True)

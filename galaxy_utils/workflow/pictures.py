@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +10,11 @@ from galaxy_utils.config import (
     Parameters,
     read_parameters,
 )
-from galaxy_utils.data.download import FAILURES, MANIFEST, Downloads, read_failures
-from galaxy_utils.data.paper_sample import fetch_sample, is_complete
+from galaxy_utils.data.download import Downloads
+from galaxy_utils.data.manifest import FAILURES, MANIFEST, lacks_images
+from galaxy_utils.data.paper_sample import is_complete
 from galaxy_utils.data.sample import Sample
-from galaxy_utils.data.skyserver import SERVER, fetch_known
+from galaxy_utils.data.skyserver import SERVER, fetch_known, fetch_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features.galaxies import (
     MEASURED,
@@ -58,7 +58,7 @@ def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
         opened, _ = _open(parameters.sample, 0)
         wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
         images = MEASURED[parameters.sample] / "images"
-        if _fetched_here(opened, images) and _lacks(images, wanted["objid"]):
+        if _fetched_here(opened, images) and lacks_images(images, wanted["objid"]):
             _say_failures(_fetch_carried(wanted, images, server or SERVER), images)
 
 
@@ -80,11 +80,6 @@ def _say_failures(done: Downloads, folder: Path) -> None:
 def _fetched_here(opened: Sample, images: Path) -> bool:
     """Whether the images are ours to complete: somebody's own folder stays as it is."""
     return not opened.has_images or (images / MANIFEST).exists()
-
-
-def _lacks(images: Path, objids: Iterable[str]) -> bool:
-    failed = read_failures(images)
-    return any(o not in failed and not (images / f"{o}.jpg").exists() for o in objids)
 
 
 def shown_objids(folder: RunFolder) -> list[str]:

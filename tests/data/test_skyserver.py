@@ -26,8 +26,9 @@ from galaxy_utils.config import make_parameters, write_parameters
 from galaxy_utils.data import client, paper_sample, skyserver
 from galaxy_utils.data.client import Client
 from galaxy_utils.data.download import Downloads
-from galaxy_utils.data.paper_sample import COLUMNS, PaperSample, fetch_sample, order_key
+from galaxy_utils.data.paper_sample import COLUMNS, PaperSample, order_key
 from galaxy_utils.data.sample import folder_sample, read_catalogue
+from galaxy_utils.data.skyserver import fetch_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import galaxies as galaxies_of_runs
 from galaxy_utils.features.galaxies import open_galaxies, skyserver_folder
@@ -80,7 +81,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waiting times also where nobody passes a policy."""
     monkeypatch.setattr(client, "RequestPolicy", lambda: QUICK)
     monkeypatch.setattr(skyserver, "QUERY_POLICY", QUICK)
-    monkeypatch.setattr(paper_sample, "QUERY_POLICY", QUICK)
 
 
 @pytest.fixture

@@ -28,10 +28,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from galaxy_utils.clustering import consensus
+from galaxy_utils.data.split import N_FOLDS
 from galaxy_utils.evaluation import scores
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import (
-    HELD_OUT_SHARE,
     SEARCH,
     Ingredients,
     Values,
@@ -278,7 +278,7 @@ def unreduced_ceiling(
 
 def _units_search(draws: int, seed: int) -> list[Row]:
     """Recipes that train a network do not vote, and would take most of the time."""
-    parts = range(1, HELD_OUT_SHARE if draws >= FEW_DRAWS else 2)
+    parts = range(1, N_FOLDS if draws >= FEW_DRAWS else 2)
     spaces = [unit for unit in SEARCH.units(draws, seed) if unit["encoder"] == "pca"]
     return [{"part": part, **space} for part in parts for space in spaces]
 

@@ -16,7 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from galaxy_utils.features.preprocessing import Image
+from galaxy_utils.data.images import Image
 from galaxy_utils.morphology.measurement import FIVE, Segmentation
 
 if TYPE_CHECKING:  # it knows the networks, and so imports torch

@@ -94,18 +94,19 @@ def half_stability(
     ----------
     Lange et al. (2004), Neural Comput. 16, 1299.
     """
-    rows = []
+    found = []
     for split in range(n_splits):
         partitions: dict[str, list[NDArray[np.int64]]] = {name: [] for name in mixtures}
         for half in halves(len(X), seed + split):
             values = X
             if space != "passthrough":
-                values = _seeded(space, seed + split).fit(_rows(X, half)).transform(X)
+                rows = np.sort(half)  # randomised PCA depends on the order
+                values = _seeded(space, seed + split).fit(_rows(X, rows)).transform(X)
             for name, mixture in mixtures.items():
                 fitted = _seeded(mixture, seed + split).fit(values[half])
                 partitions[name].append(fitted.predict(values))
-        rows.append({name: adjusted_rand_score(*pair) for name, pair in partitions.items()})
-    return pd.DataFrame(rows)
+        found.append({name: adjusted_rand_score(*pair) for name, pair in partitions.items()})
+    return pd.DataFrame(found)
 
 
 def _rows(X: Any, rows: NDArray[np.int64]) -> Any:
@@ -223,9 +224,7 @@ def distilled_spec(members: Iterable[PipelineSpec]) -> PipelineSpec:
     specs = list(members)
     widest = max((spec.measured for spec in specs), key=list(MEASURED).index)
     crop = next(spec.crop for spec in specs if spec.crop != "none")
-    return PipelineSpec(
-        widest, "rank", crop, max(spec.components for spec in specs), "pca", "diag"
-    )
+    return PipelineSpec(widest, "rank", crop, max(spec.components for spec in specs), "pca", "diag")
 
 
 def voting_mixture(

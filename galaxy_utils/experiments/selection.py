@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ import pandas as pd
 from galaxy_utils.clustering.pipelines import CROPS, MEASURED, PipelineSpec, paper_pipeline
 from galaxy_utils.clustering.voting import VotingMixture
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters
-from galaxy_utils.data.split import N_PARTS, part_of
+from galaxy_utils.data.split import N_FOLDS, fold_of
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation import metrics
 from galaxy_utils.evaluation.resampling import interval, permutation
@@ -59,7 +61,7 @@ class Inputs:
 def inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
     """Read what the search takes from a run."""
     X = read_feature_table(folder, parameters, CROPS)
-    return Inputs(X, read_types(folder), part_of(X.index), parameters)
+    return Inputs(X, read_types(folder), fold_of(X.index), parameters)
 
 
 def _spaces(draws: int, seed: int) -> list[Row]:
@@ -96,7 +98,7 @@ def _search_without(data: Inputs, unit: Row, part: int) -> list[Row]:
     rows = found.rename_axis("covariance").reset_index().melt("covariance", var_name="score")
     rows["covariance"] = pd.Categorical(rows["covariance"], found.index)
     ordered = rows.sort_values("covariance", kind="stable").astype({"covariance": str})
-    return ordered.to_dict("records")
+    return [{str(k): v for k, v in row.items()} for row in ordered.to_dict("records")]
 
 
 def _available(spec: PipelineSpec, X: pd.DataFrame) -> bool:
@@ -111,15 +113,13 @@ _FILES = (
     "appearance.csv", *(f"efficientnet_lite{n}-{crop}.npz" for crop in CROPS for n in (0, 2)),
 )  # fmt: skip
 
-SEARCH = Study(
-    "search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), _FILES, inputs=inputs
-)
+SEARCH = Study("search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), _FILES, inputs=inputs)
 """Every candidate scored without labels on the galaxies outside the validation part."""
 
 
 def _fold_spaces(draws: int, seed: int) -> list[Row]:
     """The same outside every other part; pipelines with an autoencoder do not vote."""
-    parts = range(1, N_PARTS if draws >= FEW_DRAWS else 2)
+    parts = range(1, N_FOLDS if draws >= FEW_DRAWS else 2)
     spaces = [unit for unit in _spaces(draws, seed) if unit["encoder"] == "pca"]
     return [{"part": part, **space} for part in parts for space in spaces]
 
@@ -196,7 +196,9 @@ def alternative_inputs(
     base = inputs(folder, parameters)
     search = read_study("search") if search is None else search
     folds = read_study("folds") if folds is None else folds
-    tables = {VALIDATION: search} | {int(p): rows for p, rows in folds.groupby("part")}
+    tables = {VALIDATION: search} | {
+        int(part): folds[folds["part"] == part] for part in folds["part"].unique()
+    }
     found = {part: candidates(rows) for part, rows in tables.items()}
     return AlternativeInputs(base.X, base.types, base.part, base.parameters, found)
 
@@ -206,7 +208,8 @@ def _alternative_units(draws: int, seed: int) -> list[Row]:
 
 
 def _alternative(data: AlternativeInputs, unit: Row) -> list[Row]:
-    rows, resampled = [], {}
+    rows: list[Row] = []
+    resampled: dict[int, Any] = {}
     for part, table in data.searches.items():
         if eligible(table).empty or not voting_members(table, data.X):
             continue
@@ -220,9 +223,14 @@ def _alternative(data: AlternativeInputs, unit: Row) -> list[Row]:
         if part != VALIDATION:
             resampled[part] = scores, draws, shuffled
     if resampled:
-        mean = [sum(each) / len(resampled) for each in zip(*resampled.values(), strict=True)]
-        rows += _rows_of("test", *mean)
+        scores, draws, shuffled = (_mean(each) for each in zip(*resampled.values(), strict=True))
+        rows += _rows_of("test", scores, draws, shuffled)
     return rows
+
+
+def _mean(tables: Sequence[Any]) -> Any:
+    """Mean of tables with the same rows and columns."""
+    return functools.reduce(operator.add, tables) / len(tables)
 
 
 def partitions(
@@ -253,7 +261,7 @@ def _shuffled(types: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], seed: i
     def score(order: np.ndarray[Any, Any]) -> float:
         return metrics.agreement(types, labels[order])["ari"]
 
-    return permutation(score, len(labels), seed)
+    return pd.Series(permutation(score, len(labels), seed))
 
 
 def _rows_of(
@@ -264,10 +272,10 @@ def _rows_of(
     for method in METHODS:
         low, high = interval(resampled[method])
         score = scores.loc[method]
-        rows.append({"part": part, "method": method, "ari": score["ari"], "low": low, "high": high,
-                     "ami": score["ami"], "balanced_accuracy": score["balanced_accuracy"]})  # fmt: skip
+        row = {"part": part, "method": method, "ari": score["ari"], "low": low, "high": high}
+        rows.append(row | {name: score[name] for name in ("ami", "balanced_accuracy")})
         if method != "voting":
-            gain = scores.loc["voting", "ari"] - score["ari"]
+            gain = scores["ari"]["voting"] - score["ari"]
             low, high = interval(resampled["voting"] - resampled[method])
             rows.append({"part": part, "method": f"voting - {method}", "ari": gain,
                          "low": low, "high": high})  # fmt: skip
@@ -318,6 +326,3 @@ def check_crop(parameters: Parameters) -> None:
             f"{', '.join(crops)}, and this run has framing={parameters.framing!r}; take that crop, "
             "or mixture_fit=likelihood"
         )
-
-
-Maker = Callable[[RunFolder, Parameters], Any]

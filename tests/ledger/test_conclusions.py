@@ -1,6 +1,4 @@
-"""Every conclusion is judged by its rule, and points at something that exists."""
-
-from __future__ import annotations
+"""Every conclusion follows its rule, and points at something that exists."""
 
 import json
 import re
@@ -8,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from galaxy_utils.ledger import survival
-from galaxy_utils.ledger.survival import (
-    CAVEAT,
+from galaxy_utils.ledger.conclusions import (
     CONCLUSIONS,
-    FAILS,
-    HOLDS,
     OURS,
     PAPER,
-    UNKNOWN,
     Conclusion,
-    judge,
-)  # fmt: skip
+    ConclusionVerdict,
+    Origin,
+    conclusion_table,
+    conclusion_verdict,
+    conclusions_markdown,
+)
 from galaxy_utils.workflow.run_folder import ROOT
+
+HOLDS, CAVEAT, FAILS, UNKNOWN = ConclusionVerdict
 
 SURE = {
     "nulls.confident_stands_out": True,
@@ -73,8 +72,8 @@ def conclusion_with(key: str) -> Conclusion:
         ({"stability.compared_percent": 82.5, "stability.copula_percent": 95.3}, CAVEAT),
     ],
 )  # fmt: skip
-def test_rules(values: dict[str, Any], verdict: str) -> None:
-    assert judge(conclusion_with(next(iter(values))), results(**values)) == verdict
+def test_rules(values: dict[str, Any], verdict: ConclusionVerdict) -> None:
+    assert conclusion_verdict(conclusion_with(next(iter(values))), results(**values)) == verdict
 
 
 @pytest.mark.parametrize("conclusion", CONCLUSIONS, ids=lambda c: c.anchor)
@@ -91,23 +90,18 @@ def test_a_conclusion_shows_results_that_are_recorded(conclusion: Conclusion) ->
     assert {key for key in keys if not key.startswith("scalability.")} <= set(baseline)  # timings
 
 
-def test_lists_are_in_order_and_the_empty_one_says_so() -> None:
-    keys = {k for c in CONCLUSIONS for k in [*c.keys, *re.findall(r"\{([a-z_.]+)\}", c.numbers)]}
-    table = survival.lists(results(**dict.fromkeys(keys)))
-    assert (table["verdict"] == UNKNOWN).all() and len(table) == len(CONCLUSIONS)
-    assert survival.as_markdown(table, HOLDS) == "*Nothing.*"
-    assert survival.as_markdown(table, UNKNOWN).count("{numref}") == len(CONCLUSIONS)
-
-
 @pytest.mark.parametrize(
     ("own", "best", "verdict"), [(70, 80, HOLDS), (60, 80, CAVEAT), (60, 61, FAILS)]
 )
 def test_networks_are_held_against_the_five_parameters(
-    own: float, best: float, verdict: str
+    own: float, best: float, verdict: ConclusionVerdict
 ) -> None:
     values = dict.fromkeys(conclusion_with("labels.own_probe_balanced").keys, 58.0)
     values |= {"labels.own_probe_balanced": own, "labels.best_deep_balanced": best}
-    assert judge(conclusion_with("labels.own_probe_balanced"), results(**values)) == verdict
+    assert (
+        conclusion_verdict(conclusion_with("labels.own_probe_balanced"), results(**values))
+        == verdict
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,29 +116,69 @@ def test_networks_are_held_against_the_five_parameters(
         ("anomalies.artefacts_supported", PAPER),
     ],
 )
-def test_a_line_says_whether_the_paper_claims_it(key: str, origin: str) -> None:
+def test_a_line_says_whether_the_paper_claims_it(key: str, origin: Origin) -> None:
     assert conclusion_with(key).origin == origin
 
 
-def test_the_papers_lines_come_first_and_every_line_says_whose_it_is() -> None:
-    keys = {k for c in CONCLUSIONS for k in [*c.keys, *re.findall(r"\{([a-z_.]+)\}", c.numbers)]}
-    table = survival.lists(results(**dict.fromkeys(keys)))
-    assert list(table["origin"]) == sorted(table["origin"], key=[PAPER, OURS].index)
-    lines = survival.as_markdown(table, UNKNOWN).splitlines()
+@pytest.fixture
+def unmeasured() -> dict[str, Any]:
+    """A run that could measure none of the results that are shown."""
+    shown = "; ".join("; ".join([c.numbers, *c.extras]) for c in CONCLUSIONS)
+    keys = {key for c in CONCLUSIONS for key in c.keys} | {*re.findall(r"\{([\w.]+)\}", shown)}
+    return results(**dict.fromkeys(keys))
+
+
+def test_what_was_not_measured_decides_nothing(unmeasured: dict[str, Any]) -> None:
+    table = conclusion_table(unmeasured)
+    assert (table["verdict"] == UNKNOWN).all() and len(table) == len(CONCLUSIONS)
+    assert conclusions_markdown(table, HOLDS) == "*Nothing.*"
+    assert conclusions_markdown(table, UNKNOWN).count("{numref}") == len(CONCLUSIONS)
+
+
+def test_the_table_has_verdicts_in_order_and_the_papers_conclusions_first(
+    unmeasured: dict[str, Any],
+) -> None:
+    decided = results(**SURE | {"nulls.seed_ari": 0.2, "robust.paper_turned": 1.0})
+    table = conclusion_table(unmeasured | decided)
+    order = [*ConclusionVerdict, *Origin]
+    rows = [(order.index(v), order.index(o)) for v, o in table[["verdict", "origin"]].to_numpy()]
+    assert rows == sorted(rows)
+    assert table["verdict"].value_counts().reindex([*ConclusionVerdict])[
+        [HOLDS, FAILS]
+    ].tolist() == [2, 1]
+    lines = conclusions_markdown(table, UNKNOWN).splitlines()
     assert sum(line.startswith("- *Claimed by the paper.*") for line in lines) > 10
-    assert sum(line.startswith("- *Asked by us.*") for line in lines) == 7
+    assert sum(line.startswith("- *Asked by us.*") for line in lines) == 6
 
 
-def test_what_a_run_does_not_have_is_left_out_of_the_extras() -> None:
-    line = next(c for c in CONCLUSIONS if "instead.cross_taught" in c.keys)
-    names = [f"cross_taught{end}" for end in ("", "_low", "_high", "_share")] + ["goal_ari"]
-    there: dict[str, Any] = dict.fromkeys([f"instead.{n}" for n in (*names, "paper_ari")], 0.3)
-    assert "would have given" not in survival._numbers(line, results(**there))
-    unmeasured = there | {"instead.alone_ari": None}
-    assert "would have given" not in survival._numbers(line, results(**unmeasured))
-    full = there | {"instead.alone_ari": 0.17}
-    assert survival._numbers(line, results(**full)).endswith(
-        "would have given 0.17 on the galaxies on which it was"
+def test_a_line_names_its_numbers_and_its_source(unmeasured: dict[str, Any]) -> None:
+    values = {"robust.paper_turned": 1.0, "robust.paper_moved": 3.5, "robust.n_galaxies": 60}
+    table = conclusion_table(unmeasured | results(**values))
+    assert conclusions_markdown(table, HOLDS) == (
+        "- *Asked by us.* A galaxy's class does not depend on how it is photographed. Turned by a "
+        "quarter, 1.0 % of 60 galaxies change cluster; moved by two pixels, 3.5 % "
+        "([robustness](22-robustness), {numref}`fig-robustness`)."
     )
-    rules = full | {"instead.ari_lowest_rule": 0.1, "instead.ari_highest_rule": 0.32}
-    assert survival._numbers(line, results(**rules)).endswith("from 0.1 to 0.32")
+
+
+def test_a_result_that_no_page_records_is_named(unmeasured: dict[str, Any]) -> None:
+    for key in ("nulls.seed_ari", "nulls.seed_ari_lowest"):
+        with pytest.raises(KeyError, match=key):
+            conclusion_table({k: entry for k, entry in unmeasured.items() if k != key})
+
+
+@pytest.mark.parametrize(
+    ("values", "end"),
+    [
+        ({}, "on them)"),
+        ({"instead.alone_ari": 0.17}, "would have given 0.17 on the galaxies on which it was"),
+        ({"instead.ari_lowest_rule": 0.1}, "on them)"),
+        ({"instead.ari_lowest_rule": 0.1, "instead.ari_highest_rule": 0.32}, "from 0.1 to 0.32"),
+    ],
+)
+def test_extras_are_shown_where_all_their_results_were_measured(
+    unmeasured: dict[str, Any], values: dict[str, float], end: str
+) -> None:
+    table = conclusion_table(unmeasured | results(**values))
+    (numbers,) = table.loc[table["page"] == "20-what-we-would-do-instead", "numbers"]
+    assert numbers.endswith(end)

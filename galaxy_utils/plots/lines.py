@@ -45,8 +45,9 @@ def plot_lines(
         _draw_lines(axis, shown, x, y, by, dashed)
         axis.set(xlabel=xlabel or label, ylabel=ylabel or label)
         if panel and xlabel and ylabel:
-            axis.set(title=label, ylabel=ylabel if axis is axes[0] else "")
+            axis.set_title(label, fontsize=9)
             axis.sharey(axes[0])
+            axis.set_ylabel(ylabel if axis is axes[0] else "")
         if log:
             axis.set(xscale="log", yscale="log")
         if level is not None:

@@ -29,6 +29,7 @@ SURE = {
     "number.confident_agree_null": 90.0,
     "number.calibrated": True,
 }
+BOTTLENECK = {"autoencoder.raw_plain_morphology_percent": 90.0}
 AGREES = {"instead.goal_ari": 0.25, "instead.cross_taught_low": 0.2}
 
 
@@ -70,6 +71,23 @@ def conclusion_with(key: str) -> Conclusion:
         ({"circularity.matched_seen_by_images": True}, CAVEAT),
         ({"stability.compared_percent": 98.5, "stability.copula_percent": 95.3}, FAILS),
         ({"stability.compared_percent": 82.5, "stability.copula_percent": 95.3}, CAVEAT),
+        ({"robust.paper_turned": 2.0}, HOLDS),
+        ({"robust.paper_turned": 10.0}, CAVEAT),
+        ({"robust.paper_turned": 10.1}, FAILS),
+        ({"morphology.n_complete": 95, "morphology.n_galaxies": 100}, HOLDS),
+        ({"morphology.n_complete": 94, "morphology.n_galaxies": 100}, CAVEAT),
+        ({"number.more_stable_than_null": True, "number.all_stable": True}, HOLDS),
+        ({"number.more_stable_than_null": False, "number.all_stable": True}, CAVEAT),
+        ({"number.more_stable_than_null": False, "number.all_stable": False}, FAILS),
+        (BOTTLENECK | {"autoencoder.standardised_plain_morphology_percent": 50.0}, HOLDS),
+        (BOTTLENECK | {"autoencoder.standardised_plain_morphology_percent": 9.0}, CAVEAT),
+        ({"truth.paper_ari": 0.2}, CAVEAT),
+        ({"truth.paper_ari": 0.19}, FAILS),
+        ({"labels.paper_ari": 0.3, "labels.permuted_highest": 0.0}, HOLDS),
+        ({"labels.paper_ari": 0.1, "labels.permuted_highest": 0.0}, CAVEAT),
+        ({"nulls.accuracy_stands_out": True, "circularity.matched_above": False}, HOLDS),
+        ({"nulls.accuracy_stands_out": False, "circularity.matched_above": True}, CAVEAT),
+        ({"number.four_chosen": True}, CAVEAT),
     ],
 )  # fmt: skip
 def test_rules(values: dict[str, Any], verdict: ConclusionVerdict) -> None:

@@ -6,7 +6,8 @@ import pytest
 from matplotlib.colors import to_hex
 
 from galaxy_utils import plots
-from galaxy_utils.plots.style import GREY, PALETTE
+from galaxy_utils.morphology.measurement import Segmentation
+from galaxy_utils.plots.style import FIVE_LABELS, GREY, PALETTE
 
 
 @pytest.fixture
@@ -92,6 +93,59 @@ def test_the_right_umap_panel_shows_the_confident_alone() -> None:
     assert shown == [[[[0, 1], [2, 3]], [[4, 5], [6, 7]]], [[[0, 1]], [[4, 5], [6, 7]]]]
     assert right.get_xlim() == left.get_xlim() and right.get_ylim() == left.get_ylim()
     assert [to_hex(dots.get_facecolor()[0]).upper() for dots in left.collections] == [*PALETTE[:2]]
+
+
+def test_violins_stand_in_the_order_of_the_clusters() -> None:
+    values = {name: [0.0, 1.0, 2.0, 10.0, 11.0, 12.0] for name in FIVE_LABELS}
+    table = pd.DataFrame(values | {"cluster": [0, 0, 0, 1, 1, 1]})
+    axes = plots.plot_violins(table, [1, 0]).axes
+    assert [axis.get_ylabel() for axis in axes] == list(FIVE_LABELS.values())
+    first, second = axes[0].collections[:2]
+    assert first.get_datalim(axes[0].transData).y0 >= 9
+    assert second.get_datalim(axes[0].transData).y1 <= 3
+
+
+def test_classes_and_clusters_have_their_colours_and_partitions_their_bars() -> None:
+    columns = {"concentration": [2, 3, 9.0], "asymmetry": [0.1, 0.2, 0.3], "cluster": [1, 1, 0]}
+    points, classes = np.arange(6.0).reshape(3, 2), np.array(["early", "late", "late"])
+    agreement = pd.Series({"clusters": 0.3, "permuted": -0.1})
+    left, middle, right = plots.plot_dimensional_complexity(
+        pd.DataFrame(columns), points, classes, ["early", "late"], agreement
+    ).axes
+    shown = [[dots.get_offsets().tolist() for dots in axis.collections] for axis in (left, middle)]
+    assert shown == [[[[2, 0.1]], [[3, 0.2], [9, 0.3]]], [[[4, 5]], [[0, 1], [2, 3]]]]
+    colours = [to_hex(dots.get_facecolor()[0]).upper() for dots in left.collections]
+    assert colours == [PALETTE[4], PALETTE[5]]
+    assert left.texts[0].get_text() == "1 of 3 outside"
+    assert [bar.get_width() for bar in right.patches] == [0.3, -0.1]
+    assert right.get_xlim() == (-0.1, 1)
+
+
+def test_a_column_shows_a_cutout_before_and_after_and_the_histograms_of_both() -> None:
+    before = [np.full((4, 4, 3), value, dtype=np.uint8) for value in (100, 200)]
+    after = [np.full((4, 4, 3), value, dtype=np.float32) for value in (0.0, 2.0)]
+    axes = plots.plot_standardisation(before, after, ["a", "b"]).axes
+    assert [axis.get_title() for axis in axes] == ["a", "b"] + [""] * 6
+    shown = [axis.images[0].get_array().max() for axis in axes[:4]]
+    assert shown == pytest.approx([100, 200, 1 / 6, 1 / 2])
+    assert [axis.get_xlabel() for axis in axes[4:]] == ["counts"] * 2 + ["z-score"] * 2
+    assert [axis.get_ylabel() for axis in axes[4:]] == ["pixels", ""] * 2
+
+
+def test_the_outline_of_the_central_source_is_thick() -> None:
+    labels = np.zeros((9, 9), dtype=np.int32)
+    labels[1:4, 1:4], labels[5:8, 5:8] = 1, 2
+    found = Segmentation(labels.astype(float), labels, central=2, sky_noise=1.0)
+    (axis,) = plots.plot_segmentation([found], ["galaxy"]).axes
+    thin, thick = axis.collections
+    assert thick.get_linewidth()[0] > thin.get_linewidth()[0]
+    assert thick.get_paths()[0].vertices.min() > 4 > thin.get_paths()[0].vertices.max()
+
+
+def test_counts_are_bars_with_the_first_on_top() -> None:
+    (axis,) = plots.plot_counts(pd.Series({"spiral": 7, "merger": 2}), "claims").axes
+    assert [bar.get_width() for bar in axis.patches] == [7, 2] and axis.yaxis_inverted()
+    assert [text.get_text() for text in axis.texts] == ["7", "2"]
 
 
 def test_confusion_is_coloured_by_the_share_of_the_class() -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
-from galaxy_utils.workflow.run_folder import ROOT
+from galaxy_utils.run_folder import ROOT
 
 NUMBER: dict[str, Any] = {
     "id": "table1.n",

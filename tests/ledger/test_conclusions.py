@@ -17,7 +17,7 @@ from galaxy_utils.ledger.conclusions import (
     conclusion_verdict,
     conclusions_markdown,
 )
-from galaxy_utils.workflow.run_folder import ROOT
+from galaxy_utils.run_folder import ROOT
 
 HOLDS, CAVEAT, FAILS, UNKNOWN = ConclusionVerdict
 

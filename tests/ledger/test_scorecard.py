@@ -12,7 +12,7 @@ from galaxy_utils.ledger.scorecard import (
     scorecard_html,
     scorecard_table,
 )
-from galaxy_utils.workflow.run_folder import ROOT
+from galaxy_utils.run_folder import ROOT
 
 MATCH, DIFFERS, CHANCE = ClaimVerdict.MATCH, ClaimVerdict.DIFFERS, ClaimVerdict.CHANCE
 SETTING, NOT_MEASURED = ClaimVerdict.SETTING, ClaimVerdict.NOT_MEASURED

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from galaxy_utils.provenance import PACKAGE, modules_of
-from galaxy_utils.workflow.run_folder import ROOT
+from galaxy_utils.run_folder import ROOT
 
 SHARED = {"style", "galaxies", "heatmaps", "lines"}
 

@@ -16,7 +16,7 @@ NUMERIC = ("number", "upper_limit", "setting")
 class Claim(BaseModel):
     """One number or statement of the paper.
 
-    What the fields mean, and how each `check` decides, stands at the head of the file.
+    What the fields mean, and how each `check` decides, stands in `data/paper_values.yml`.
     `ours`, `compared_with` and `chance` hold keys of results.
     """
 

@@ -106,7 +106,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
 def _missing_images(
     urls: Mapping[str, str], manifest: Manifest, check: Check
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Images to fetch with their address, and why others cannot be: an invalid file is in their place."""
+    """Addresses of images to fetch, and why others cannot be: an invalid file is in place."""
     missing, obstacles = {}, {}
     for objid, url in urls.items():
         try:

@@ -154,22 +154,9 @@ def _take_off(
 def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares) -> Span:
     """Fill in the shares that the pixels on the edge of an ellipse have in it, for one row.
 
-    Parameters
-    ----------
-    shape : Ellipse
-        The ellipse.
-    low, high : Level
-        The limits of the row.
-    x : float
-        Column of the centre.
-    shares : ndarray of float32 or float64, shape (width,)
-        Filled in from start to inner_start and from inner_stop to stop;
-        between them all shares are 1.
-
-    Returns
-    -------
-    Span
-        The columns, cut at the sides of the image.
+    `low` and `high` are the limits of the row, `x` is the column of the centre.
+    Shares are filled in from start to inner_start and from inner_stop to stop of
+    the returned span; between them all are 1.
     """
     bent = _bend(low, high)
     right = _right_strip(shape, low, high, bent)
@@ -229,25 +216,10 @@ def ellipse_sums(
     b: float,
     theta: float,
 ) -> tuple[float, float]:
-    """Sums of two images over an ellipse, its edge pixels by their exact share.
+    """Sums of two images over what an ellipse covers of them, edge pixels by their exact share.
 
-    Parameters
-    ----------
-    values, good : ndarray of float64, shape (height, width)
-        Images.
-    running, running_good : ndarray of float64, shape (height, width + 1)
-        Their sums along rows.
-    x, y : float
-        Centre in pixels.
-    a, b : float
-        Semi-axes in pixels, b > 0.
-    theta : float
-        Angle from x to the axis a, radians.
-
-    Returns
-    -------
-    tuple of float
-        The two sums, over what lies within the image.
+    `running` and `running_good` are their sums along rows; a and b > 0 are the
+    semi-axes in pixels, theta the angle from x to a in radians.
     """
     shape, shares = ellipse(a, b, theta), np.empty(values.shape[1])
     first, end = row_limits(y, shape.height, values.shape[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,9 +20,11 @@ from galaxy_utils.morphology.compiled.compilation import (
     Singles,
     compiled,
     compiled_sums,
+    raise_flag,
 )
 from galaxy_utils.morphology.compiled.petrosian import EXTENT_CAS, FRACTION_CAS
-from galaxy_utils.morphology.compiled.stamps import Sky, Stamp, brightest
+from galaxy_utils.morphology.compiled.stamps import Stamp, brightest
+from galaxy_utils.morphology.reasons import BAD, SUSPECT
 
 CENTRE_TOLERANCE = 2e-3
 """Where the simplex ends. statmorph goes on to 1e-6, with twice the evaluations,
@@ -31,8 +34,8 @@ SIMPLEX_LIMIT = 400
 """Most steps and most evaluations of a simplex search of two variables."""
 
 
-class Turned(NamedTuple):
-    """A stamp and itself turned by 180 degrees, in single precision and one long row each.
+class Rotated(NamedTuple):
+    """A stamp and itself rotated by 180 degrees, in single precision and one long row each.
 
     Single precision halves what the search for the centre reads; it moves no
     asymmetry by 1e-5.
@@ -41,7 +44,7 @@ class Turned(NamedTuple):
     ----------
     image, good : ndarray of float32, shape (height * width,)
         Counts, and 1 where a pixel counts.
-    turned, turned_good : ndarray of float32, shape (height * width,)
+    rotated, rotated_good : ndarray of float32, shape (height * width,)
         The same, reversed.
     rows, columns : int
         Height and width.
@@ -49,19 +52,16 @@ class Turned(NamedTuple):
 
     image: Singles
     good: Singles
-    turned: Singles
-    turned_good: Singles
+    rotated: Singles
+    rotated_good: Singles
     rows: int
     columns: int
 
 
-@compiled
-def turn(stamp: Stamp) -> Turned:
-    """Turn a stamp by 180 degrees about its middle."""
-    image = stamp.image.astype(np.float32).ravel()
-    good = stamp.good.astype(np.float32).ravel()
-    rows, columns = stamp.image.shape
-    return Turned(image, good, image[::-1].copy(), good[::-1].copy(), rows, columns)
+def rotate(image: Floats, good: Floats) -> Rotated:
+    """Rotate a stamp by 180 degrees about its middle."""
+    flat, flat_good = (values.astype(np.float32).ravel() for values in (image, good))
+    return Rotated(flat, flat_good, flat[::-1].copy(), flat_good[::-1].copy(), *image.shape)
 
 
 class Pointing(NamedTuple):
@@ -84,7 +84,7 @@ def _pointing(x: float, y: float, columns: int) -> Pointing:
 
 
 @compiled
-def _value_at(stamp: Turned, x: float, y: float) -> float:
+def _value_at(stamp: Rotated, x: float, y: float) -> float:
     """Bilinear value at a position; beyond the image there is 0."""
     column, row = int(np.floor(x)), int(np.floor(y))
     across, down = x - column, y - row
@@ -98,7 +98,7 @@ def _value_at(stamp: Turned, x: float, y: float) -> float:
 
 
 @compiled
-def _good_at(stamp: Turned, x: float, y: float) -> float:
+def _good_at(stamp: Rotated, x: float, y: float) -> float:
     """Whether the pixel nearest to a position counts; beyond the image it does."""
     if x < 0.0 or x > stamp.columns - 1 or y < 0.0 or y > stamp.rows - 1:
         return 1.0
@@ -107,7 +107,7 @@ def _good_at(stamp: Turned, x: float, y: float) -> float:
 
 @compiled_sums
 def _lone_terms(
-    stamp: Turned, row: int, start: int, stop: int, shares: Singles
+    stamp: Rotated, row: int, start: int, stop: int, shares: Singles
 ) -> tuple[float, float, float]:
     """Sums of the asymmetry over a piece of a row whose partners are all beyond the stamp."""
     light = area = np.float32(0.0)
@@ -122,7 +122,7 @@ def _lone_terms(
 
 @compiled
 def _pixels_terms(
-    stamp: Turned, row: int, start: int, stop: int, about: Pointing, shares: Singles
+    stamp: Rotated, row: int, start: int, stop: int, about: Pointing, shares: Singles
 ) -> tuple[float, float, float]:
     """Sums of difference, light and area over a piece of a row, pixel by pixel."""
     difference, light, area = 0.0, 0.0, 0.0
@@ -138,7 +138,7 @@ def _pixels_terms(
 
 @compiled
 def _border_terms(
-    stamp: Turned, row: int, start: int, stop: int, about: Pointing, shares: Singles
+    stamp: Rotated, row: int, start: int, stop: int, about: Pointing, shares: Singles
 ) -> tuple[float, float, float]:
     """Sums over a piece of a row, some of whose partners may lie beyond the stamp."""
     y, columns = about.twice_y - row, stamp.columns
@@ -155,7 +155,7 @@ def _border_terms(
 
 @compiled_sums
 def _row_terms(
-    stamp: Turned, row: int, start: int, stop: int, about: Pointing, shares: Singles
+    stamp: Rotated, row: int, start: int, stop: int, about: Pointing, shares: Singles
 ) -> tuple[float, float, float]:
     """Sum the same over a piece of a row, all of whose partners lie within the stamp.
 
@@ -180,9 +180,9 @@ def _row_terms(
     for k in range(stop - start):
         i = np.uint64(k)
         value = stamp.image[at + i]
-        partner = w00 * stamp.turned[low + i + next_one] + w01 * stamp.turned[low + i]
-        partner += w10 * stamp.turned[up + i + next_one] + w11 * stamp.turned[up + i]
-        counted = stamp.good[at + i] * stamp.turned_good[near + i] * shares[first + i]
+        partner = w00 * stamp.rotated[low + i + next_one] + w01 * stamp.rotated[low + i]
+        partner += w10 * stamp.rotated[up + i + next_one] + w11 * stamp.rotated[up + i]
+        counted = stamp.good[at + i] * stamp.rotated_good[near + i] * shares[first + i]
         difference += counted * abs(partner - value)
         light += counted * abs(value)
         area += counted
@@ -191,40 +191,25 @@ def _row_terms(
 
 @compiled
 def asymmetry_about(
-    stamp: Turned, x: float, y: float, radius: float, sky: float, flag: Integers
+    stamp: Rotated, x: float, y: float, radius: float, sky: float, flag: Integers
 ) -> float:
     """Asymmetry about a point within a circle (Conselice 2003; Lotz et al. 2004, eq. 10).
 
-    Parameters
-    ----------
-    stamp : Turned
-        The image.
-    x, y : float
-        Centre in pixels.
-    radius : float
-        Of the aperture, pixels.
-    sky : float
-        Mean asymmetry of a pixel of sky, counts.
-    flag : ndarray of int32, shape (1,)
-        Raised to 1 where the centre leaves the image or its light.
-
-    Returns
-    -------
-    float
-        The asymmetry; 100 where there is none.
+    `sky` is the mean asymmetry of a pixel of sky in counts. Where the centre
+    leaves the image or its light the asymmetry is 100 (flag 1).
     """
     if x < 0.0 or x >= stamp.columns or y < 0.0 or y >= stamp.rows:
-        flag[0] = max(flag[0], 1)
+        raise_flag(flag, SUSPECT)
         return 100.0
     difference, light, area = _circle_terms(stamp, x, y, radius)
     if light == 0.0:
-        flag[0] = max(flag[0], 1)
+        raise_flag(flag, SUSPECT)
         return 100.0
     return (difference - area * sky) / light
 
 
 @compiled
-def _circle_terms(stamp: Turned, x: float, y: float, radius: float) -> tuple[float, float, float]:
+def _circle_terms(stamp: Rotated, x: float, y: float, radius: float) -> tuple[float, float, float]:
     """Sums of the asymmetry over a circle: of partners within the stamp at once."""
     about, circle = _pointing(x, y, stamp.columns), ellipse(radius, radius, 0.0)
     shares = np.ones(stamp.columns, np.float32)
@@ -272,7 +257,7 @@ def _reached(simplex: Floats, heights: Floats) -> bool:
 
 @compiled
 def least_asymmetry(
-    stamp: Turned, x: float, y: float, radius: float, sky: float, flag: Integers
+    stamp: Rotated, x: float, y: float, radius: float, sky: float, flag: Integers
 ) -> tuple[float, float]:
     """Centre of least asymmetry near a point (Nelder & Mead 1965).
 
@@ -300,7 +285,7 @@ def least_asymmetry(
 
 @compiled
 def _simplex_step(
-    stamp: Turned,
+    stamp: Rotated,
     simplex: Floats,
     heights: Floats,
     radius: float,
@@ -338,9 +323,13 @@ def _simplex_step(
     return 4
 
 
-@compiled
 def asymmetry_centre(
-    stamp: Stamp, turned: Turned, x: float, y: float, petrosian: float, sky: float, flag: Integers
+    stamp: Stamp,
+    rotated: Rotated,
+    start: tuple[float, float],
+    petrosian: float,
+    sky: float,
+    flag: Integers,
 ) -> tuple[float, float]:
     """Find the centre of least asymmetry from the centroid.
 
@@ -349,26 +338,21 @@ def asymmetry_centre(
     the centroid is taken (flag 2).
     """
     radius, furthest = EXTENT_CAS * petrosian, FRACTION_CAS * petrosian
-    cx, cy = least_asymmetry(turned, x, y, radius, sky, flag)
-    if np.hypot(cx - x, cy - y) > furthest:
-        flag[0] = max(flag[0], 1)
+    centre = least_asymmetry(rotated, *start, radius, sky, flag)
+    if math.dist(centre, start) > furthest:
+        raise_flag(flag, SUSPECT)
         row, column = brightest(stamp.image, stamp.source)
-        cx, cy = least_asymmetry(turned, float(column), float(row), radius, sky, flag)
-        if np.hypot(cx - column, cy - row) > furthest:
-            flag[0] = max(flag[0], 2)
-            cx, cy = x, y
-    if stamp.image[int(cy), int(cx)] == 0.0:
-        flag[0] = max(flag[0], 2)
-    return cx, cy
+        peak = float(column), float(row)
+        centre = least_asymmetry(rotated, *peak, radius, sky, flag)
+        if math.dist(centre, peak) > furthest:
+            raise_flag(flag, BAD)
+            centre = start
+    if stamp.image[int(centre[1]), int(centre[0])] == 0.0:
+        raise_flag(flag, BAD)
+    return centre
 
 
 @compiled
-def sky_asymmetry(stamp: Stamp, sky: Sky) -> float:
-    """Mean difference of the sky from itself turned, counts per pixel; 0 without sky."""
-    total, side = 0.0, sky.side
-    for row in range(side):
-        for column in range(side):
-            one = stamp.image[sky.row + row, sky.column + column]
-            other = stamp.image[sky.row + side - 1 - row, sky.column + side - 1 - column]
-            total += abs(one - other)
-    return total / (side * side) if side else 0.0
+def sky_asymmetry(sky: Floats) -> float:
+    """Mean difference of the sky from itself rotated, counts per pixel; 0 without sky."""
+    return np.abs(sky - sky[::-1, ::-1]).mean() if sky.size else 0.0

@@ -1,7 +1,8 @@
 # One rule a notebook (papermill), one for the book. Started by `galaxy-book build`,
 # which passes the run folder as the working directory and its name as config["run"].
 from galaxy_utils.workflow.rendering import book_inputs
-from galaxy_utils.workflow.run_folder import SECTIONS, RunFolder
+from galaxy_utils.workflow.sections import SECTIONS
+from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.workflow.execution import external_inputs, parameters_of, run_inputs
 
 FOLDER = RunFolder.named(config["run"])

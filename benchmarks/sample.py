@@ -26,10 +26,10 @@ from pathlib import Path
 import psutil
 
 from galaxy_utils.data.sample import Sample, folder_sample
+from galaxy_utils.features.galaxies import evenly
 from galaxy_utils.features.table import measure_embedding, measure_engines, measure_sample
+from galaxy_utils.run_folder import DATA
 from galaxy_utils.workflow.benchmark import EMBED_WALL, MEMORY, TABLE, WALL, record_benchmark
-from galaxy_utils.workflow.page import evenly
-from galaxy_utils.workflow.run_folder import DATA
 
 DEFAULT_IMAGES = DATA / "sdss5000" / "images"
 

@@ -190,8 +190,9 @@ def _build(options: argparse.Namespace) -> int:
     from filelock import FileLock, Timeout
 
     from galaxy_utils.config import make_parameters, parse_assignments, write_parameters
-    from galaxy_utils.workflow.page import absolute_sample, fetch_missing, write_sample_fingerprint
-    from galaxy_utils.workflow.run_folder import RunFolder
+    from galaxy_utils.run_folder import RunFolder
+    from galaxy_utils.workflow.pictures import fetch_missing
+    from galaxy_utils.workflow.preparation import absolute_sample, write_sample_fingerprint
 
     dry_run = _is_dry_run(options)
     changed = parse_assignments(options.set)
@@ -237,7 +238,7 @@ def _restored(folder: Path, wanted: bool) -> Iterator[None]:
 
 
 def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
-    from galaxy_utils.workflow.run_folder import ROOT
+    from galaxy_utils.run_folder import ROOT
 
     # each section starts two processes, and PYTHONDONTWRITEBYTECODE may be set
     compileall.compile_dir(Path(__file__).parent, maxlevels=10, quiet=2)
@@ -264,8 +265,8 @@ def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
 
 
 def _finish(folder: Path, started: float) -> None:
-    from galaxy_utils.workflow.page import write_provenance
-    from galaxy_utils.workflow.run_folder import RunFolder
+    from galaxy_utils.run_folder import RunFolder
+    from galaxy_utils.workflow.preparation import write_provenance
 
     run = RunFolder(folder)
     write_provenance(run, started)
@@ -276,9 +277,9 @@ def _finish(folder: Path, started: float) -> None:
 def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.config import make_parameters, split_names
     from galaxy_utils.data.sample import folder_sample
+    from galaxy_utils.features.galaxies import measured_folder
     from galaxy_utils.features.table import ENGINES, measure_sample
     from galaxy_utils.morphology.measurement import FIVE
-    from galaxy_utils.workflow.page import measured_folder
 
     asked = {"backbones": options.backbones, "framing": options.framing}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
@@ -343,7 +344,7 @@ def _train(options: argparse.Namespace) -> int:
 def _skyserver(options: argparse.Namespace) -> int:
     from galaxy_utils.data.paper_sample import Recipe, fetch_sample
     from galaxy_utils.data.skyserver import SERVER
-    from galaxy_utils.workflow.page import skyserver_folder
+    from galaxy_utils.features.galaxies import skyserver_folder
 
     recipe = Recipe.of(number=options.number, seed=options.seed, z_max=options.z_max)
     folder = options.out or skyserver_folder(recipe)
@@ -358,7 +359,7 @@ def _skyserver(options: argparse.Namespace) -> int:
 
 def _images(options: argparse.Namespace) -> int:
     from galaxy_utils.data.skyserver import SERVER
-    from galaxy_utils.workflow.page import fetch_pictures
+    from galaxy_utils.workflow.pictures import fetch_pictures
 
     done, folder = fetch_pictures(
         options.sample, options.run, options.all, options.server or SERVER
@@ -380,7 +381,7 @@ def _say(done: Fetched, folder: Path) -> None:
 def _studies(options: argparse.Namespace) -> int:
     from galaxy_utils.experiments.studies import STUDIES_BY_NAME, check_study_names, measure_study
     from galaxy_utils.experiments.study import FEW_DRAWS
-    from galaxy_utils.workflow.run_folder import RunFolder
+    from galaxy_utils.run_folder import RunFolder
 
     check_study_names(options.names)
     if options.draws < FEW_DRAWS:
@@ -400,8 +401,9 @@ def _list_parameters(options: argparse.Namespace) -> int:
 
 
 def _section(options: argparse.Namespace) -> int:
+    from galaxy_utils.run_folder import RunFolder
     from galaxy_utils.workflow.execution import execute
-    from galaxy_utils.workflow.run_folder import RunFolder, section_of
+    from galaxy_utils.workflow.sections import section_of
 
     section = section_of(options.number)
     started = time.time()
@@ -412,8 +414,8 @@ def _section(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
+    from galaxy_utils.run_folder import RunFolder
     from galaxy_utils.workflow.rendering import render
-    from galaxy_utils.workflow.run_folder import RunFolder
 
     started = time.time()
     render(RunFolder.named(options.run))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from galaxy_utils.workflow.run_folder import ROOT, RunFolder
+from galaxy_utils.run_folder import ROOT, RunFolder
 
 GALAXY_BOOK = str(Path(sys.executable).with_name("galaxy-book"))
 RUN = "test-smoke"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from galaxy_utils.config import Parameters
-from galaxy_utils.workflow.run_folder import ROOT, SECTIONS, Section, declared_parameters
+from galaxy_utils.run_folder import ROOT
+from galaxy_utils.workflow.sections import SECTIONS, Section, declared_parameters
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RESULT_PAGES = [*NOTEBOOKS, ROOT / "book" / "index.md"]

@@ -26,14 +26,15 @@ from galaxy_utils.data.sample import ImageError, Sample, folder_sample, read_cat
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import Ingredients
 from galaxy_utils.evaluation.validation import SEEN_TYPES
+from galaxy_utils.experiments.store import read_study
 from galaxy_utils.experiments.study import rows_digest
+from galaxy_utils.features.galaxies import evenly, fingerprint_of, open_galaxies
 from galaxy_utils.features.preprocessing import Image
 from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
 from galaxy_utils.morphology import purging
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
-from galaxy_utils.workflow.page import evenly, fingerprint_of, open_galaxies, read_study
-from galaxy_utils.workflow.run_folder import CLASSIFIED, DATA, ROOT
+from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
 
 MODEL = DATA / "model"
 """Where the committed model lies."""

@@ -14,9 +14,10 @@ from galaxy_utils.config import Parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import FRAMINGS, Ingredients, Variant, variants_table
+from galaxy_utils.experiments.store import read_study
+from galaxy_utils.features.kept import kept_objids, read_features, read_morphology
 from galaxy_utils.morphology.photometry import SHAPE
-from galaxy_utils.workflow.page import kept_objids, read_features, read_morphology, read_study
-from galaxy_utils.workflow.run_folder import RunFolder
+from galaxy_utils.run_folder import RunFolder
 
 Values = NDArray[np.float64]
 

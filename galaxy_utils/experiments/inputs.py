@@ -33,25 +33,23 @@ from galaxy_utils.evaluation.search import (
     is_held_out,
     variants_table,
 )
+from galaxy_utils.experiments.store import read_study
 from galaxy_utils.features.features import Features
+from galaxy_utils.features.galaxies import Galaxies, evenly, mock_folder
+from galaxy_utils.features.kept import (
+    galaxies_of,
+    kept_objids,
+    read_features,
+    read_latent,
+    read_morphology,
+)
 from galaxy_utils.features.preprocessing import Image, band_mean
 from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE, measure_appearance
+from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.simulate import families as mock_families
 from galaxy_utils.simulate.drawing import mock_sample
-from galaxy_utils.workflow.page import (
-    Galaxies,
-    evenly,
-    galaxies_of,
-    kept_objids,
-    mock_folder,
-    read_features,
-    read_latent,
-    read_morphology,
-    read_study,
-)
-from galaxy_utils.workflow.run_folder import RunFolder
 
 Values = NDArray[np.float64]
 

@@ -22,6 +22,7 @@ from galaxy_utils.evaluation.oddities import ODDITIES
 from galaxy_utils.evaluation.robustness import ROBUSTNESS
 from galaxy_utils.evaluation.search import COMPARED, SEARCH
 from galaxy_utils.experiments import inputs
+from galaxy_utils.experiments.store import read_study, study_journal, study_settings
 from galaxy_utils.experiments.study import (
     Study,
     differences,
@@ -31,8 +32,7 @@ from galaxy_utils.experiments.study import (
     write_study,
 )
 from galaxy_utils.provenance import PACKAGE, git_commit
-from galaxy_utils.workflow.page import read_study, study_journal, study_settings
-from galaxy_utils.workflow.run_folder import STUDIES, RunFolder
+from galaxy_utils.run_folder import STUDIES, RunFolder
 
 Inputs = Callable[[RunFolder, Parameters], Any]
 

@@ -11,16 +11,8 @@ from typing import Any
 from galaxy_utils.config import read_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import modules_of, sha256_of_file
-from galaxy_utils.workflow.run_folder import (
-    DATA,
-    HEADER,
-    ROOT,
-    STUDIES,
-    RunFolder,
-    Section,
-    declared_parameters,
-    judged_by,
-)
+from galaxy_utils.run_folder import DATA, ROOT, STUDIES, RunFolder
+from galaxy_utils.workflow.sections import HEADER, Section, declared_parameters, judged_by
 
 LOCK = ROOT / "requirements.lock"
 

@@ -16,7 +16,8 @@ from galaxy_utils.config import parameter_table
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
 from galaxy_utils.provenance import write_atomically
-from galaxy_utils.workflow.run_folder import DATA, ROOT, SECTIONS, RunFolder
+from galaxy_utils.run_folder import DATA, ROOT, RunFolder
+from galaxy_utils.workflow.sections import SECTIONS
 
 BOOK = ROOT / "book"
 CONFIG = ROOT / "_config.yml"
@@ -83,7 +84,7 @@ def render(folder: RunFolder) -> Path:
     UserError
         If jupyter-book fails or warns; its log is named.
     """
-    results = folder.results()
+    results = folder.results(section.number for section in SECTIONS)
     folder.write_json("results.json", results)
     build = folder.file("build/source").parent
     _stage(folder, build / "source")

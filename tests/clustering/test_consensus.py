@@ -42,9 +42,9 @@ from galaxy_utils.evaluation.search import (
     variants_table,
 )
 from galaxy_utils.experiments.inputs import best_variant
+from galaxy_utils.experiments.store import read_study
 from galaxy_utils.experiments.study import rows_digest
-from galaxy_utils.workflow.page import read_study
-from galaxy_utils.workflow.run_folder import STUDIES
+from galaxy_utils.run_folder import STUDIES
 
 N = 800
 GROUP = np.arange(N) % 4

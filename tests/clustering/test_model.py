@@ -18,8 +18,8 @@ from galaxy_utils.config import make_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import Ingredients, Variant, make_space
+from galaxy_utils.experiments.store import read_study
 from galaxy_utils.experiments.study import rows_digest
-from galaxy_utils.workflow.page import read_study
 
 SETTINGS = {
     "deep_components": 4, "n_components": 3, "n_init": 2, "reg_covar": 1e-4,

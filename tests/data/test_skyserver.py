@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from sky import QUICK, Answer, Sky, jpeg, json_error, page_of_error
 
-from galaxy_utils import cli
+from galaxy_utils import cli, run_folder
 from galaxy_utils.config import make_parameters, write_parameters
 from galaxy_utils.data import download, skyserver
 from galaxy_utils.data import paper_sample as recipe
@@ -29,10 +29,11 @@ from galaxy_utils.data.fetching import Fetched
 from galaxy_utils.data.paper_sample import COLUMNS, Recipe, fetch_sample, order_key, statement
 from galaxy_utils.data.sample import folder_sample, read_catalogue
 from galaxy_utils.errors import UserError
-from galaxy_utils.workflow import page as run
-from galaxy_utils.workflow import run_folder
-from galaxy_utils.workflow.page import fetch_missing, open_galaxies, skyserver_folder
-from galaxy_utils.workflow.run_folder import ROOT, RunFolder
+from galaxy_utils.features import galaxies as galaxies_of_runs
+from galaxy_utils.features.galaxies import open_galaxies, skyserver_folder
+from galaxy_utils.run_folder import ROOT, RunFolder
+from galaxy_utils.workflow import pictures, preparation
+from galaxy_utils.workflow.pictures import fetch_missing
 
 OBJIDS = [str(1237645879551066262 + 65536 * n + 7 * n * n) for n in range(40)]
 """As those of SDSS: above 2^53, neighbours in field and object."""
@@ -297,9 +298,9 @@ def test_an_offline_machine_is_told_soon(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sky: Sky, quick: None) -> Path:
     """A checkout of its own, whose SkyServer is the one on this machine."""
-    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(galaxies_of_runs, "ROOT", tmp_path)
     monkeypatch.setattr(run_folder, "ROOT", tmp_path)
-    monkeypatch.setattr(run, "SERVER", sky.url)
+    monkeypatch.setattr(pictures, "SERVER", sky.url)
     return tmp_path
 
 
@@ -312,8 +313,8 @@ def test_the_sample_skyserver_is_fetched_then_opened(at_home: Path, sky: Sky) ->
     assert galaxies.sample.name == "skyserver" and galaxies.measured is None
     assert galaxies.sample.catalogue["objid"].tolist() == [row[0] for row in rows_of(6)]
     assert galaxies.image_size() == 256
-    assert run.fingerprint_of(galaxies)["images"] == 6
-    assert run.absolute_sample(parameters) == parameters
+    assert galaxies_of_runs.fingerprint_of(galaxies)["images"] == 6
+    assert preparation.absolute_sample(parameters) == parameters
     sky.close()
     fetch_missing(parameters)  # all there: nobody is asked
 
@@ -376,13 +377,13 @@ def carried(at_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in (ROOT / "data" / "sdss5000").iterdir():
         if path.is_file():
             (bare / path.name).symlink_to(path)
-    monkeypatch.setitem(run.MEASURED, "sdss5000", bare)
+    monkeypatch.setitem(galaxies_of_runs.MEASURED, "sdss5000", bare)
     return bare
 
 
 def test_pictures_of_a_run_are_fetched(carried: Path, sky: Sky, at_home: Path) -> None:
     with pytest.raises(UserError, match="make it first .make book RUN=book.*ALL=1"):
-        run.fetch_pictures("sdss5000", "book", False, sky.url)
+        pictures.fetch_pictures("sdss5000", "book", False, sky.url)
     folder = RunFolder.named("book")
     objids = read_catalogue(carried / "catalogue.csv")["objid"]
     write_parameters(folder.file("parameters.yml"), "book", make_parameters("book"))
@@ -395,8 +396,8 @@ def test_pictures_of_a_run_are_fetched(carried: Path, sky: Sky, at_home: Path) -
     table["log_likelihood"] = -table.index.to_numpy(float)
     table.to_parquet(folder.file("catalogue.parquet"))
 
-    done, images = run.fetch_pictures("sdss5000", "book", False, sky.url)
-    shown = run.shown_objids(folder)
+    done, images = pictures.fetch_pictures("sdss5000", "book", False, sky.url)
+    shown = pictures.shown_objids(folder)
     # 8 even ones, 8 dropped (the first is both), 6 of each of two clusters and of anomalies
     # (the last of the even ones is an anomaly)
     assert len(shown) == 8 + 8 + 3 * 6 - 2 and images == carried / "images"
@@ -409,7 +410,7 @@ def test_pictures_of_a_run_are_fetched(carried: Path, sky: Sky, at_home: Path) -
     assert all(len(path) < 2048 for path in sky.seen)
 
     seen = sky.seen.total()
-    again, _ = run.fetch_pictures("sdss5000", "book", False, sky.url)
+    again, _ = pictures.fetch_pictures("sdss5000", "book", False, sky.url)
     assert again.now == 0 and again.before == done.now
     assert sky.seen.total() - seen <= 1  # none but the unknown ones is asked for again
 
@@ -459,7 +460,7 @@ def test_identifiers_that_are_none_get_into_no_query(sky: Sky) -> None:
 
 def test_pictures_are_for_carried_samples(at_home: Path) -> None:
     with pytest.raises(UserError, match="make skyserver"):
-        run.fetch_pictures("skyserver", "book", True)
+        pictures.fetch_pictures("skyserver", "book", True)
 
 
 def test_positions_once_found_are_kept(carried: Path) -> None:

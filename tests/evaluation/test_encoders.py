@@ -16,7 +16,7 @@ from galaxy_utils.evaluation.encoders import GALAXY, RANDOM, Inputs, paired_gain
 from galaxy_utils.evaluation.search import Ingredients, Variant
 from galaxy_utils.experiments import inputs as inputs_of
 from galaxy_utils.experiments.study import run_study
-from galaxy_utils.workflow.run_folder import RunFolder
+from galaxy_utils.run_folder import RunFolder
 
 TYPES = ("edge-on", "elliptical", "merger", "spiral")
 

@@ -14,6 +14,7 @@ import pytest
 
 from galaxy_utils.config import make_parameters, write_parameters
 from galaxy_utils.errors import UserError
+from galaxy_utils.experiments.store import measured_digest, read_study
 from galaxy_utils.experiments.studies import STUDIES_BY_NAME, check_study_names, measure_study
 from galaxy_utils.experiments.study import (
     Row,
@@ -25,8 +26,7 @@ from galaxy_utils.experiments.study import (
     run_study,
     write_study,
 )
-from galaxy_utils.workflow.page import measured_digest, read_study
-from galaxy_utils.workflow.run_folder import STUDIES, RunFolder
+from galaxy_utils.run_folder import STUDIES, RunFolder
 
 
 def _units(draws: int, seed: int) -> list[Row]:
@@ -59,7 +59,7 @@ def test_no_worker_outlives_a_study(tmp_path: Path) -> None:
 
 
 def test_a_study_that_trains_nothing_starts_without_torch() -> None:
-    code = "import sys, galaxy_utils.inputs, galaxy_utils.plots; sys.exit('torch' in sys.modules)"
+    code = "import sys, galaxy_utils.experiments.inputs as _; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -99,7 +99,7 @@ def test_what_differs_is_named() -> None:
 def test_rows_have_one_digest_whether_carried_or_just_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("galaxy_utils.workflow.page.STUDIES", tmp_path)
+    monkeypatch.setattr("galaxy_utils.experiments.store.STUDIES", tmp_path)
     table = pd.DataFrame({"name": ["a", None], "value": [1 / 3, 2e-9], "whole": [1, 2]})
     write_study(tmp_path, "toy", table, {"parameters": {}, "sample": "x"}, 0.0)
     assert rows_digest(read_study("toy")) == rows_digest(table)
@@ -115,7 +115,7 @@ def test_a_study_is_refused_on_another_runs_search(tmp_path: Path) -> None:
 
 
 def test_a_damaged_result_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("galaxy_utils.workflow.page.STUDIES", tmp_path)
+    monkeypatch.setattr("galaxy_utils.experiments.store.STUDIES", tmp_path)
     table = pd.DataFrame({"text": ["012", "100"], "value": [0.1, 0.25]})
     write_study(tmp_path, "toy", table, {"parameters": {}, "sample": "x"}, 0.0)
     pd.testing.assert_frame_equal(read_study("toy"), table)

@@ -29,6 +29,7 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.features import inference
 from galaxy_utils.features import table as measurement
 from galaxy_utils.features.embedding import Configuration
+from galaxy_utils.features.galaxies import open_galaxies
 from galaxy_utils.features.inference import Encoder, embed, load_encoder
 from galaxy_utils.features.preprocessing import band_mean
 from galaxy_utils.features.table import (
@@ -44,8 +45,7 @@ from galaxy_utils.morphology import measurement as morphology
 from galaxy_utils.morphology.compiled.engine import measure_fast
 from galaxy_utils.morphology.measurement import FIVE, Morphology
 from galaxy_utils.morphology.parity import agreement
-from galaxy_utils.workflow.page import open_galaxies
-from galaxy_utils.workflow.run_folder import ROOT
+from galaxy_utils.run_folder import ROOT
 
 LITE = "efficientnet_lite0-eq1"
 SDSS = ROOT / "data" / "sdss5000"
@@ -185,7 +185,8 @@ def test_workers_measure_however_they_are_started(
 ) -> None:
     code = (
         "import multiprocessing, sys; from pathlib import Path\n"
-        "from galaxy_utils import measurement, sample\n"
+        "from galaxy_utils.data import sample\n"
+        "from galaxy_utils.features import table as measurement\n"
         "if __name__ == '__main__':\n"
         f"    multiprocessing.set_start_method({method!r})\n"
         "    rows = measurement.measure_appearances(\n"

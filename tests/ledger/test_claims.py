@@ -29,7 +29,7 @@ from galaxy_utils.ledger.claims import (
     scorecard,
     verdict,
 )
-from galaxy_utils.workflow.run_folder import ROOT
+from galaxy_utils.run_folder import ROOT
 
 LEDGER = ROOT / "data" / "paper_values.yml"
 

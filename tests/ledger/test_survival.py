@@ -20,7 +20,7 @@ from galaxy_utils.ledger.survival import (
     Conclusion,
     judge,
 )  # fmt: skip
-from galaxy_utils.workflow.run_folder import ROOT
+from galaxy_utils.run_folder import ROOT
 
 SURE = {
     "nulls.confident_stands_out": True,

@@ -12,21 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from galaxy_utils import cli
+from galaxy_utils import cli, run_folder
 from galaxy_utils.config import Parameters, make_parameters
 from galaxy_utils.experiments.studies import STUDIES_BY_NAME
+from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import execution as workflow
-from galaxy_utils.workflow import page as run
-from galaxy_utils.workflow import run_folder
+from galaxy_utils.workflow import preparation, sections
 from galaxy_utils.workflow.execution import dependencies, execute, modules_of
-from galaxy_utils.workflow.run_folder import (
-    ROOT,
-    SEARCHED,
-    SECTIONS,
-    RunFolder,
-    Section,
-    section_of,
-)
+from galaxy_utils.workflow.sections import SEARCHED, SECTIONS, Section, section_of
 
 CARRIED = ("galaxy_utils", "notebooks", "book", "tests/baseline", "Snakefile", "_config.yml",
            "requirements.lock", "pyproject.toml")  # fmt: skip
@@ -91,9 +84,9 @@ def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Secti
 
 
 def test_what_judges_results_is_not_judged_itself() -> None:
-    judged = [section.number for section in run_folder.judged_by(section_of("26"))]
+    judged = [section.number for section in sections.judged_by(section_of("26"))]
     assert judged == [f"{number:02}" for number in range(1, 25)]
-    assert run_folder.judged_by(section_of("24")) == ()
+    assert sections.judged_by(section_of("24")) == ()
 
 
 def change_input(folder: RunFolder) -> None:
@@ -285,7 +278,7 @@ def test_a_dry_run_is_one_wherever_it_is_said(
 ) -> None:
     handed: list[list[str]] = []
     monkeypatch.setattr(run_folder, "ROOT", tmp_path)
-    monkeypatch.setattr(run, "write_sample_fingerprint",
+    monkeypatch.setattr(preparation, "write_sample_fingerprint",
                         lambda folder, _, keep: folder.write_json("sample.json", {}))  # fmt: skip
     monkeypatch.setattr(cli, "_snakemake", lambda folder, cores, rest: handed.append(rest))
     (tmp_path / "runs" / "mine").mkdir(parents=True)

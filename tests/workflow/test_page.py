@@ -17,22 +17,11 @@ from galaxy_utils.config import make_parameters
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import embedding
-from galaxy_utils.workflow.page import (
-    Galaxies,
-    Page,
-    begin,
-    measured_folder,
-    open_galaxies,
-    read_latent,
-)
-from galaxy_utils.workflow.run_folder import (
-    ROOT,
-    SECTIONS,
-    RunFolder,
-    Section,
-    declared_parameters,
-    section_of,
-)
+from galaxy_utils.features.galaxies import Galaxies, measured_folder, open_galaxies
+from galaxy_utils.features.kept import read_latent
+from galaxy_utils.run_folder import ROOT, RunFolder
+from galaxy_utils.workflow.page import Page, begin
+from galaxy_utils.workflow.sections import SECTIONS, Section, declared_parameters, section_of
 
 
 @pytest.fixture
@@ -54,8 +43,8 @@ def test_no_path_leads_out_of_the_run_folder(tmp_path: Path) -> None:
         RunFolder(tmp_path / "run").file("../elsewhere.json")
 
 
-def test_a_missing_artefact_names_its_maker(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="06-autoencoder makes it"):
+def test_a_missing_artefact_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run the whole book first"):
         RunFolder(tmp_path).read_arrays("artefacts/latent.npz")
 
 

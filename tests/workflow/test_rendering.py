@@ -17,9 +17,10 @@ import yaml
 
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
+from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import rendering as book
 from galaxy_utils.workflow.rendering import CLAIMS, substitutions
-from galaxy_utils.workflow.run_folder import ROOT, SECTIONS, RunFolder
+from galaxy_utils.workflow.sections import SECTIONS
 
 BASELINE = Path(__file__).parents[1] / "baseline" / "smoke.json"
 TIMES = ("scalability.", "scorecard.")

@@ -1,58 +1,33 @@
-"""The run folder: the only module that knows where artefacts lie.
-
-runs/<name>/
-parameters.yml      what was asked for
-sample.json         fingerprint of the galaxies
-artefacts/          tables and arrays that one section hands to the next
-results/NN.json     numbers of one section, by key
-results.json        all of them
-tables/ figures/    what the paper numbers
-notebooks/          executed copies
-state/NN.json       what each execution depended on
-catalogue.parquet   one row a galaxy
-provenance.json     versions, commit, checksums, host, times
-html/               the book
-"""
+"""The pages of the book: what each reads and writes, and its rule in the workflow."""
 
 from __future__ import annotations
 
 import ast
 import json
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from galaxy_utils.config import JUDGING
 from galaxy_utils.errors import UserError
-from galaxy_utils.provenance import write_atomically
 
 if TYPE_CHECKING:  # imported where a table is read: the workflow starts at once
-    import pandas as pd
-    from numpy.typing import NDArray
-
-ROOT = Path(__file__).resolve().parents[2]
-"""The checkout: notebooks, data and the lock lie beside the package."""
-
-DATA = ROOT / "data"
-
-SMALL = 1000
-"""With fewer galaxies nothing is gained by keeping the cores for one section, timing included."""
-
-STUDIES = DATA / "studies"
-"""Results of studies that the project carries."""
+    pass
+from galaxy_utils.run_folder import (
+    CATALOGUE,
+    DEEP,
+    GALAXIES,
+    KEPT,
+    LATENT,
+    ROOT,
+    SHAPES,
+    SMALL,
+    TIMES,
+    WEIGHTS,
+)
 
 HEADER = ("profile", "sample", "engine", "backbones", "framing", "seed")
 """What the header of every page shows of the run."""
-
-MEASUREMENTS = "measured"
-"""Folder in `runs/` that holds measured tables, and so names no run."""
-
-CLASSIFIED = "classified"
-"""Folder in `runs/` for what `galaxy-book classify` found; it names no run."""
-
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -156,15 +131,12 @@ def _figure(*numbers: str) -> tuple[str, ...]:
     return tuple(f"figures/{n}.{kind}" for n in numbers for kind in ("svg", "png"))
 
 
-GALAXIES, SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet"
-KEPT, DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
-LATENT, CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
-TIMES = "artefacts/pixel_times.parquet"
-WEIGHTS = "artefacts/autoencoder.safetensors"
 SEARCHED = ("studies/search.csv", "studies/search.json")
 """The search that the project carries: some sections take recipes from it, whatever the run."""
 
+
 JUDGED = ("sample.json", GALAXIES, SHAPES, KEPT, DEEP, LATENT)
+
 
 SECTIONS = (
     Section(
@@ -252,7 +224,7 @@ SECTIONS = (
             studies=("encoders",), shows=JUDGING, sample=True, long=True),
     Section("25", "what-survives", results=True),
     Section("26", "scorecard", data=("paper_values.yml",), results=True),
-)  # fmt: skip
+)  # fmt: skip  # fmt: skip
 
 
 def section_of(number: str) -> Section:
@@ -295,195 +267,6 @@ def judged_by(section: Section) -> tuple[Section, ...]:
     if not section.results:
         return ()
     return tuple(s for s in SECTIONS if s.number < section.number and not s.results)
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """Paths and contents of one run.
-
-    Parameters
-    ----------
-    path : Path
-        `runs/<name>`.
-    """
-
-    path: Path
-
-    @classmethod
-    def named(cls, name: str) -> RunFolder:
-        """Run folder of a name, inside the checkout's `runs/`.
-
-        Parameters
-        ----------
-        name : str
-            Letters, digits, dot, dash and underscore.
-
-        Returns
-        -------
-        RunFolder
-            It need not exist.
-
-        Raises
-        ------
-        UserError
-            If the name could lead out of `runs/`, or is kept for measured tables.
-        """
-        if name in (MEASUREMENTS, CLASSIFIED):
-            raise UserError(
-                f"run name {name!r}: kept for the tables of `make measure` and `make classify`; "
-                "take another"
-            )
-        if not RUN_NAME.fullmatch(name):
-            raise UserError(
-                f"run name {name!r}: use letters, digits, '.', '_' and '-', at most 64, "
-                "beginning with a letter or digit"
-            )
-        return cls(ROOT / "runs" / name)
-
-    def file(self, relative: str) -> Path:
-        """Path of something in the run folder, its parent made.
-
-        Parameters
-        ----------
-        relative : str
-            For example `tables/table_1.csv`.
-
-        Returns
-        -------
-        Path
-            Inside the run folder.
-
-        Raises
-        ------
-        UserError
-            If it leads out of the run folder.
-        """
-        path = self.path / relative
-        if not path.resolve().is_relative_to(self.path.resolve()):
-            raise UserError(f"{relative!r} leads out of the run folder {self.path}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def read_json(self, relative: str) -> Any:
-        """Read a JSON file of the run.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        object
-            Its content.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
-        return json.loads(self.existing(relative).read_text(encoding="utf-8"))
-
-    def write_json(self, relative: str, content: Any) -> None:
-        """Write a JSON file of the run, whole or not at all.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-        content : object
-            What JSON can hold.
-        """
-        write_atomically(self.file(relative), json.dumps(content, indent=1) + "\n")
-
-    def read_table(self, relative: str) -> pd.DataFrame:
-        """Read a parquet artefact.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        DataFrame
-            The table.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
-        import pandas as pd
-
-        return pd.read_parquet(self.existing(relative))
-
-    def read_arrays(self, relative: str) -> dict[str, NDArray[Any]]:
-        """Read an npz artefact.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Its arrays.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
-        import numpy as np
-
-        with np.load(self.existing(relative), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-
-    def existing(self, relative: str) -> Path:
-        """Path of something that an earlier section made.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet; the message names the section that makes it.
-        """
-        path = self.file(relative)
-        if path.exists():
-            return path
-        maker = next((s.name for s in SECTIONS if relative in s.outputs), "an earlier section")
-        raise UserError(
-            f"{path} is missing: {maker} makes it; run the whole book first (make book)"
-        )
-
-    def results(self, sections: Iterable[Section] = SECTIONS) -> dict[str, Any]:
-        """Recorded results of sections.
-
-        Parameters
-        ----------
-        sections : iterable of Section
-            Which; all if not given.
-
-        Returns
-        -------
-        dict of str to dict
-            Key to {value, text, unit, section}.
-        """
-        merged: dict[str, Any] = {}
-        for section in sections:
-            merged |= self.read_json(f"results/{section.number}.json")
-        return merged
 
 
 def declared_parameters(notebook: Path) -> dict[str, Any]:

@@ -1,0 +1,132 @@
+"""Results of studies that the project carries, and where unfinished ones are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from galaxy_utils.config import (
+    PROFILES,
+    split_names,
+)
+from galaxy_utils.data.sample import read_rows
+from galaxy_utils.errors import UserError
+from galaxy_utils.experiments.study import Study, rows_digest
+from galaxy_utils.features.galaxies import MEASURED
+from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.provenance import git_commit, sha256_of_file
+from galaxy_utils.run_folder import ROOT, STUDIES, RunFolder
+
+
+def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a study's result: parameters, and the sample by content.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    study : Study
+        The study.
+    run : mapping
+        Values of all parameters.
+
+    Returns
+    -------
+    dict
+        `parameters`, `sample` and, where there is something to say, `carried` and
+        `profile`, as `study.differences` takes them.
+    """
+    settings: dict[str, Any] = {
+        "parameters": {name: run[name] for name in study.parameters},
+        "sample": _sample_digest(folder, study, run) if study.of_sample else "none",
+    }
+    if study.carried:
+        settings["carried"] = {name: rows_digest(read_study(name)) for name in study.carried}
+    if study.profile:
+        changes = PROFILES[study.profile]
+        settings["profile"] = {name: changes[name] for name in changes if name != "study_draws"}
+    return settings
+
+
+def _sample_digest(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> str:
+    if run["sample"] not in MEASURED or run["from_pixels"]:
+        return str(folder.read_json("sample.json")["digest"])
+    embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
+    return measured_digest(MEASURED[run["sample"]], (*embeddings, *study.files))
+
+
+def measured_digest(folder: Path, files: Iterable[str]) -> str:
+    """Checksum of what a study takes from a measured table.
+
+    Parameters
+    ----------
+    folder : Path
+        The table.
+    files : iterable of str
+        Those of its files that count whole, beside the catalogue.
+
+    Returns
+    -------
+    str
+        sha256 of the files' checksums, and of the five parameters of the
+        galaxies that have all of them: others never reach a study, and a reason
+        said in other words changes none.
+    """
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    whole = read_rows(folder / "morphology.csv")[["objid", *FIVE]].dropna()
+    rows = whole.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    named = [manifest.get(name) for name in ("catalogue.csv", *files)]
+    return hashlib.sha256(json.dumps([*named, rows]).encode()).hexdigest()
+
+
+def study_journal(folder: RunFolder, settings: Mapping[str, Any]) -> Path:
+    """Folder of a study's finished units: one for each state of code, sample and parameters.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    settings : mapping
+        As of `study_settings`.
+
+    Returns
+    -------
+    Path
+        In the run folder.
+    """
+    content = json.dumps([dict(settings), git_commit(ROOT / "galaxy_utils")], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    return folder.file(f"studies/{digest}/x").parent
+
+
+def read_study(name: str) -> pd.DataFrame:
+    """Result of a study that the project carries.
+
+    Parameters
+    ----------
+    name : str
+        Of the study.
+
+    Returns
+    -------
+    DataFrame
+        Its rows.
+
+    Raises
+    ------
+    UserError
+        If the file does not match its checksum.
+    """
+    path = STUDIES / f"{name}.csv"
+    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
+    if sha256_of_file(path) != expected:
+        raise UserError(
+            f"{path} does not match its checksum; restore it (git checkout {path}) or make it "
+            f"again: make studies STUDIES={name}"
+        )
+    return pd.read_csv(path, dtype={"text": str})

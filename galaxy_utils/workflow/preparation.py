@@ -1,0 +1,102 @@
+"""What is settled before the first page of a run, and written after the last."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from galaxy_utils.config import (
+    Parameters,
+    split_names,
+)
+from galaxy_utils.features.galaxies import NAMED, fingerprint_of, open_galaxies
+from galaxy_utils.provenance import git_commit, sha256_of_file, versions
+from galaxy_utils.run_folder import DATA, ROOT, RunFolder
+from galaxy_utils.workflow.sections import SECTIONS
+
+
+def absolute_sample(parameters: Parameters) -> Parameters:
+    """Make a sample's folder absolute: notebooks run in another directory.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        As asked for.
+
+    Returns
+    -------
+    parameters : Parameters
+        The same where the sample is a name.
+    """
+    if parameters.sample in NAMED:
+        return parameters
+    folder = Path(parameters.sample).expanduser().resolve()
+    return parameters.model_copy(update={"sample": str(folder)})
+
+
+def write_sample_fingerprint(
+    folder: RunFolder, parameters: Parameters, *, keep: bool = True
+) -> None:
+    """Open the sample before anything runs and note its state in the run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    parameters : Parameters
+        Sample, number of galaxies, backbones.
+    keep : bool
+        Whether what opening it took is kept in the run, for its pages.
+
+    Raises
+    ------
+    UserError
+        If the sample cannot be opened, or lacks an embedding that cannot be made.
+    """
+    p = parameters
+    measured = folder.file("measured") if keep else None
+    galaxies = open_galaxies(p.sample, p.n_galaxies, p.from_pixels, measured)
+    galaxies.check_morphology(parameters.engine)
+    for backbone in split_names(parameters.backbones):
+        galaxies.check_embedding(backbone, parameters.framing)
+    content = fingerprint_of(galaxies)
+    path = folder.file("sample.json")
+    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != content:
+        folder.write_json("sample.json", content)
+
+
+def write_provenance(folder: RunFolder, started: float) -> None:
+    """Write the run's provenance.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A finished run.
+    started : float
+        Seconds since the epoch.
+    """
+    seconds = {s.name: folder.read_json(f"state/{s.number}.json")["seconds"] for s in SECTIONS}
+    folder.write_json(
+        "provenance.json",
+        {
+            "git_commit": git_commit(ROOT),
+            "versions": versions(),
+            "python": platform.python_version(),
+            "host": platform.platform(),
+            "cpu_count": os.cpu_count(),
+            "seed": yaml.safe_load((folder.path / "parameters.yml").read_text())["seed"],
+            "sample": folder.read_json("sample.json"),
+            "data": {
+                str(path.relative_to(ROOT)): sha256_of_file(path)
+                for path in sorted(DATA.rglob("manifest.json"))
+            },
+            "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds_per_section": seconds,
+        },
+    )

@@ -11,7 +11,7 @@ from scipy.stats import median_abs_deviation
 
 from galaxy_utils.data.sample import ImageError, other_bands
 from galaxy_utils.features.preprocessing import Image
-from galaxy_utils.morphology.compiled.deblending import clipped_sky
+from galaxy_utils.morphology.segmentation import clipped_sky
 from galaxy_utils.simulate import drawing as mock
 
 Planes = NDArray[np.float64]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galaxy_utils.data.sample import CATALOGUE_COLUMNS, Sample
 from galaxy_utils.features.preprocessing import Image, band_mean
-from galaxy_utils.morphology.measurement import segment
+from galaxy_utils.morphology.segmentation import segment
 from galaxy_utils.provenance import modules_of, sha256_of_file, write_atomically
 
 FIELD_CUTOUT = 64

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.morphology.measurement import FIVE
@@ -76,28 +77,27 @@ def purge(
     )
 
 
-def _reasons(morphology: pd.DataFrame, limits: PhysicalLimits) -> np.ndarray:
-    """Why each galaxy is dropped before the forest, the most fundamental reason; else empty."""
+def _reasons(morphology: pd.DataFrame, limits: PhysicalLimits) -> NDArray[np.object_]:
+    """Why each galaxy is dropped before the forest; empty where it is not."""
+    reason = np.full(len(morphology), "", dtype=object)
     concentration, missing = morphology["concentration"], morphology[list(FIVE)].isna()
-    unmeasured = [
-        _unmeasured(str(reason), absent)
-        for reason, absent in zip(morphology["reason"], missing.to_numpy(), strict=True)
-    ]
-    tests = {
-        "statmorph flag 4": morphology["flag"] >= CATASTROPHIC,
-        "C at or below the limit": concentration <= limits.concentration_minimum,
-        "C above the limit": concentration > limits.concentration_maximum,
+    failed = {
         "A above the limit": morphology["asymmetry"] > limits.asymmetry_maximum,
+        "C above the limit": concentration > limits.concentration_maximum,
+        "C at or below the limit": concentration <= limits.concentration_minimum,
+        "statmorph flag 4": morphology["flag"] >= CATASTROPHIC,
     }
-    conditions = [missing.any(axis=1), *tests.values()]
-    choices = [np.array(unmeasured, dtype=object), *tests]
-    return np.select([test.to_numpy() for test in conditions], choices, "").astype(object)
+    for name, rows in failed.items():  # the later reason wins: it is the more fundamental one
+        reason[rows.to_numpy()] = name
+    for row in np.flatnonzero(missing.any(axis=1)):
+        reason[row] = _unmeasured(str(morphology["reason"].iloc[row]), missing.iloc[row])
+    return reason
 
 
-def _unmeasured(reason: str, missing: np.ndarray) -> str:
+def _unmeasured(reason: str, missing: pd.Series) -> str:
     if missing.all():
         return f"not measured: {reason.split(':')[0] or 'no reason given'}"
-    return "not measured: " + ", ".join(np.array(FIVE)[missing])
+    return "not measured: " + ", ".join(name for name in FIVE if missing[name])
 
 
 def count_reasons(purged: pd.DataFrame) -> pd.DataFrame:
@@ -114,5 +114,6 @@ def count_reasons(purged: pd.DataFrame) -> pd.DataFrame:
         Columns reason, galaxies, percent (of all galaxies).
     """
     counts = purged.loc[~purged["kept"], "drop_reason"].value_counts()
-    counts = counts.rename_axis("reason").reset_index(name="galaxies")
-    return counts.assign(percent=(100 * counts["galaxies"] / len(purged)).round(2))
+    percent = np.round(100 * counts.to_numpy() / len(purged), 2)
+    table = counts.rename_axis("reason").to_frame("galaxies").reset_index()
+    return table.assign(percent=percent)

@@ -17,7 +17,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from galaxy_utils.features.preprocessing import Image
-from galaxy_utils.morphology.measurement import FIVE, Segmentation
+from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.segmentation import Segmentation
 
 if TYPE_CHECKING:  # it knows the networks, and so imports torch
     from galaxy_utils.plots.pipeline_figure import Stage

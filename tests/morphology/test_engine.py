@@ -24,8 +24,8 @@ from galaxy_utils.morphology.compiled import (
     apertures,
     asymmetry,
     compilation,
-    engine,
     gini_m20,
+    petrosian,
     smoothness,
     stamps,
 )
@@ -306,7 +306,7 @@ def test_random_8_bit_images_are_measured_alike(seed: int, blur: float) -> None:
 
 
 def test_a_source_without_a_radius_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "radius_of_light", lambda *_: -1.0)
+    monkeypatch.setattr(petrosian, "radius_of_light", lambda *_: -1.0)
     found = measure(SIMULATED["n1.0 r6 e0.0 noise1.0"])
     assert (found.flag, found.reason) == (4, Reason.NO_RADIUS)
     assert np.isnan(found.gini)

@@ -2,7 +2,7 @@
 
 The right half of an ellipse about the origin is x = tilt sin(t) + width cos(t),
 y = height sin(t) for angles t from -pi/2 to pi/2; the left half is the right
-one turned by 180 degrees. Between two heights, the area that lies to the right
+one rotated by 180 degrees. Between two heights, the area that lies to the right
 of a vertical line is an integral of that in closed form, and the share of a
 pixel is the difference of two. Pixels within are summed from running sums.
 """
@@ -86,8 +86,8 @@ def _right_strip(shape: Ellipse, low: Level, high: Level, bent: float) -> Strip:
 
 
 @compiled_sums
-def _turned(at: Level) -> Level:
-    """Level of the ellipse turned by 180 degrees."""
+def _rotated(at: Level) -> Level:
+    """Level of the ellipse rotated by 180 degrees."""
     return Level(-at.sine, at.cosine)
 
 
@@ -160,7 +160,7 @@ def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares
     """
     bent = _bend(low, high)
     right = _right_strip(shape, low, high, bent)
-    left = _right_strip(shape, _turned(high), _turned(low), bent) if shape.tilt != 0.0 else right
+    left = _right_strip(shape, _rotated(high), _rotated(low), bent) if shape.tilt != 0.0 else right
     start = max(int(np.floor(x - left.outer + 0.5)), 0)
     stop = min(int(np.ceil(x + right.outer + 0.5)), shares.size)
     if stop <= start:
@@ -175,15 +175,6 @@ def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares
     _take_off(shares, shape, left, x, inner_start - 1, start - 1, -1)
     _take_off(shares, shape, right, x, inner_stop, stop, 1)
     return Span(start, inner_start, inner_stop, stop) if parted else Span(start, stop, stop, stop)
-
-
-@compiled_sums
-def whole_shares(span: Span, shares: Shares) -> None:
-    """Set the shares of the pixels on the edge back to 1."""
-    for column in range(span.start, span.inner_start):
-        shares[column] = 1.0
-    for column in range(span.inner_stop, span.stop):
-        shares[column] = 1.0
 
 
 @compiled_sums

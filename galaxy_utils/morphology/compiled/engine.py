@@ -25,35 +25,17 @@ import math
 
 import numpy as np
 
-from galaxy_utils.morphology.compiled.asymmetry import (
-    asymmetry_about,
-    asymmetry_centre,
-    rotate,
-    sky_asymmetry,
+from galaxy_utils.morphology.compiled import (
+    asymmetry,
+    gini_m20,
+    multimode,
+    petrosian,
+    smoothness,
+    stamps,
 )
 from galaxy_utils.morphology.compiled.compilation import Floats, Integers, raise_flag
-from galaxy_utils.morphology.compiled.gini_m20 import (
-    gini_coefficient,
-    gini_region,
-    moment_of_light,
-    signal_to_noise,
-)
-from galaxy_utils.morphology.compiled.multimode import compare_regions, mid_region
-from galaxy_utils.morphology.compiled.petrosian import (
-    EXTENT_CAS,
-    ellipses,
-    petrosian_radius,
-    radius_of_light,
-)
-from galaxy_utils.morphology.compiled.smoothness import smoothness_within
-from galaxy_utils.morphology.compiled.stamps import (
-    Sky,
-    Stamp,
-    centroid,
-    cut_stamp,
-    elongation_and_angle,
-    find_sky,
-)
+from galaxy_utils.morphology.compiled.petrosian import EXTENT_CAS, ellipses
+from galaxy_utils.morphology.compiled.stamps import Sky, Stamp
 from galaxy_utils.morphology.reasons import BAD, CATASTROPHIC, Reason
 
 Values = dict[str, float]
@@ -82,11 +64,11 @@ def measure_source(
         what cannot be measured); the flag; why nothing was measured, else empty.
     """
     flag = np.zeros(1, np.int32)
-    stamp = cut_stamp(image, labels, label)
+    stamp = stamps.cut_stamp(image, labels, label)
     start = _start(stamp, flag)
     if start is None:
         return {}, CATASTROPHIC, ""
-    sky = find_sky(stamp.labels, flag)
+    sky = stamps.find_sky(stamp.labels, flag)
     centre, values = _cas(stamp, sky, start, flag)
     if min(values["r20"], values["r80"]) <= 0.0:
         return {}, CATASTROPHIC, Reason.NO_RADIUS.value
@@ -101,7 +83,7 @@ def _start(stamp: Stamp, flag: Integers) -> tuple[float, float] | None:
     Where that lies outside, the middle of the stamp, flagged.
     """
     rows, columns = stamp.image.shape
-    flux, x, y = centroid(stamp.image, stamp.source)
+    flux, x, y = stamps.centroid(stamp.image, stamp.source)
     if flux <= 0.0:
         return None
     if y < 0.0 or y >= rows or x < 0.0 or x >= columns:
@@ -116,18 +98,21 @@ def _cas(
     stamp: Stamp, sky: Sky, start: tuple[float, float], flag: Integers
 ) -> tuple[tuple[float, float], Values]:
     """Centre of least asymmetry, and what is measured in circles about it."""
-    rotated = rotate(stamp.image, stamp.good)
-    sky_level = sky_asymmetry(sky.of(stamp.image))
-    radius = petrosian_radius(stamp, ellipses(start), flag)
-    centre = asymmetry_centre(stamp, rotated, start, radius, sky_level, flag)
-    petrosian = petrosian_radius(stamp, ellipses(centre), flag)
+    rotated = asymmetry.rotate(stamp.image, stamp.good)
+    sky_level = asymmetry.sky_asymmetry(sky.of(stamp.image))
+    radius = petrosian.petrosian_radius(stamp, ellipses(start), flag)
+    centre = asymmetry.asymmetry_centre(stamp, rotated, start, radius, sky_level, flag)
+    r_petro = petrosian.petrosian_radius(stamp, ellipses(centre), flag)
     r20, r80 = (
-        radius_of_light(stamp, centre, EXTENT_CAS * petrosian, share, flag) for share in (0.2, 0.8)
+        petrosian.radius_of_light(stamp, centre, EXTENT_CAS * r_petro, share, flag)
+        for share in (0.2, 0.8)
     )
     values = {
-        "asymmetry": asymmetry_about(rotated, *centre, EXTENT_CAS * radius, sky_level, flag),
-        "smoothness": smoothness_within(stamp, *centre, petrosian, sky, flag),
-        "rpetro_circ": petrosian,
+        "asymmetry": asymmetry.asymmetry_about(
+            rotated, *centre, EXTENT_CAS * radius, sky_level, flag
+        ),
+        "smoothness": smoothness.smoothness_within(stamp, *centre, r_petro, sky, flag),
+        "rpetro_circ": r_petro,
         "r20": r20,
         "r80": r80,
     }
@@ -144,13 +129,15 @@ def _gini_m20(
     flag: Integers,
 ) -> Values:
     """What is measured on the Gini-M20 segmentation map."""
-    elongation, theta = elongation_and_angle(stamp.image, stamp.source, *centre, flag)
-    radius = petrosian_radius(stamp, ellipses(centre, elongation, theta), flag)
-    region = gini_region(stamp.image, ellipses(centroid, elongation, theta), radius, flag)
-    compare_regions(region, mid_region(stamp, region, flag), flag)
+    elongation, theta = stamps.elongation_and_angle(stamp.image, stamp.source, *centre, flag)
+    radius = petrosian.petrosian_radius(stamp, ellipses(centre, elongation, theta), flag)
+    region = gini_m20.gini_region(stamp.image, ellipses(centroid, elongation, theta), radius, flag)
+    multimode.compare_regions(region, multimode.mid_region(stamp, region, flag), flag)
     return {
-        "gini": gini_coefficient(np.sort(np.abs(stamp.image[region])), flag),
-        "m20": moment_of_light(stamp.image, region, flag),
+        "gini": gini_m20.gini_coefficient(np.sort(np.abs(stamp.image[region])), flag),
+        "m20": gini_m20.moment_of_light(stamp.image, region, flag),
         "rpetro_ellip": radius,
-        "sn_per_pixel": signal_to_noise(stamp.image[region & (stamp.good > 0.0)], noise, flag),
+        "sn_per_pixel": gini_m20.signal_to_noise(
+            stamp.image[region & (stamp.good > 0.0)], noise, flag
+        ),
     }

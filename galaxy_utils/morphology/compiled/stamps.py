@@ -66,13 +66,16 @@ def cut_stamp(image: Floats, labels: Integers, label: int) -> Stamp:
     corner = max(0, row - reach), max(0, column - reach)
     window = slice(corner[0], row + reach), slice(corner[1], column + reach)
     counts, around = image[window].copy(), labels[window].copy()
-    return Stamp(counts, *_mask(counts, around, label), around, corner)
+    bad = bad_pixels(np.pad(counts, 1, mode="edge"))
+    return Stamp(counts, *_mask(counts, around, label, bad), around, corner)
 
 
 @compiled
-def _mask(counts: Floats, labels: Integers, label: int) -> tuple[Floats, Floats, Floats, Region]:
+def _mask(
+    counts: Floats, labels: Integers, label: int, bad: Region
+) -> tuple[Floats, Floats, Floats, Region]:
     """Set masked pixels to 0; return `good`, `flux`, `area` and `source` of the stamp."""
-    bad, (rows, columns) = bad_pixels(counts), counts.shape
+    rows, columns = counts.shape
     good, source = np.ones(counts.shape), np.zeros(counts.shape, np.bool_)
     flux, area = np.zeros((rows, columns + 1)), np.zeros((rows, columns + 1))
     for row in range(rows):
@@ -94,27 +97,27 @@ def bounding_box(region: Region) -> tuple[slice, slice]:
 
 
 @compiled
-def bad_pixels(image: Floats) -> Region:
-    """Find pixels that stand out from their 8 neighbours, edge pixels repeated (Lotz et al. 2004).
+def bad_pixels(padded: Floats) -> Region:
+    """Find pixels that stand out from their 8 neighbours (Lotz et al. 2004).
 
     Flat neighbourhoods are common in 8-bit images, and there the variance
     <x^2> - <x>^2 is nothing but rounding: the order of the sums is part of
-    the definition, and is kept, row by row.
+    the definition, and is kept, row by row. The image comes with its edge
+    pixels repeated once around it.
     """
-    rows, columns = image.shape
-    bad = np.empty(image.shape, np.bool_)
+    rows, columns = padded.shape[0] - 2, padded.shape[1] - 2
+    bad = np.empty((rows, columns), np.bool_)
     for row in range(rows):
-        above, here, below = image[max(row - 1, 0)], image[row], image[min(row + 1, rows - 1)]
-        for column in range(columns):
-            left, right = max(column - 1, 0), min(column + 1, columns - 1)
-            a, b, c, d = above[left], above[column], above[right], here[left]
-            e, f, g, h = here[right], below[left], below[column], below[right]
+        above, here, below = padded[row], padded[row + 1], padded[row + 2]
+        for i in range(columns):
+            a, b, c, d = above[i], above[i + 1], above[i + 2], here[i]
+            e, f, g, h = here[i + 2], below[i], below[i + 1], below[i + 2]
             w = 0.125
             mean = w * a + w * b + w * c + w * d + w * e + w * f + w * g + w * h
             square = w * (a * a) + w * (b * b) + w * (c * c) + w * (d * d)
             square = square + w * (e * e) + w * (f * f) + w * (g * g) + w * (h * h)
             deviation = np.sqrt(square - mean * mean)
-            bad[row, column] = abs(here[column] - mean) > OUTLIER * deviation
+            bad[row, i] = abs(here[i + 1] - mean) > OUTLIER * deviation
     return bad
 
 

@@ -1,5 +1,6 @@
 from . import survey as survey
 from .download import Downloads as Downloads
+from .galaxy_zoo import galaxy_types as galaxy_types
 from .hubble import hdf_sample as hdf_sample
 from .hubble import hubble_deep_field as hubble_deep_field
 from .images import Image as Image
@@ -28,6 +29,7 @@ from .split import is_held_out as is_held_out
 __all__ = [
     "CATALOGUE", "CATALOGUE_COLUMNS", "FAILURES", "MANIFEST", "N_FOLDS", "SERVER", "Downloads",
     "Image", "ImageError", "PaperSample", "Sample", "band_mean", "fetch_known", "fetch_sample",
-    "fold_of", "folder_sample", "hdf_sample", "hubble_deep_field", "is_complete", "is_held_out",
-    "lacks_images", "other_bands", "read_catalogue", "read_image", "read_rows", "survey",
+    "fold_of", "folder_sample", "galaxy_types", "hdf_sample", "hubble_deep_field", "is_complete",
+    "is_held_out", "lacks_images", "other_bands", "read_catalogue", "read_image", "read_rows",
+    "survey",
 ]  # fmt: skip

@@ -127,7 +127,7 @@ class Client:
                 max=policy.longest_wait, jitter=policy.backoff, multiplier=policy.backoff
             ),
             retry=tenacity.retry_if_exception_type(RetryableError),
-            sleep=self._sleep,
+            sleep=tenacity.sleep_using_event(self.stop),
             reraise=True,
         )
         return attempts(self._attempt, url, check)
@@ -152,10 +152,6 @@ class Client:
         except requests.RequestException as error:
             return _root_cause(error)
         return ""
-
-    def _sleep(self, seconds: float) -> None:
-        if self.stop.wait(seconds):
-            raise StoppedError
 
     def _attempt(self, url: str, check: Check) -> bytes:
         self._limiter.wait(self.stop)

@@ -65,11 +65,10 @@ def download_images(
             before()
         client.reset_patience()
         fetched = 0
-        results = _fetch_all({objid: urls[objid] for objid in missing}, client, check)
-        seconds = 0.1 if sys.stderr.isatty() else 10.0
         bar = tqdm(
-            results, "cutouts", len(urls), initial=present, unit="image", mininterval=seconds
-        )
+            _fetch_all(missing, client, check), "cutouts", len(urls), initial=present,
+            unit="image", mininterval=0.1 if sys.stderr.isatty() else 10.0,
+        )  # fmt: skip
         try:
             for objid, result in bar:
                 if isinstance(result, str):
@@ -80,8 +79,9 @@ def download_images(
         finally:
             write_failures(folder, failed, urls)
     if client.stop_reason:
+        server = host_of(next(iter(missing.values())))
         raise UserError(
-            f"{host_of(urls[missing[0]])} does not answer as it should: {client.stop_reason}. "
+            f"{server} does not answer as it should: {client.stop_reason}. "
             f"{fetched + present} of {len(urls)} files are in {folder} and are kept; "
             "the same command later fetches the rest"
         )
@@ -105,13 +105,13 @@ def _exclusive(folder: Path) -> Iterator[None]:
 
 def _missing_images(
     urls: Mapping[str, str], manifest: Manifest, check: Check
-) -> tuple[list[str], dict[str, str]]:
-    """Images to fetch, and why others cannot be: an invalid file is in their place."""
-    missing, obstacles = [], {}
-    for objid in urls:
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Addresses of images to fetch, and why others cannot be: an invalid file is in place."""
+    missing, obstacles = {}, {}
+    for objid, url in urls.items():
         try:
             if not manifest.has_valid(objid, check):
-                missing.append(objid)
+                missing[objid] = url
         except DownloadError as error:
             obstacles[objid] = f"another file of this name is there ({error}); move it away"
     return missing, obstacles

@@ -1,7 +1,7 @@
 """The search and what follows from it once more, with the parts of the sample turned round.
 
 The rule of `search.choose` and the form of `consensus` were settled while we saw what
-they gave on one part of the galaxies, the first of `search.fold_of`. The labels of
+they gave on one part of the galaxies, the first of `split.fold_of`. The labels of
 the other four parts were never used to compare rules or forms. So each of these is
 held out in its turn: search, choice and vote are made anew from the galaxies
 outside it, and judged on it.
@@ -108,7 +108,7 @@ def turned(ingredients: Ingredients, fold: NDArray[np.int64], part: int) -> Ingr
     ingredients : Ingredients
         The galaxies.
     fold : ndarray of int64, shape (n,)
-        As of `search.fold_of`.
+        As of `split.fold_of`.
     part : int
         The one that is held out.
 

@@ -30,7 +30,7 @@ QUANTITY_LABELS = FIVE_LABELS | {
 }
 
 _LOOK: dict[Any, Any] = {
-    "axes.prop_cycle": plt.cycler(color=PALETTE),
+    "axes.prop_cycle": mpl.rcsetup.cycler(color=PALETTE),
     "axes.spines.top": False,
     "axes.spines.right": False,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,7 +207,7 @@ class GalaxyClassifier:
             The JSON file, which is written last.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        pipeline = skops.io.dumps(self.pipeline)
+        pipeline = skops.io.dumps(self.pipeline, compression=zipfile.ZIP_DEFLATED)
         for name, content in ((PIPELINE, pipeline), (GALAXIES, self.galaxies.to_parquet())):
             partial = folder / f"{name}.partial"
             partial.write_bytes(content)

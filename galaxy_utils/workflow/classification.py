@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image as PillowImage
+from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import Pipeline
 
 from galaxy_utils.clustering.classifier import GalaxyClassifier
@@ -24,9 +25,9 @@ from galaxy_utils.evaluation.drift import Drift, measure_drift
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import fingerprint_of, open_galaxies
 from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
-from galaxy_utils.morphology import purging
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.morphology.purging import PhysicalLimits, purge
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
 
@@ -59,8 +60,11 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
     p = make_parameters("best")
     galaxies = open_galaxies(p.sample)
     measured = galaxies.measurements(p.engine)
-    limits = purging.Limits(p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum)
-    purged = purging.purge(measured, limits, p.isolation_contamination, p.seed)
+    limits = PhysicalLimits(p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum)
+    forest = IsolationForest(
+        n_estimators=200, contamination=p.isolation_contamination, random_state=p.seed
+    )
+    purged = purge(measured, limits, forest)
     objids = measured["objid"].astype(str)
     deep = {name: galaxies.embedding(name) for name in _configurations(p.backbones, p.framing)}
     X = make_feature_table(measured[[*FIVE, *SHAPE]].set_axis(objids), deep)

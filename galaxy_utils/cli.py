@@ -277,8 +277,8 @@ def _finish(folder: Path, started: float) -> None:
 def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.config import make_parameters, split_names
     from galaxy_utils.data.sample import folder_sample
-    from galaxy_utils.features.galaxies import measured_folder
-    from galaxy_utils.features.table import ENGINES, measure_sample
+    from galaxy_utils.features.measured_table import ENGINES, write_measured
+    from galaxy_utils.features.named_samples import measured_folder
     from galaxy_utils.morphology.measurement import FIVE
 
     asked = {"backbones": options.backbones, "framing": options.framing}
@@ -287,7 +287,7 @@ def _measure(options: argparse.Namespace) -> int:
     folder = options.out or measured_folder(options.images)
     names = [f"{name}-{chosen.framing}" for name in split_names(chosen.backbones)]
     engines = ENGINES if options.engine == "both" else (options.engine,)
-    table = measure_sample(sample, folder, names, options.cores, engines=engines)
+    table = write_measured(sample, folder, names, options.cores, engines=engines)
     failed = table.morphology[table.morphology[list(FIVE)].isna().any(axis=1)]
     print(f"{len(table.catalogue)} galaxies measured, {len(failed)} without all five parameters:")
     for reason, count in failed["reason"].value_counts().items():
@@ -344,7 +344,7 @@ def _train(options: argparse.Namespace) -> int:
 def _skyserver(options: argparse.Namespace) -> int:
     from galaxy_utils.data.paper_sample import Recipe, fetch_sample
     from galaxy_utils.data.skyserver import SERVER
-    from galaxy_utils.features.galaxies import skyserver_folder
+    from galaxy_utils.features.named_samples import skyserver_folder
 
     recipe = Recipe.of(number=options.number, seed=options.seed, z_max=options.z_max)
     folder = options.out or skyserver_folder(recipe)

@@ -17,7 +17,7 @@ from galaxy_utils.config import (
 from galaxy_utils.data.sample import read_rows
 from galaxy_utils.errors import UserError
 from galaxy_utils.experiments.study import Study, rows_digest
-from galaxy_utils.features.galaxies import MEASURED
+from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.provenance import git_commit, sha256_of_file
 from galaxy_utils.run_folder import ROOT, STUDIES, RunFolder

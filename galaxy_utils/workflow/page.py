@@ -364,7 +364,7 @@ class Page:
         return make_parameters("book", {k: v for k, v in values.items() if k in KNOWN})
 
     def study(
-        self, study: Study, make_inputs: Callable[[RunFolder, Parameters], Any], draws: int
+        self, study: Study, make_inputs: Callable[..., Any] | None, draws: int
     ) -> pd.DataFrame:
         """Result of a study: the carried one, or measured now where that is of something else.
 
@@ -398,6 +398,8 @@ class Page:
                 f"`make studies STUDIES={study.name} DRAWS={stored['draws']}`"
             )
             return self._taken(study, read_study(study.name))
+        make_inputs = make_inputs or study.inputs
+        assert make_inputs is not None
         inputs = make_inputs(self.folder, self.settings)
         if inputs is None:
             self.studied[study.name] = "not measured: it needs images, and the run has none"

@@ -277,7 +277,7 @@ def _finish(folder: Path, started: float) -> None:
 def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.config import make_parameters, split_names
     from galaxy_utils.data.sample import folder_sample
-    from galaxy_utils.features.measured_table import ENGINES, write_measured
+    from galaxy_utils.features.measured_table import ENGINES, measure_sample
     from galaxy_utils.features.named_samples import measured_folder
     from galaxy_utils.morphology.measurement import FIVE
 
@@ -287,7 +287,7 @@ def _measure(options: argparse.Namespace) -> int:
     folder = options.out or measured_folder(options.images)
     names = [f"{name}-{chosen.framing}" for name in split_names(chosen.backbones)]
     engines = ENGINES if options.engine == "both" else (options.engine,)
-    table = write_measured(sample, folder, names, options.cores, engines=engines)
+    table = measure_sample(sample, folder, names, options.cores, engines=engines)
     failed = table.morphology[table.morphology[list(FIVE)].isna().any(axis=1)]
     print(f"{len(table.catalogue)} galaxies measured, {len(failed)} without all five parameters:")
     for reason, count in failed["reason"].value_counts().items():

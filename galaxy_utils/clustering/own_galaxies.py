@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,10 @@ from galaxy_utils.evaluation.search import Ingredients
 from galaxy_utils.evaluation.validation import SEEN_TYPES
 from galaxy_utils.experiments.store import read_study
 from galaxy_utils.experiments.study import rows_digest
-from galaxy_utils.features.galaxies import evenly, fingerprint_of, open_galaxies
+from galaxy_utils.features.galaxies import Galaxies, evenly, fingerprint_of, open_galaxies
 from galaxy_utils.features.preprocessing import Image
-from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
 from galaxy_utils.morphology import purging
 from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
 
 MODEL = DATA / "model"
@@ -190,14 +187,10 @@ def classify_sample(
     drift : Drift
         As of `classification.judge_drift`.
     """
-    workers = cores or os.cpu_count() or 1
-    measured = measure_morphology(sample, journal, workers, about["engine"])
-    shape = measure_appearances(sample, journal, workers)
-    measured = measured.assign(**{name: shape[name].to_numpy(float) for name in SHAPE})
-    deep = np.hstack([
-        measure_embedding(sample, f"{b}-{about['framing']}", journal).astype(np.float32)
-        for b in split_names(about["backbones"])
-    ])  # fmt: skip
+    galaxies = Galaxies(sample, None, journal, cores)
+    measured = galaxies.measurements(about["engine"])
+    names = [f"{backbone}-{about['framing']}" for backbone in split_names(about["backbones"])]
+    deep = np.hstack([galaxies.embedding(name) for name in names])
     table, space = classification.classify(model, measured, deep)
     known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
     drift = classification.judge_drift(model, table, space, about["seed"])

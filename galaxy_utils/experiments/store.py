@@ -54,10 +54,10 @@ def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> d
 
 
 def _sample_digest(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> str:
-    if run["sample"] not in MEASURED or run["from_pixels"]:
+    if run["sample"] not in PRECOMPUTED or run["from_pixels"]:
         return str(folder.read_json("sample.json")["digest"])
     embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
-    return measured_digest(MEASURED[run["sample"]], (*embeddings, *study.files))
+    return measured_digest(PRECOMPUTED[run["sample"]], (*embeddings, *study.files))
 
 
 def measured_digest(folder: Path, files: Iterable[str]) -> str:

@@ -15,8 +15,8 @@ from .inference import load_encoder as load_encoder
 from .inference import make_encoder as make_encoder
 from .measured_table import ENGINES as ENGINES
 from .measured_table import MeasuredTable as MeasuredTable
+from .measured_table import measure_sample as measure_sample
 from .measured_table import read_measured as read_measured
-from .measured_table import write_measured as write_measured
 from .measuring import measure_embedding as measure_embedding
 from .measuring import measure_morphology as measure_morphology
 from .named_samples import MOCK as MOCK
@@ -42,5 +42,5 @@ __all__ = [
     "measure_embedding", "measure_morphology", "measured_folder", "mock_folder", "open_galaxies",
     "random_network", "read_about", "read_measured", "read_plan", "skyserver_folder",
     "skyserver_recipe", "standardise", "torchvision_features", "train_on_sample",
-    "write_measured",
+    "measure_sample",
 ]  # fmt: skip

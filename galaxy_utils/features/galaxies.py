@@ -74,7 +74,7 @@ class Galaxies:
     n_processes: int | None = None
 
     def morphology(self, engine: str = "fast") -> pd.DataFrame:
-        """objid and `MORPHOLOGY_COLUMNS` as one of the `ENGINES` measured them."""
+        """Columns objid and `MORPHOLOGY_COLUMNS` as one of the `ENGINES` measured them."""
         self.check_morphology(engine)
         table = self.measured.measured_by(engine) if self.measured else None
         return self._measured_or_measure(table, engine)
@@ -87,9 +87,8 @@ class Galaxies:
     def _rows(self) -> NDArray[np.intp]:
         """Row of every galaxy in the measured table."""
         assert self.measured is not None
-        return pd.Index(self.measured.catalogue["objid"]).get_indexer(
-            self.sample.catalogue["objid"]
-        )
+        rows = pd.Index(self.measured.catalogue["objid"])
+        return np.asarray(rows.get_indexer(self.sample.catalogue["objid"]))
 
     def check_morphology(self, engine: str) -> None:
         """Raise a UserError if an engine's values are not there and cannot be measured."""
@@ -121,7 +120,7 @@ class Galaxies:
         return self.sample if self.sample.has_images else hdf_sample(self.folder)
 
     def photometry(self) -> pd.DataFrame | None:
-        """objid, `SHAPE` (axis ratio and colours) and reason."""
+        """Columns objid, `SHAPE` (axis ratio and colours) and reason."""
         table = self.measured.photometry if self.measured else None
         if table is None and not self.sample.has_images:
             return None

@@ -92,7 +92,7 @@ class MeasuredTable:
         return REFERENCE + "flag" in self.morphology
 
     def measured_by(self, engine: str) -> pd.DataFrame | None:
-        """objid and `MORPHOLOGY_COLUMNS` by one of the `ENGINES`; None if it did not measure.
+        """Columns objid and `MORPHOLOGY_COLUMNS` by one engine; None if it did not measure.
 
         Of statmorph as the second engine only `REFERENCE_COLUMNS` are there, the others NaN.
         """
@@ -125,7 +125,7 @@ def read_measured(folder: Path) -> MeasuredTable:
     Parameters
     ----------
     folder : Path
-        As written by `write_measured`.
+        As written by `measure_sample`.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def _check_file(path: Path, expected: str) -> None:
         )
 
 
-def write_measured(
+def measure_sample(
     sample: Sample,
     folder: Path,
     embeddings: Sequence[str],

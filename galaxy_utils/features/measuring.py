@@ -186,6 +186,7 @@ def embedding_made_with(name: str, weights: Path | None) -> list[str]:
 
 
 def short_digest(content: Any) -> str:
+    """Digest of what JSON can hold, for file names."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -204,10 +205,9 @@ def _resume(
     results = _read_journal(journal, images)
     todo = [objid for objid in images if objid not in results]
     journal.parent.mkdir(parents=True, exist_ok=True)
-    bar = tqdm(
-        total=len(images), initial=len(results), unit="galaxy", desc=journal.stem.rpartition("-")[0],
-        mininterval=0.1 if sys.stderr.isatty() else 10.0,
-    )  # fmt: skip
+    bar = tqdm(total=len(images), initial=len(results), unit="galaxy")
+    bar.set_description(journal.stem.rpartition("-")[0])
+    bar.mininterval = 0.1 if sys.stderr.isatty() else 10.0
     with journal.open("ab") as stream, bar:
         for batch in measure(todo) if todo else ():
             results |= batch
@@ -237,7 +237,7 @@ def _function_of(what: str) -> Callable[..., Any]:
         from galaxy_utils.morphology.compiled.engine import measure_fast  # numba: half a second
 
         return measure_fast
-    functions = {
+    functions: dict[str, Callable[..., Any]] = {
         "statmorph": measure, "photometry": measure_appearance, "frames": kind_of_frame,
     }  # fmt: skip
     return functions[what]

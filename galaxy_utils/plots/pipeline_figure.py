@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from galaxy_utils.config import split_names
-from galaxy_utils.features.crops import FRAMINGS, Framing
-from galaxy_utils.features.preprocessing import SIGMA
+from galaxy_utils.features.preprocessing import CROPS, SIGMA, Crop
 
 ZOOMS = {1: "whole frame", 2: "central half", 4: "central quarter"}
-"""What of a frame's height and width a network sees, by `Framing.zoom`."""
+"""What of a frame's height and width a network sees, by `Crop.zoom`."""
 
 MORPHOLOGY, INPUT, MIXTURE = (
     "morphological\nparameters",
@@ -67,7 +66,7 @@ def _to_networks(run: Mapping[str, Any]) -> tuple[Stage, ...]:
         Stage(MORPHOLOGY, raw, 1, 0, ("images",)),
         Stage("data purging", limits, 2, 0, (MORPHOLOGY,)),
         Stage(_scaling(run), f"{five},\nof kept galaxies", 3, 0, ("data purging",)),
-        Stage(INPUT, _input(FRAMINGS[run["framing"]]), 2, 1, ("data purging",)),
+        Stage(INPUT, _input(CROPS[run["framing"]]), 2, 1, ("data purging",)),
     )
 
 
@@ -76,10 +75,10 @@ def _scaling(run: Mapping[str, Any]) -> str:
     return "ranks made normal" if ranks else "z-scores"
 
 
-def _input(framing: Framing) -> str:
-    scale = f"eq. 1, sigma {SIGMA:g} px" if framing.equation_1 else "network's own scale"
-    turns = f"\n{framing.turns} turns averaged" if framing.turns > 1 else ""
-    return f"{ZOOMS[framing.zoom]},\n{scale}{turns}"
+def _input(crop: Crop) -> str:
+    scale = f"eq. 1, sigma {SIGMA:g} px" if crop.z_scored else "network's own scale"
+    turns = f"\n{crop.n_rotations} turns averaged" if crop.n_rotations > 1 else ""
+    return f"{ZOOMS[crop.zoom]},\n{scale}{turns}"
 
 
 def _networks(run: Mapping[str, Any]) -> tuple[Stage, ...]:

@@ -101,8 +101,9 @@ def measure_galaxies(
     """
     settings = settings or SegmentationSettings()
     key = short_digest([asdict(settings), made_with(_function_of(what), what)])
-    measure = partial(_in_processes, sample, what, settings, n_processes or os.cpu_count() or 1)
-    rows = _resume(sample, folder / JOURNAL / f"{what}-{key}.jsonl", measure)
+    cores = n_processes or os.cpu_count() or 1
+    journal = folder / JOURNAL / f"{what}-{key}.jsonl"
+    rows = _resume(sample, journal, partial(_in_processes, sample, what, settings, cores))
     columns = ["objid", *_row_without(what, "")]
     return pd.DataFrame([{"objid": objid, **row} for objid, row in rows.items()], columns=columns)
 

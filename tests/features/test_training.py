@@ -74,6 +74,11 @@ def test_a_killed_training_ends_with_the_same_weights(
     assert not _same(whole, other)
 
 
+def test_every_epoch_has_views_of_its_own(tmp_path: Path) -> None:
+    _, log = train_encoder(_frames(8), replace(PLAN, learning_rate=0.0), tmp_path, "cpu")
+    assert log["loss"].nunique() == 3
+
+
 def test_the_global_generator_is_left_alone(tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)

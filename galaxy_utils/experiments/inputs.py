@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -35,7 +34,7 @@ from galaxy_utils.evaluation.search import (
 )
 from galaxy_utils.experiments.store import read_study
 from galaxy_utils.features.features import Features
-from galaxy_utils.features.galaxies import Galaxies, evenly, mock_folder
+from galaxy_utils.features.galaxies import Galaxies, evenly
 from galaxy_utils.features.kept import (
     galaxies_of,
     kept_objids,
@@ -43,7 +42,7 @@ from galaxy_utils.features.kept import (
     read_latent,
     read_morphology,
 )
-from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
+from galaxy_utils.features.named_samples import mock_folder
 from galaxy_utils.morphology.measurement import FIVE, measure
 from galaxy_utils.morphology.photometry import SHAPE, measure_photometry
 from galaxy_utils.run_folder import RunFolder
@@ -317,11 +316,11 @@ def _five_of(images: list[Image]) -> Values:
 def _deep_of(
     configurations: tuple[str, ...], images: list[Image]
 ) -> dict[str, NDArray[np.float32]]:
-    from galaxy_utils.features.embedding import Configuration
+    from galaxy_utils.features.backbones import EmbeddingSpec
     from galaxy_utils.features.inference import embed, load_encoder
 
-    encoders = [load_encoder(Configuration.named(name)) for name in configurations]
-    return {e.configuration.backbone: embed(e, images) for e in encoders}
+    encoders = [load_encoder(EmbeddingSpec.named(name)) for name in configurations]
+    return {e.spec.backbone: embed(e, images) for e in encoders}
 
 
 def for_robustness(folder: RunFolder, parameters: Parameters) -> robustness.Inputs | None:
@@ -442,18 +441,18 @@ def _all_features(
     images: Sequence[Callable[[], Image]], seed: int, many: bool, carried: encoders.Features
 ) -> encoders.Features:
     """Features by encoder; of a small sample not those of every framing."""
-    from galaxy_utils.features.embedding import Configuration
+    from galaxy_utils.features.backbones import EmbeddingSpec
     from galaxy_utils.features.galaxy_convnext import random_network
     from galaxy_utils.features.inference import embed, engine_name, load_encoder, make_encoder
 
     found = dict(carried)
     for name, which in encoders.CONFIGURATIONS.items():
         if name not in found and (many or name not in encoders.SPARED):
-            found[name] = embed(load_encoder(Configuration.named("-".join(which))), images)
-    configuration = Configuration("galaxy_convnext", "quarter")
+            found[name] = embed(load_encoder(EmbeddingSpec.named("-".join(which))), images)
+    spec = EmbeddingSpec("galaxy_convnext", "quarter")
     network = random_network(seed)
-    found[encoders.RANDOM] = embed(make_encoder(configuration, network, engine_name()), images)
-    mirrored = embed(load_encoder(configuration), [partial(_mirrored, i) for i in images])
+    found[encoders.RANDOM] = embed(make_encoder(spec, network, engine_name()), images)
+    mirrored = embed(load_encoder(spec), [partial(_mirrored, i) for i in images])
     found[encoders.MIRRORED] = np.asarray((found[encoders.GALAXY] + mirrored) / 2, np.float32)
     found[encoders.PIXELS] = np.stack([encoders.pixels(image()) for image in images])
     return found
@@ -511,18 +510,9 @@ def _measured_mocks(
     sample: Sample, journal: Path, parameters: Parameters, framings: tuple[str, ...]
 ) -> tuple[pd.DataFrame, dict[str, dict[str, NDArray[np.float32]]]]:
     """Morphology with axis ratio and colours, and features by framing and backbone."""
-    cores = os.cpu_count() or 1
-    morphology = measure_morphology(sample, journal, cores, parameters.engine)
-    shape = measure_appearances(sample, journal, cores)
-    morphology = morphology.assign(**{name: shape[name].to_numpy(float) for name in SHAPE})
-    deep = {
-        f: {
-            b: measure_embedding(sample, f"{b}-{f}", journal).astype(np.float32)
-            for b in split_names(parameters.backbones)
-        }
-        for f in framings
-    }
-    return morphology, deep
+    galaxies, backbones = Galaxies(sample, None, journal), split_names(parameters.backbones)
+    deep = {f: {b: galaxies.embedding(f"{b}-{f}") for b in backbones} for f in framings}
+    return galaxies.measurements(parameters.engine), deep
 
 
 def chosen_variant() -> Variant:

@@ -17,7 +17,7 @@ from galaxy_utils.config import (
 from galaxy_utils.data.sample import read_rows
 from galaxy_utils.errors import UserError
 from galaxy_utils.experiments.study import Study, rows_digest
-from galaxy_utils.features.galaxies import MEASURED
+from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.provenance import git_commit, sha256_of_file
 from galaxy_utils.run_folder import ROOT, STUDIES, RunFolder
@@ -54,10 +54,10 @@ def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> d
 
 
 def _sample_digest(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> str:
-    if run["sample"] not in MEASURED or run["from_pixels"]:
+    if run["sample"] not in PRECOMPUTED or run["from_pixels"]:
         return str(folder.read_json("sample.json")["digest"])
     embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
-    return measured_digest(MEASURED[run["sample"]], (*embeddings, *study.files))
+    return measured_digest(PRECOMPUTED[run["sample"]], (*embeddings, *study.files))
 
 
 def measured_digest(folder: Path, files: Iterable[str]) -> str:

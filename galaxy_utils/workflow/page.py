@@ -26,8 +26,9 @@ from galaxy_utils.config import (
 from galaxy_utils.errors import UserError
 from galaxy_utils.experiments.store import read_study, study_journal, study_settings
 from galaxy_utils.experiments.study import Study, differences, resumed_note, rows_digest, run_study
-from galaxy_utils.features.galaxies import MEASURED, Galaxies, open_galaxies
+from galaxy_utils.features.galaxies import Galaxies, open_galaxies
 from galaxy_utils.features.kept import kept_objids
+from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.provenance import git_commit, write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, SMALL, STUDIES, RunFolder
 from galaxy_utils.workflow.sections import Section, declared_parameters, judged_by, section_of
@@ -438,7 +439,7 @@ class Page:
             )
         if self.settings.mixture_fit == "consensus":
             lines.append(
-                "- This run's mixture is distilled from a consensus; where this page fits one anew, "
+                "- This run's mixture is distilled from a consensus; where this page fits one, "
                 "it is the one of maximum likelihood in its space, and also where it says *the "
                 "run's own*."
             )
@@ -462,8 +463,8 @@ class Page:
         if galaxies.sample.has_images:
             return None
         name = galaxies.sample.name
-        folder = f"data/{name}/images/" if name in MEASURED else f"{name}/images/"
-        source = " (or let `make images` fetch them from SkyServer)" if name in MEASURED else ""
+        folder = f"data/{name}/images/" if name in PRECOMPUTED else f"{name}/images/"
+        source = " (or let `make images` fetch them from SkyServer)" if name in PRECOMPUTED else ""
         return Markdown(
             ":::{admonition} Pictures are missing here\n:class: note\n"
             f"This run has the measurements of `{name}`, not its images. Put the cutouts as "

@@ -80,7 +80,7 @@ def write_provenance(folder: RunFolder, started: float) -> None:
     started : float
         Seconds since the epoch.
     """
-    seconds = {s.name: folder.read_json(f"state/{s.number}.json")["seconds"] for s in SECTIONS}
+    seconds = {s.notebook: folder.read_json(f"state/{s.number}.json")["seconds"] for s in SECTIONS}
     folder.write_json(
         "provenance.json",
         {

@@ -105,7 +105,7 @@ def _stage(folder: RunFolder, source: Path) -> None:
         path.relative_to(BOOK): path for path in BOOK.rglob("*") if path.is_file()
     }
     for section in SECTIONS:
-        relative = Path("notebooks") / f"{section.name}.ipynb"
+        relative = Path("notebooks") / f"{section.notebook}.ipynb"
         wanted[relative] = folder.path / relative
     for table in sorted((folder.path / "tables").glob("*.csv")):
         wanted[Path("tables") / table.name] = table

@@ -39,7 +39,7 @@ def test_modules_are_followed_through_modules() -> None:
 def counted(monkeypatch: pytest.MonkeyPatch, smoke: RunFolder) -> tuple[RunFolder, list[str]]:
     """The smoke run, with papermill replaced by a note of what it would execute."""
     executed: list[str] = []
-    monkeypatch.setattr(workflow, "_papermill", lambda section, *_: executed.append(section.name))
+    monkeypatch.setattr(workflow, "_papermill", lambda section, *_: executed.append(section.notebook))
     return smoke, executed
 
 
@@ -76,7 +76,7 @@ def test_only_in_a_large_sample_known_truth_waits_for_what_measures_time() -> No
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.number)
 def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Section) -> None:
     studies = [STUDIES_BY_NAME[name][0] for name in section.studies]
-    source = section.notebook.read_text(encoding="utf-8")
+    source = section.path.read_text(encoding="utf-8")
     takes = any(study.carried for study in studies) or any(
         f"{name}(" in source for name in ("votes.voted_mixture", "inputs.chosen_variant")
     )
@@ -84,9 +84,9 @@ def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Secti
 
 
 def test_what_judges_results_is_not_judged_itself() -> None:
-    judged = [section.number for section in sections.judged_by(section_of("26"))]
+    judged = [section.number for section in sections.result_sources(section_of("26"))]
     assert judged == [f"{number:02}" for number in range(1, 25)]
-    assert sections.judged_by(section_of("24")) == ()
+    assert sections.result_sources(section_of("24")) == ()
 
 
 def change_input(folder: RunFolder) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from galaxy_utils.config import PROFILES, Parameters, split_names
+from galaxy_utils.config import PROFILES, split_names
 from galaxy_utils.data.sample import read_rows
 from galaxy_utils.errors import UserError
 from galaxy_utils.experiments.study import Study, differences, resumed_note, rows_digest, run_study
@@ -134,7 +134,7 @@ def read_study(name: str) -> pd.DataFrame:
 
 
 def load_study(
-    page: Page, study: Study, make_inputs: Callable[[RunFolder, Parameters], Any], draws: int
+    page: Page, study: Study, make_inputs: Callable[..., Any] | None, draws: int
 ) -> pd.DataFrame:
     """Result of a study: the precomputed one, or measured now where that is of something else.
 
@@ -144,8 +144,9 @@ def load_study(
         The page that shows it.
     study : Study
         What to measure.
-    make_inputs : callable
-        One of `galaxy_utils.experiments.inputs`; called only where it is measured now.
+    make_inputs : callable or None
+        What makes its inputs of folder and parameters; the study's own if None. Called
+        only where it is measured now.
     draws : int
         Seeds and draws where it is measured now.
 
@@ -171,6 +172,8 @@ def load_study(
             f"`make studies STUDIES={study.name} DRAWS={stored['draws']}`"
         )
     else:
+        make_inputs = make_inputs or study.inputs
+        assert make_inputs is not None
         inputs = make_inputs(page.folder, page.settings)
         if inputs is None:
             page.studied[study.name] = "not measured: it needs images, and the run has none"

@@ -57,6 +57,9 @@ class Study:
         Studies whose results it rests on: those of the same run.
     carried : tuple of str
         Studies whose results it reads as the project carries them, whatever the run.
+    inputs : callable
+        Makes what `measure` takes from a run folder and its parameters; gives None where the
+        run lacks what is needed, such as images.
     profile : str
         Profile whose recipe it judges beside the run's own.
     """
@@ -70,6 +73,7 @@ class Study:
     after: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
     profile: str = ""
+    inputs: Callable[..., Any] | None = None
 
 
 def run_study(

@@ -185,7 +185,8 @@ def test_workers_measure_however_they_are_started(
 ) -> None:
     code = (
         "import multiprocessing, sys; from pathlib import Path\n"
-        "from galaxy_utils.data import sample\nfrom galaxy_utils.features import table as measurement\n"
+        "from galaxy_utils.data import sample\n"
+        "from galaxy_utils.features import table as measurement\n"
         "if __name__ == '__main__':\n"
         f"    multiprocessing.set_start_method({method!r})\n"
         "    rows = measurement.measure_appearances(\n"

@@ -1,0 +1,191 @@
+"""The Gaussian mixture of the taxonomy, with components in a fixed order."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.mixture import GaussianMixture
+from sklearn.utils.validation import validate_data
+
+SMALLEST_REGULARISATION = 1e-12
+
+
+class OrderedGaussianMixture(GaussianMixture):  # type: ignore[misc]
+    """A Gaussian mixture whose components are numbered by falling weight.
+
+    scikit-learn's `GaussianMixture` with three differences: component 0 is always the
+    heaviest, so that cluster numbers agree between pages; the regularisation is relative
+    to the scale of the data; and everything is computed in double precision.
+
+    Parameters
+    ----------
+    n_components : int
+        Number of components.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Form of the covariances.
+    n_init : int
+        Number of initialisations; the one of highest likelihood is kept.
+    reg_covar : float
+        Added to the diagonal of the covariances, in units of the mean variance of the columns.
+    max_iter : int
+        Steps of expectation maximisation, at most.
+    random_state : int, RandomState or None
+        Seed of the initialisations.
+
+    Attributes
+    ----------
+    weights_, means_, covariances_, converged_, lower_bounds_, ...
+        As in `sklearn.mixture.GaussianMixture`.
+    labels_ : ndarray of shape (n_samples,)
+        Component of each training galaxy.
+
+    References
+    ----------
+    Dempster, Laird & Rubin (1977), J. R. Stat. Soc. B 39, 1.
+    """
+
+    reg_covar: float
+
+    def __init__(
+        self,
+        n_components: int = 4,
+        *,
+        covariance_type: str = "full",
+        n_init: int = 3,
+        reg_covar: float = 1e-4,
+        max_iter: int = 500,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            covariance_type=covariance_type,
+            n_init=n_init,
+            reg_covar=reg_covar,
+            max_iter=max_iter,
+            random_state=random_state,
+        )
+
+    def fit_predict(self, X: ArrayLike, y: None = None) -> NDArray[np.int64]:
+        """Fit by expectation maximisation and return the component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite numbers.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Component numbers, 0 for the heaviest.
+        """
+        points = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        relative: float = self.reg_covar
+        self.reg_covar = self._absolute_regularisation(points)
+        try:
+            super().fit_predict(points)
+        finally:
+            self.reg_covar = relative
+        return self._ordered(X, points)
+
+    def fit_responsibilities(self, X: ArrayLike, responsibilities: ArrayLike) -> Self:
+        """Estimate the mixture from given responsibilities: one M step, no iteration.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite numbers.
+        responsibilities : array-like of shape (n_samples, n_components)
+            Share of each galaxy that belongs to each component.
+
+        Returns
+        -------
+        OrderedGaussianMixture
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the two do not have the same number of rows, or the wrong number of columns.
+        """
+        points = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        shares = np.asarray(responsibilities, np.float64)
+        if shares.shape != (len(points), self.n_components):
+            raise ValueError(
+                f"responsibilities of shape {shares.shape}: expected "
+                f"({len(points)}, {self.n_components}), one row per galaxy and one column per "
+                "component"
+            )
+        relative: float = self.reg_covar
+        self.reg_covar = self._absolute_regularisation(points)
+        try:
+            self._initialize(points, shares)
+        finally:
+            self.reg_covar = relative
+        self.converged_, self.n_iter_ = True, 1
+        self.lower_bounds_ = [float(self.score(points))]
+        self.lower_bound_ = self.lower_bounds_[-1]
+        self._ordered(X, points)
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the most probable component of each row."""
+        return np.asarray(self.predict_proba(X).argmax(axis=1), np.int64)
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the responsibilities, shape (n_samples, n_components)."""
+        return np.asarray(super().predict_proba(_double(X)), np.float64)
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the log-likelihood of each row."""
+        return np.asarray(super().score_samples(_double(X)), np.float64)
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of free parameters of the fitted mixture."""
+        return int(self._n_parameters())
+
+    def _absolute_regularisation(self, points: NDArray[np.float64]) -> float:
+        scale = float(points.var(axis=0).mean())
+        return max(self.reg_covar * scale, SMALLEST_REGULARISATION)
+
+    def _ordered(self, X: ArrayLike, points: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Number the components by falling weight; also keep the labels of the training data."""
+        order = np.argsort(-self.weights_, kind="stable")
+        names = ["weights_", "means_"]
+        if self.covariance_type != "tied":
+            names += ["covariances_", "precisions_", "precisions_cholesky_"]
+        for name in names:
+            if hasattr(self, name):
+                setattr(self, name, getattr(self, name)[order])
+        self.labels_ = self.predict(X if hasattr(X, "columns") else points)
+        return self.labels_
+
+
+def _double(X: ArrayLike) -> ArrayLike:
+    """Return the values in double precision; a table keeps its column names."""
+    return X.astype(np.float64) if hasattr(X, "astype") else X
+
+
+def lowest(log_likelihood: NDArray[np.float64], percent: float) -> NDArray[np.bool_]:
+    """Select the galaxies of lowest log-likelihood, as the paper's anomalies are.
+
+    Parameters
+    ----------
+    log_likelihood : ndarray of shape (n_samples,)
+        Of each galaxy.
+    percent : float
+        How many, in percent of all, rounded to a whole number of galaxies.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_samples,)
+        True for the galaxies below the threshold.
+    """
+    selected = np.zeros(len(log_likelihood), dtype=bool)
+    count = round(percent / 100 * len(log_likelihood))
+    selected[np.argsort(log_likelihood, kind="stable")[:count]] = True
+    return selected

@@ -1,0 +1,149 @@
+"""The fully connected autoencoder and its training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
+
+EVALUATED = 1000
+"""Training galaxies, at most, on which the error is computed after each epoch."""
+
+
+class Autoencoder(nn.Module):
+    """Encoder and mirrored decoder around a linear bottleneck.
+
+    Parameters
+    ----------
+    input_dim : int
+        Number of inputs.
+    hidden_dims : sequence of int
+        Widths of the encoder's hidden layers; the decoder mirrors them.
+    latent_dim : int
+        Width of the bottleneck.
+    activation : {"gelu", "relu", "tanh"}
+        Non-linearity of the hidden layers.
+
+    References
+    ----------
+    Hinton & Salakhutdinov (2006), Science 313, 504.
+    """
+
+    def __init__(
+        self, input_dim: int, hidden_dims: Sequence[int], latent_dim: int, activation: str = "gelu"
+    ) -> None:
+        super().__init__()
+        widths = [input_dim, *hidden_dims, latent_dim]
+        self.encoder = _layers(widths, ACTIVATIONS[activation])
+        self.decoder = _layers(widths[::-1], ACTIVATIONS[activation])
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Reconstruct a batch."""
+        reconstructed: Tensor = self.decoder(self.encoder(values))
+        return reconstructed
+
+
+def _layers(widths: list[int], activation: type[nn.Module]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(before, after), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def train(
+    network: Autoencoder,
+    values: Tensor,
+    held_out: NDArray[np.bool_],
+    modalities: Mapping[str, slice],
+    rng: np.random.Generator,
+    *,
+    loss_weighting: str,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float,
+) -> pd.DataFrame:
+    """Train on the galaxies that are not held out; return the error after each epoch."""
+    variances = _variances(values[torch.from_numpy(~held_out)], modalities)
+    optimiser = AdamW(
+        network.parameters(), lr=learning_rate, weight_decay=weight_decay, foreach=False
+    )
+    schedule = CosineAnnealingLR(optimiser, epochs)
+    training = np.flatnonzero(~held_out)
+    evaluated = {"training": training[:EVALUATED], "held out": np.flatnonzero(held_out)}
+    rows: list[dict[str, Any]] = []
+    for epoch in range(1, epochs + 1):
+        order = rng.permutation(training)
+        for start in range(0, len(order), batch_size):
+            batch = values[order[start : start + batch_size]]
+            errors = _errors(network, batch, modalities, variances)
+            optimiser.zero_grad()
+            _loss(errors, modalities, variances, loss_weighting).backward()
+            optimiser.step()
+        schedule.step()
+        rows += _evaluate(network, values, evaluated, modalities, epoch)
+    return pd.DataFrame(rows, columns=["epoch", "set", "modality", "error"])
+
+
+def _variances(values: Tensor, modalities: Mapping[str, slice]) -> dict[str, Tensor]:
+    return {
+        name: values[:, columns].var(dim=0, correction=0).mean().clamp_min(1e-12)
+        for name, columns in modalities.items()
+    }
+
+
+def _errors(
+    network: Autoencoder,
+    values: Tensor,
+    modalities: Mapping[str, slice],
+    variances: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Mean squared error of each modality in units of its variance."""
+    residual = network(values) - values
+    return {
+        name: residual[:, columns].square().mean() / variances[name]
+        for name, columns in modalities.items()
+    }
+
+
+def _loss(
+    errors: Mapping[str, Tensor],
+    modalities: Mapping[str, slice],
+    variances: Mapping[str, Tensor],
+    weighting: str,
+) -> Tensor:
+    """Plain: the mean over all inputs. Balanced: the mean over modalities, each normalised."""
+    if weighting == "balanced":
+        return torch.stack(list(errors.values())).mean()
+    widths = {name: columns.stop - columns.start for name, columns in modalities.items()}
+    parts = [errors[name] * variances[name] * widths[name] for name in errors]
+    total: Tensor = torch.stack(parts).sum() / sum(widths.values())
+    return total
+
+
+def _evaluate(
+    network: Autoencoder,
+    values: Tensor,
+    sets: Mapping[str, NDArray[np.int64]],
+    modalities: Mapping[str, slice],
+    epoch: int,
+) -> list[dict[str, Any]]:
+    """Errors of each set in units of its own variance: 1 is what its mean would give."""
+    rows = []
+    with torch.inference_mode():
+        for name, members in sets.items():
+            own = _variances(values[members], modalities)
+            errors = _errors(network, values[members], modalities, own)
+            for modality, error in errors.items():
+                value = float(error) if len(members) > 1 else np.nan
+                rows.append({"epoch": epoch, "set": name, "modality": modality, "error": value})
+    return rows

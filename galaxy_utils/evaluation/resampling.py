@@ -1,0 +1,100 @@
+"""The bootstrap and the permutation test that every interval and null of the book uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+N_RESAMPLES = 200
+Statistic = Callable[[NDArray[np.int64]], float | Mapping[str, float]]
+"""Takes the rows of the resampled galaxies; returns a number or several by name."""
+
+
+def bootstrap(statistic: Statistic, n: int, seed: int, n_resamples: int = N_RESAMPLES) -> Any:
+    """Evaluate a statistic on galaxies drawn with replacement.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes an array of row numbers, shape (n,). Whatever is compared must be computed inside
+        one statistic, so that it sees the same galaxies (a paired bootstrap).
+    n : int
+        Number of galaxies.
+    seed : int
+        Of the draws.
+    n_resamples : int
+        Number of draws.
+
+    Returns
+    -------
+    Series or DataFrame
+        One entry or row per draw.
+
+    References
+    ----------
+    Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    """
+    draws = np.random.default_rng(seed).integers(0, n, (n_resamples, n))
+    return _collect([statistic(rows) for rows in draws])
+
+
+def permutation(statistic: Statistic, n: int, seed: int, n_resamples: int = N_RESAMPLES) -> Any:
+    """Evaluate a statistic after shuffling one of two paired variables.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes a permutation of the row numbers, shape (n,), to apply to one of the variables.
+    n, seed, n_resamples : int
+        As in `bootstrap`.
+
+    Returns
+    -------
+    Series or DataFrame
+        One entry or row per draw: the null distribution.
+
+    References
+    ----------
+    Phipson & Smyth (2010), Stat. Appl. Genet. Mol. Biol. 9, 39.
+    """
+    rng = np.random.default_rng(seed)
+    return _collect([statistic(rng.permutation(n)) for _ in range(n_resamples)])
+
+
+def interval(draws: pd.Series | NDArray[np.floating], level: float = 95.0) -> tuple[float, float]:
+    """Return the central interval of draws.
+
+    Parameters
+    ----------
+    draws : Series or ndarray
+        From `bootstrap` or `permutation`; NaN are left out.
+    level : float
+        In percent.
+
+    Returns
+    -------
+    low, high : float
+        NaN where nothing is left.
+    """
+    values = np.asarray(draws, np.float64)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    low, high = np.percentile(values, [50 - level / 2, 50 + level / 2])
+    return float(low), float(high)
+
+
+def p_value(value: float, null: pd.Series | NDArray[np.floating]) -> float:
+    """Return the one-sided p-value of a statistic that is large where there is structure."""
+    draws = np.asarray(null, np.float64)
+    return float((1 + np.sum(draws >= value)) / (1 + len(draws)))
+
+
+def _collect(found: list[Any]) -> pd.Series | pd.DataFrame:
+    if found and isinstance(found[0], Mapping):
+        return pd.DataFrame(found)
+    return pd.Series(found, dtype=float)

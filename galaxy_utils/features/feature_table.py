@@ -1,0 +1,106 @@
+"""The feature table: one row per galaxy, morphology and deep features as columns.
+
+The morphological parameters have their own names (`concentration`, ...); the numbers of a
+network are called `<backbone>-<crop>:<number>`, for example `efficientnet_lite0-eq1:0007`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+MORPHOLOGY = "morphology"
+"""Modality of all columns that are not deep features."""
+
+
+def modality_of(column: str) -> str:
+    """Return the modality of a column: `<backbone>-<crop>` or "morphology"."""
+    name, separator, _ = column.partition(":")
+    return name if separator else MORPHOLOGY
+
+
+def make_feature_table(
+    measured: pd.DataFrame, deep: Mapping[str, NDArray[np.floating]]
+) -> pd.DataFrame:
+    """Put measured parameters and deep features side by side.
+
+    Parameters
+    ----------
+    measured : DataFrame
+        Measured parameters, one row per galaxy; its index is kept.
+    deep : mapping of str to ndarray of shape (n_galaxies, dimension)
+        Deep features by configuration, `<backbone>-<crop>`.
+
+    Returns
+    -------
+    DataFrame
+        The measured columns as they are, then one column per number of each network.
+    """
+    blocks = [measured]
+    for name, values in deep.items():
+        if len(values) != len(measured):
+            raise ValueError(
+                f"features {name!r}: {len(values)} rows for {len(measured)} galaxies; expected "
+                "one row per galaxy"
+            )
+        columns = [f"{name}:{number:04d}" for number in range(values.shape[1])]
+        blocks.append(pd.DataFrame(values, measured.index, columns))
+    return pd.concat(blocks, axis=1)
+
+
+@dataclass(frozen=True)
+class DeepColumns:
+    """Select the deep features of one crop from a feature table, in the table's order.
+
+    Use it wherever scikit-learn takes a function for columns; unlike
+    `sklearn.compose.make_column_selector` it can be compared and shown.
+
+    Parameters
+    ----------
+    crop : str
+        For example "quarter".
+    """
+
+    crop: str
+
+    def __call__(self, table: pd.DataFrame) -> list[str]:
+        """Return the names of the columns."""
+        pattern = re.compile(rf"-{re.escape(self.crop)}:\d+$")
+        return [name for name in table.columns if pattern.search(name)]
+
+
+@dataclass(frozen=True)
+class FusionColumns:
+    """Select measured parameters and the deep features of one crop.
+
+    Parameters
+    ----------
+    measured : sequence of str
+        Names of measured parameters; those that the table lacks are left out.
+    crop : str
+        For example "eq1".
+    """
+
+    measured: Sequence[str]
+    crop: str
+
+    def __call__(self, table: pd.DataFrame) -> list[str]:
+        """Return the names of the columns."""
+        measured = [name for name in self.measured if name in table.columns]
+        return [*measured, *DeepColumns(self.crop)(table)]
+
+
+def deep_blocks(table: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """Return the deep features of a table by configuration, each (n_galaxies, dimension)."""
+    names = pd.Series(table.columns, dtype=str).map(modality_of).to_numpy()
+    return {
+        name: table.loc[:, names == name].to_numpy()
+        for name in dict.fromkeys(names.tolist())
+        if name != MORPHOLOGY
+    }

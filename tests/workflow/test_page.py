@@ -26,7 +26,6 @@ from galaxy_utils.workflow.sections import (
     Section,
     declared_parameters,
     read_sections,
-    section_of,
 )
 
 

@@ -101,7 +101,9 @@ def again(smoke: RunFolder) -> RunFolder:
 
 
 def executed(folder: RunFolder, *numbers: str) -> list[Path]:
-    return [folder.path / "notebooks" / f"{s.notebook}.ipynb" for s in SECTIONS if s.number in numbers]
+    return [
+        folder.path / "notebooks" / f"{s.notebook}.ipynb" for s in SECTIONS if s.number in numbers
+    ]
 
 
 def test_executed_notebooks_have_outputs_to_compare(smoke: RunFolder) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from galaxy_utils.errors import UserError
 
@@ -50,8 +51,7 @@ class Parameters(BaseModel):
         False, "measure the images again, also where a measured table is there", True
     )
     engine: Literal["fast", "statmorph"] = _field(
-        "fast",
-        "what measures the five parameters: fast (compiled, of this package) or statmorph",
+        "fast", "what measures the five parameters: fast (compiled, of this package) or statmorph"
     )
     backbones: str = _field(
         ",".join(OFFLINE_BACKBONES),
@@ -283,18 +283,10 @@ JUDGING = (
 
 
 def departures(parameters: Parameters) -> list[str]:
-    """Where a recipe is not that of the profile `book`.
+    """Names among `RECIPE` in which parameters differ from the profile `book`.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        Of a run.
-
-    Returns
-    -------
-    list of str
-        Names among `RECIPE`; what takes no part where an autoencoder makes the space is left out.
-        The training counts in any space, since the paper's recipe is made with it on some pages.
+    What takes no part where an autoencoder makes the space is left out. The training counts
+    in any space, since the paper's recipe is made with it on some pages.
     """
     book = make_parameters("book", {})
     idle = SPACE[1:] if parameters.space == "autoencoder" else ()
@@ -303,18 +295,7 @@ def departures(parameters: Parameters) -> list[str]:
 
 
 def split_names(value: str) -> list[str]:
-    """Split a comma-joined parameter.
-
-    Parameters
-    ----------
-    value : str
-        For example "512,128".
-
-    Returns
-    -------
-    list of str
-        Its parts without blanks; empty parts left out.
-    """
+    """Parts of a comma-joined parameter, without blanks; empty parts are left out."""
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
@@ -324,20 +305,7 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 
 def check_names(names: Iterable[str], known: Iterable[str] | None = None) -> None:
-    """Refuse parameter names that do not exist.
-
-    Parameters
-    ----------
-    names : iterable of str
-        What somebody typed.
-    known : iterable of str, optional
-        The names there are; those of `Parameters` if not given.
-
-    Raises
-    ------
-    UserError
-        For the first unknown name, with the nearest known one.
-    """
+    """Refuse names that are not among the known ones (default: all parameters)."""
     known = list(Parameters.model_fields if known is None else known)
     for name in names:
         if name not in known:
@@ -410,25 +378,12 @@ def parse_assignments(text: str) -> dict[str, Any]:
         check_names([name])
         if name in values:
             raise UserError(f"parameter {name} is given twice; say it once")
-        values[name] = parse_value(name, value)
+        values[name] = _parse_value(name, value)
     return values
 
 
-def parse_value(name: str, text: str) -> Any:
-    """Read one value as YAML, keeping text parameters text.
-
-    Parameters
-    ----------
-    name : str
-        A known parameter.
-    text : str
-        What was typed.
-
-    Returns
-    -------
-    bool, int, float or str
-        The value; its range is checked by `make_parameters`.
-    """
+def _parse_value(name: str, text: str) -> Any:
+    """Read one value as YAML, keeping text parameters text; `make_parameters` checks its range."""
     kind = Parameters.model_fields[name].annotation
     if kind is str:
         return text
@@ -444,42 +399,25 @@ def parse_value(name: str, text: str) -> Any:
     return value
 
 
-def parameter_table(names: Iterable[str] | None = None) -> pd.DataFrame:
-    """List the parameters for people.
-
-    Parameters
-    ----------
-    names : iterable of str, optional
-        Which ones; all if not given.
-
-    Returns
-    -------
-    DataFrame
-        Columns parameter, meaning, type and range, default, paper.
-    """
+def parameter_table() -> pd.DataFrame:
+    """All parameters for people: parameter, meaning, type and range, default, paper."""
     import pandas as pd
 
-    fields = Parameters.model_fields
+    schema = Parameters.model_json_schema()["properties"]
     rows = [
         {
             "parameter": name,
-            "meaning": fields[name].description,
-            "type and range": _type_and_range(name),
-            "default": str(fields[name].default),
-            "paper": _paper(name),
+            "meaning": field.description,
+            "type and range": _type_and_range(field),
+            "default": str(field.default),
+            "paper": schema[name]["paper"],
         }
-        for name in (names or fields)
+        for name, field in Parameters.model_fields.items()
     ]
     return pd.DataFrame(rows)
 
 
-def _paper(name: str) -> str:
-    extra = Parameters.model_fields[name].json_schema_extra
-    return str(extra["paper"]) if isinstance(extra, dict) else OPEN
-
-
-def _type_and_range(name: str) -> str:
-    field = Parameters.model_fields[name]
+def _type_and_range(field: FieldInfo) -> str:
     if typing.get_origin(field.annotation) is Literal:
         return " | ".join(typing.get_args(field.annotation))
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
@@ -494,70 +432,22 @@ def _type_and_range(name: str) -> str:
 
 
 def write_parameters(path: Path, profile: str, parameters: Parameters) -> None:
-    """Write a run's parameters, leaving the file alone where nothing changed.
-
-    Parameters
-    ----------
-    path : Path
-        The run's `parameters.yml`.
-    profile : str
-        Name of the profile they started from.
-    parameters : Parameters
-        All of them.
-    """
+    """Write a run's parameters, leaving the file alone where nothing changed."""
     text = yaml.safe_dump({"profile": profile, **parameters.model_dump()}, sort_keys=False)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    dict
-        Its content.
-
-    Raises
-    ------
-    UserError
-        If it is no YAML, or something else than a mapping.
-    """
+def read_parameters(path: Path) -> tuple[str, Parameters]:
+    """Read profile and parameters of a run, refusing what the schema does not allow."""
+    if not path.exists():
+        raise UserError(f"{path} is missing: make the run first, for example with: make book")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not YAML: {error}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected lines `name: value`")
-    return content
-
-
-def read_parameters(path: Path) -> tuple[str, Parameters]:
-    """Read a run's parameters.
-
-    Parameters
-    ----------
-    path : Path
-        A `parameters.yml`.
-
-    Returns
-    -------
-    tuple of str and Parameters
-        Profile name and parameters.
-
-    Raises
-    ------
-    UserError
-        If the file lacks or holds what the schema refuses.
-    """
-    if not path.exists():
-        raise UserError(f"{path} is missing: make the run first, for example with: make book")
-    content = read_mapping(path)
     profile = content.pop("profile", "book")
     check_names(content)
     try:

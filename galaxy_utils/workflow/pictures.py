@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from galaxy_utils.config import (
-    Parameters,
-    read_parameters,
-)
+from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.data.fetching import FAILURES, MANIFEST, Fetched, read_failures
 from galaxy_utils.data.paper_sample import fetch_sample, is_complete
 from galaxy_utils.data.sample import Sample
@@ -25,9 +22,7 @@ from galaxy_utils.features.galaxies import (
     open_galaxies,
     skyserver_folder,
 )
-from galaxy_utils.features.table import (
-    read_measured,
-)
+from galaxy_utils.features.table import read_measured
 from galaxy_utils.run_folder import CATALOGUE, KEPT, RunFolder
 
 
@@ -88,23 +83,10 @@ def _lacks(images: Path, objids: Iterable[str]) -> bool:
 
 
 def shown_objids(folder: RunFolder) -> list[str]:
-    """Galaxies whose pictures the pages of a run show, or would show.
+    """Galaxies whose pictures the pages of a finished run show, or would show, each once.
 
-    Parameters
-    ----------
-    folder : RunFolder
-        A finished run.
-
-    Returns
-    -------
-    list of str
-        Examples (sections 01 to 03), purged galaxies (04), and those that
-        stand for clusters and anomalies (09), each once.
-
-    Raises
-    ------
-    UserError
-        If the run was not made.
+    Examples (pages 01 to 03), purged galaxies (04), and those that stand for clusters and
+    anomalies (09).
     """
     from galaxy_utils.clustering.taxonomy import representatives
 

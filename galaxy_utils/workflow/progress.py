@@ -17,10 +17,10 @@ UNITS = re.compile(r"(study \w+): .*?(\d+)/(\d+)")
 """What a study's progress bar writes."""
 
 PLAN = "state/plan.json"
-"""Names of the pages and of the book's files (`html`) that a build may have to make."""
+"""Names of the pages that a build may have to make, and `BOOK`."""
 
-BOOK = "html"
-"""Name under which rendering notes how far it is."""
+BOOK = "rendering"
+"""Name under which the book itself notes how far it is."""
 
 PLAIN_SECONDS = 30.0
 """Time between two lines where they are not written to a terminal."""

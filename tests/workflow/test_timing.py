@@ -17,7 +17,6 @@ from galaxy_utils.workflow.timing import (
     PIECE,
     REPEATS,
     TIMED_EPOCHS,
-    PeakMemory,
     _with_source,
     duration,
     enlarged,
@@ -31,6 +30,7 @@ from galaxy_utils.workflow.timing import (
     time_fits,
     time_in_pieces,
     time_pixels,
+    timed,
 )
 
 RNG = np.random.default_rng(0)
@@ -77,14 +77,16 @@ def test_a_stream_is_timed_in_pieces() -> None:
     assert rows["memory_mb"].between(50, 50_000).all()
 
 
-def test_memory_is_seen_while_it_is_held() -> None:
-    with PeakMemory() as before:
-        time.sleep(0.05)
-    with PeakMemory() as meanwhile:
+def test_time_and_memory_of_a_job_are_seen_while_it_runs() -> None:
+    def hold() -> None:
         held = np.ones(30_000_000)  # 240 MB
         time.sleep(0.1)
         del held
-    assert 200 < meanwhile.megabytes - before.megabytes < 300
+
+    seconds, before = timed(lambda: time.sleep(0.05))
+    _, meanwhile = timed(hold)
+    assert 0.05 <= seconds < 0.5
+    assert 200 < meanwhile - before < 300
 
 
 def test_everything_that_begins_with_pixels_is_timed() -> None:

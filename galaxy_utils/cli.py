@@ -182,7 +182,7 @@ def _cores(text: str) -> int:
 def _build(options: argparse.Namespace) -> int:
     from galaxy_utils.config import make_parameters, parse_assignments
     from galaxy_utils.run_folder import RunFolder
-    from galaxy_utils.workflow.building import build, is_dry_run
+    from galaxy_utils.workflow import build, is_dry_run
 
     changed = parse_assignments(options.set)
     if options.sample is not None:
@@ -283,7 +283,7 @@ def _skyserver(options: argparse.Namespace) -> int:
 
 def _images(options: argparse.Namespace) -> int:
     from galaxy_utils.data.skyserver import SERVER
-    from galaxy_utils.workflow.pictures import fetch_pictures
+    from galaxy_utils.workflow import fetch_pictures
 
     done, folder = fetch_pictures(
         options.sample, options.run, options.all, options.server or SERVER
@@ -326,8 +326,7 @@ def _list_parameters(options: argparse.Namespace) -> int:
 
 def _section(options: argparse.Namespace) -> int:
     from galaxy_utils.run_folder import RunFolder
-    from galaxy_utils.workflow.execution import execute
-    from galaxy_utils.workflow.sections import section_of
+    from galaxy_utils.workflow import execute, section_of
 
     execute(section_of(options.number), RunFolder.named(options.run), options.threads)
     return 0
@@ -335,8 +334,8 @@ def _section(options: argparse.Namespace) -> int:
 
 def _render(options: argparse.Namespace) -> int:
     from galaxy_utils.run_folder import RunFolder
+    from galaxy_utils.workflow import render
     from galaxy_utils.workflow.progress import BOOK, Progress
-    from galaxy_utils.workflow.rendering import render
 
     folder = RunFolder.named(options.run)
     with Progress(BOOK, folder):

@@ -252,18 +252,11 @@ class Page:
         self.record(key, unknown if holds is None else yes if holds else no)
 
     def record_scores(self, prefix: str, found: pd.DataFrame, forms: Mapping[str, str]) -> None:
-        """Record scores with their ranges over seeds and, where they are known, intervals.
+        """Record the mean of each score, its range over seeds and, where known, its interval.
 
-        Parameters
-        ----------
-        prefix : str
-            What the keys begin with.
-        found : DataFrame
-            One row per score, columns mean, min, max; rows `<score>_low` and
-            `<score>_high` are the ends of its interval.
-        forms : mapping of str to str
-            Score to the format of its text. Each is recorded as `<prefix><score>`, with
-            `_lowest` and `_highest` over seeds, `_low` and `_high` of the interval.
+        The keys are put together: `<prefix><score>`, with `_lowest`, `_highest`, `_low` and
+        `_high`. `found` has one row per score, columns mean, min, max, and rows
+        `<score>_low` and `<score>_high`; `forms` maps a score to the format of its text.
         """
         ends = {"": "mean", "_lowest": "min", "_highest": "max"}
         known: dict[Any, dict[Any, Any]] = found.to_dict("index")

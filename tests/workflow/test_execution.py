@@ -208,7 +208,7 @@ def test_only_what_depends_on_a_change_is_executed(fresh_clone: Path) -> None:
 
     edit(fresh_clone / "notebooks" / "10-proxy-validation.ipynb", 0, "\n\nOne more sentence.")
     pages = fresh_clone / "notebooks" / "pages.yml"
-    pages.write_text(pages.read_text().replace("title: What survives?", "title: Survivors"))
+    pages.write_text(pages.read_text().replace('"What survives?"', "Survivors"))
     (run / "artefacts" / "mixture.npz").unlink()
     # 07 writes the same again, so nothing that reads it is executed; nor what reads results of 10
     assert executed(build(fresh_clone)) == ["07", "10", "25"]

@@ -73,7 +73,7 @@ def _add_build(commands: Commands) -> None:
     build.add_argument("--sample", help="sdss5000, hdf, skyserver, or a folder")
     build.add_argument("--set", default="", help='parameters: "n_components=5 latent_dim=32"')
     build.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="at once")
-    build.add_argument("--dry-run", action="store_true", help="say what would run; write nothing")
+    build.add_argument("--dry-run", action="store_true", help="print what would run; write nothing")
     build.add_argument("rest", nargs="*", help="after --: passed on to Snakemake")
     build.set_defaults(run_command=_build)
 
@@ -127,7 +127,9 @@ def _add_skyserver(commands: Commands) -> None:
 
 
 def _add_images(commands: Commands) -> None:
-    images = commands.add_parser("images", help="fetch cutouts of a carried sample")
+    images = commands.add_parser(
+        "images", help="fetch cutouts of a sample that the project holds measured"
+    )
     images.add_argument("--sample", default="sdss5000", help="sdss5000 (default)")
     images.add_argument("--run", default="book", help="whose pictures (default: book)")
     images.add_argument("--all", action="store_true", help="all galaxies, not those shown alone")
@@ -272,7 +274,7 @@ def _skyserver(options: argparse.Namespace) -> int:
 
     recipe = Recipe.of(number=options.number, seed=options.seed, z_max=options.z_max)
     folder = options.out or skyserver_folder(recipe)
-    _say(fetch_sample(recipe, folder, options.server or SERVER), folder)
+    _report(fetch_sample(recipe, folder, options.server or SERVER), folder)
     default = folder == skyserver_folder(Recipe.of(number=recipe.number))
     sample = "skyserver" if default else str(folder)
     less = f' SET="n_galaxies={recipe.number}"' if default and recipe.number != 5000 else ""
@@ -288,13 +290,13 @@ def _images(options: argparse.Namespace) -> int:
     done, folder = fetch_pictures(
         options.sample, options.run, options.all, options.server or SERVER
     )
-    _say(done, folder)
+    _report(done, folder)
     print(f"The same make book RUN={options.run} now shows them.")
     print(folder)
     return 0
 
 
-def _say(done: Fetched, folder: Path) -> None:
+def _report(done: Fetched, folder: Path) -> None:
     print(f"{done.now} images fetched, {done.before} were there, {len(done.failures)} failed:")
     for reason, count in Counter(done.failures.values()).most_common():
         print(f"  {count:6d}  {reason}")
@@ -309,8 +311,11 @@ def _studies(options: argparse.Namespace) -> int:
 
     check_study_names(options.names)
     if options.draws < FEW_DRAWS:
-        said = "some studies leave out part of their grid then, or take few galaxies"
-        print(f"fewer than {FEW_DRAWS} draws make a trial: {said}", file=sys.stderr)
+        print(
+            f"With fewer than {FEW_DRAWS} draws some studies leave out part of their grid or take "
+            "few galaxies: this is a trial.",
+            file=sys.stderr,
+        )
     for name in options.names or STUDIES_BY_NAME:
         path = measure_study(name, RunFolder.named(options.run), options.draws, options.cores)
         print(path, flush=True)

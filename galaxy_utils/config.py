@@ -81,7 +81,7 @@ class Parameters(BaseModel):
     )
     space: Literal["autoencoder", "components"] = _field(
         "autoencoder",
-        "what is clustered: the autoencoder's bottleneck, or measured parameters beside whitened "
+        "what is clustered: the autoencoder's bottleneck, or measured parameters and whitened "
         "principal components of the deep features",
         "autoencoder",
     )
@@ -110,7 +110,7 @@ class Parameters(BaseModel):
     learning_rate: float = _field(1e-3, "step size of AdamW", gt=0, le=1)
     weight_decay: float = _field(1e-4, "weight decay of AdamW", ge=0, le=1)
     holdout_fraction: float = _field(
-        0.1, "share of galaxies kept out of training to judge reconstruction", gt=0, lt=0.9
+        0.1, "share of galaxies kept out of training to test reconstruction", gt=0, lt=0.9
     )
     n_components: int = _field(4, "components of the Gaussian mixture", 4, ge=2, le=50)
     covariance_type: Literal["full", "tied", "diag", "spherical"] = _field(
@@ -162,11 +162,11 @@ class Parameters(BaseModel):
         le=10,
     )
     null_draws: int = _field(
-        3, "draws of structureless data that a score is held beside", ge=2, le=1000
+        3, "draws of structureless data that a score is compared with", ge=2, le=1000
     )
     judged_components: int = _field(
         4,
-        "components of the mixtures that sections 14 to 18 judge; k is swept there",
+        "components of the mixtures that pages 14 to 18 examine; k is swept there",
         4,
         ge=2,
         le=36,
@@ -179,10 +179,10 @@ class Parameters(BaseModel):
         le=1000,
     )
     n_mocks: int = _field(
-        2000, "mock galaxies of known family that section 21 draws", ge=40, le=1_000_000
+        2000, "mock galaxies of known family that page 21 draws", ge=40, le=1_000_000
     )
     mock_artefacts: float = _field(
-        0.05, "share of artefacts among the mock galaxies of section 21", ge=0, le=1
+        0.05, "share of artefacts among the mock galaxies of page 21", ge=0, le=1
     )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
@@ -254,13 +254,13 @@ TRAINING = (
     "standardise_deep", "hidden_dims", "latent_dim", "activation", "loss_weighting", "epochs",
     "batch_size", "learning_rate", "weight_decay", "holdout_fraction",
 )  # fmt: skip
-"""What decides the bottleneck, beside `UPSTREAM`."""
+"""What decides the bottleneck, together with `UPSTREAM`."""
 
 SPACE = ("space", "deep_components", "measured", "scale")
-"""What decides what is clustered, beside `UPSTREAM` and `TRAINING`."""
+"""What decides what is clustered, together with `UPSTREAM` and `TRAINING`."""
 
 MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confidence")
-"""What decides the judged mixtures, beside the space they are fitted in."""
+"""What decides the examined mixtures, together with the space they are fitted in."""
 
 
 RECIPE = (
@@ -269,10 +269,10 @@ RECIPE = (
     "anomaly_percent", "late_concentration", "early_concentration", "merger_asymmetry",
     "min_cluster_size",
 )  # fmt: skip
-"""What decides how clusters and anomalies are made and judged; sample, networks and seed apart."""
+"""What decides clusters, anomalies and their scores; sample, networks and seed apart."""
 
 OF_THE_RUN_ALONE = ("framing", *SPACE, "n_components", "mixture_fit", "covariance_type")
-"""What of `RECIPE` has no part where pages make the paper's own recipe beside the run's."""
+"""What of `RECIPE` has no part where pages fit the paper's own pipeline next to the run's."""
 
 
 JUDGING = (
@@ -286,7 +286,7 @@ def departures(parameters: Parameters) -> list[str]:
     """Names among `RECIPE` in which parameters differ from the profile `book`.
 
     What takes no part where an autoencoder makes the space is left out. The training counts
-    in any space, since the paper's recipe is made with it on some pages.
+    in any space, since some pages fit the paper's pipeline with it.
     """
     book = make_parameters("book", {})
     idle = SPACE[1:] if parameters.space == "autoencoder" else ()
@@ -377,7 +377,7 @@ def parse_assignments(text: str) -> dict[str, Any]:
             raise UserError(f"cannot read {part!r}: expected name=value")
         check_names([name])
         if name in values:
-            raise UserError(f"parameter {name} is given twice; say it once")
+            raise UserError(f"parameter {name} is given twice; give it once")
         values[name] = _parse_value(name, value)
     return values
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # imported where a table is read: the workflow starts at once
 
 
 ROOT = Path(__file__).resolve().parents[1]
-"""The checkout: notebooks, data and the lock lie beside the package."""
+"""The checkout: it holds notebooks, data, the lock and this package."""
 
 
 DATA = ROOT / "data"
@@ -106,7 +106,7 @@ class RunFolder:
         return cls(ROOT / "runs" / name)
 
     def file(self, relative: str) -> Path:
-        """Path of something in the run folder, its parent made; nothing leads out of the folder."""
+        """Path of something in the run folder, with its parent; no path leads out of the folder."""
         path = self.path / relative
         if not path.resolve().is_relative_to(self.path.resolve()):
             raise UserError(f"{relative!r} leads out of the run folder {self.path}")
@@ -135,7 +135,7 @@ class RunFolder:
             return {name: stored[name] for name in stored.files}
 
     def existing(self, relative: str) -> Path:
-        """Path of what an earlier page made; what is missing is refused, saying how to make it."""
+        """Path of what an earlier page made; where it is missing the error tells how to make it."""
         path = self.file(relative)
         if path.exists():
             return path

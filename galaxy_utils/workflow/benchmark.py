@@ -1,4 +1,4 @@
-"""The table of what the benchmarks measured, and the goals that it is held against."""
+"""The table of what the benchmarks measured, and the goals to compare it with."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _write(rows: pd.DataFrame, path: Path) -> None:
     write_atomically(path, rows[list(COLUMNS)].to_csv(index=False, lineterminator="\n"))
 
 
-def judged(table: pd.DataFrame) -> pd.DataFrame:
+def compare_with_goals(table: pd.DataFrame) -> pd.DataFrame:
     """Compare each result with its goal.
 
     Returns
@@ -139,11 +139,11 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
         measured, in the order of `GOALS`, with what, goal (in words, empty
         where there is none) and reached (yes, no, not measured or empty).
     """
-    rows = [row for goal in GOALS for row in _judged_rows(goal, table[table["key"] == goal.key])]
+    rows = [row for goal in GOALS for row in _rows_with_goal(goal, table[table["key"] == goal.key])]
     return pd.DataFrame(rows, columns=[*COLUMNS, "what", "goal", "reached"])
 
 
-def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[Any, Any]]:
+def _rows_with_goal(goal: Goal, found: pd.DataFrame) -> list[dict[Any, Any]]:
     rows: list[dict[Any, Any]] = [
         {**row, "what": goal.what, "goal": _in_words(goal, row["galaxies"]),
          "reached": _reached(goal, row["galaxies"], row["value"])}

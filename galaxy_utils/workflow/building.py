@@ -24,7 +24,7 @@ from galaxy_utils.workflow.pictures import fetch_missing
 from galaxy_utils.workflow.progress import LiveLine
 
 DRY_RUN = re.compile(r"--dry(-?run)?|-[Fpq]*n[Fpq]*")
-"""How Snakemake is asked to say only what would be made; short options may stand together."""
+"""How Snakemake is asked for a dry run; short options may stand together."""
 
 LOG = "build.log"
 """Snakemake's messages, and what the pages print."""
@@ -78,7 +78,7 @@ def build(
 
 
 def is_dry_run(words: Sequence[str]) -> bool:
-    """Whether Snakemake is asked to say only what would be made."""
+    """Whether words for Snakemake ask for a dry run."""
     return any(DRY_RUN.fullmatch(word) for word in words)
 
 

@@ -82,7 +82,7 @@ class Progress:
 
 @dataclass
 class LiveLine:
-    """One line that says which pages of a build are done, which run, and for how long yet.
+    """One line that says which pages of a build are done, which run, and how long it will take.
 
     Parameters
     ----------

@@ -151,9 +151,9 @@ def _jupyter_book(build: Path) -> None:
             build / "_build", ignore_errors=True
         )  # Sphinx would not read, nor warn of, these pages again
         lines = log.read_text(encoding="utf-8").splitlines()
-        said = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
+        warnings = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
         raise UserError(
-            "the book does not build cleanly:\n" + "\n".join(said[:20]) + f"\nLog: {log}"
+            "the book does not build cleanly:\n" + "\n".join(warnings[:20]) + f"\nLog: {log}"
         )
 
 

@@ -37,7 +37,7 @@ FRAME = 256
 """Side of the paper's cutouts, in pixels."""
 
 TIMED_EPOCHS = 2
-"""Epochs that are timed; every epoch costs the same, so the whole is scaled from them."""
+"""Epochs that are timed; each costs the same, so the training is scaled from them."""
 
 SMALLEST_N = 500
 """Smallest number of galaxies on the plot of cost against N, where the sample has as many."""
@@ -133,7 +133,7 @@ def time_in_pieces(
     -------
     DataFrame
         One row a piece: stage, engine, galaxies, seconds, memory_mb (largest
-        memory of the whole process meanwhile).
+        memory of the process meanwhile).
     """
     stream: Iterator[object] = map(prepare, images) if prepare else iter(images)
     job(list(itertools.islice(stream, warm)))
@@ -148,7 +148,7 @@ def time_in_pieces(
 def time_pixels(
     stamps: Sequence[Image], configurations: Sequence[str], number: int
 ) -> pd.DataFrame:
-    """Time everything that begins with pixels, with the plain ways beside the fast ones.
+    """Time everything that begins with pixels, the fast ways and the plain ones.
 
     Parameters
     ----------
@@ -218,12 +218,12 @@ def _measure_by_statmorph(images: list[Image]) -> list[morphology.Morphology]:
 
 
 def _rotate(images: list[Image]) -> float:
-    """Residuals of a batch turned by 180 degrees about a centre between pixels."""
+    """Residuals of a batch rotated by 180 degrees about a centre between pixels."""
     batch = torch.from_numpy(np.stack([band_mean(image) for image in images])[:, None]).float()
     turn = torch.tensor([[-1.0, 0.0, 0.001], [0.0, -1.0, 0.001]]).expand(len(batch), 2, 3)
     grid = torch.nn.functional.affine_grid(turn, list(batch.shape), align_corners=False)
-    turned = torch.nn.functional.grid_sample(batch, grid, align_corners=False)
-    return float((batch - turned).abs().sum())
+    rotated = torch.nn.functional.grid_sample(batch, grid, align_corners=False)
+    return float((batch - rotated).abs().sum())
 
 
 def _eager(configuration: Configuration) -> PixelJob:

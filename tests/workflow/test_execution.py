@@ -19,7 +19,13 @@ from galaxy_utils.experiments.studies import STUDIES_BY_NAME
 from galaxy_utils.provenance import modules_of
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import building, preparation
-from galaxy_utils.workflow.execution import execute, external_inputs, parameters_of, run_inputs
+from galaxy_utils.workflow.execution import (
+    execute,
+    external_inputs,
+    kernel_environment,
+    parameters_of,
+    run_inputs,
+)
 from galaxy_utils.workflow.progress import BOOK, PLAN, LiveLine, Progress
 from galaxy_utils.workflow.sections import SECTIONS, Section, result_sources, section_of
 
@@ -50,6 +56,13 @@ def test_no_page_depends_on_the_http_client(module: str) -> None:
     path = ROOT / "galaxy_utils" / module
     assert path.exists()
     assert [s.number for s in SECTIONS if path in modules_of(s.path)] == []
+
+
+def test_a_kernel_uses_the_threads_it_is_granted_and_waits_asleep() -> None:
+    environment = kernel_environment(3)
+    counts = {name: value for name, value in environment.items() if name.endswith("_NUM_THREADS")}
+    assert set(counts.values()) == {"3"} and {"OMP_NUM_THREADS", "NUMBA_NUM_THREADS"} <= set(counts)
+    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 @pytest.mark.parametrize("number", ["03", "05", "06", "12"])
@@ -346,6 +359,12 @@ ROOM = {
         ("from galaxy_utils.room import *", {"mixture", "base", "errors", "other"}),
         ("from galaxy_utils.room.deep import run", {"__init__", "kernel"}),
         ("from galaxy_utils.room import deep", {"__init__", "kernel"}),
+        ("def later():\n    from galaxy_utils.room import spare", {"other"}),
+        (
+            "if TYPE_CHECKING:\n    from galaxy_utils.room import spare\n"
+            "else:\n    from galaxy_utils.room import base",
+            {"base"},
+        ),
     ],
 )
 def test_modules_are_followed_into_subpackages(

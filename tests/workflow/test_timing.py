@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from galaxy_utils.clustering.fusion import Training, fuse
 from galaxy_utils.data.hubble import hubble_deep_field
+from galaxy_utils.workflow import timing
 from galaxy_utils.workflow.timing import (
     PIECE,
     REPEATS,
@@ -107,13 +108,17 @@ def test_a_stamp_without_a_source_is_not_timed() -> None:
         _with_source([empty], 1)
 
 
-def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs() -> None:
+def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen: list[int] = []
+    monkeypatch.setattr(timing, "timed", lambda job: (job(), (1.0, 100.0))[1])
     training = replace(TRAINING, epochs=2 * TIMED_EPOCHS)
     rows = time_fits(FUSED, training, LATENT, lambda part: seen.append(len(part)), [20, 80], 0)
     assert seen == [20, 80] * REPEATS
     assert list(rows["stage"]) == ["autoencoder", "mixture"] * 2 * REPEATS
     assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == seen
+    assert list(rows["seconds"]) == [2.0, 1.0] * 2 * REPEATS
 
 
 PIECES = pd.DataFrame(

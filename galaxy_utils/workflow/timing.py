@@ -100,7 +100,7 @@ def enlarged(stamp: Image, side: int = FRAME) -> Image:
     return np.asarray(resized)
 
 
-def time_in_pieces(
+def _time_in_pieces(
     stage: str,
     engine: str,
     job: PixelJob,
@@ -110,30 +110,10 @@ def time_in_pieces(
     prepare: Callable[[Image], object] | None = None,
     warm: int = 1,
 ) -> pd.DataFrame:
-    """Time a stage over a stream of images, a piece at a time.
+    """Time `number` images of a stream, `piece` of them at a time, after `warm` untimed ones.
 
-    Parameters
-    ----------
-    stage, engine : str
-        What is timed, and what runs it.
-    job : callable
-        Takes a list of images.
-    images : iterable of ndarray of uint8, shape (height, width, 3)
-        At least `number` of them.
-    number : int
-        How many images.
-    piece : int
-        Images that are timed together.
-    prepare : callable, optional
-        Turns an image into what the job takes, outside the time.
-    warm : int
-        Images that the job is given before, outside the time: it compiles and allocates.
-
-    Returns
-    -------
-    DataFrame
-        One row a piece: stage, engine, galaxies, seconds, memory_mb (largest
-        memory of the process meanwhile).
+    `prepare` turns an image into what the job takes, outside the time. One row per piece,
+    columns `COLUMNS`; the memory is the largest of the process meanwhile.
     """
     stream: Iterator[object] = map(prepare, images) if prepare else iter(images)
     job(list(itertools.islice(stream, warm)))
@@ -162,7 +142,7 @@ def time_pixels(
     Returns
     -------
     DataFrame
-        As of `time_in_pieces`, the stages `morphology`, `statmorph`,
+        Columns `COLUMNS`, one row per piece; the stages `morphology`, `statmorph`,
         `engine_alone` and `statmorph_alone` (the same from the found source on),
         `features`, `plain_features` (PyTorch, one image at a time, no thread
         reading ahead), `rotation` (one of the steps that the search for the
@@ -186,11 +166,11 @@ def time_pixels(
         "statmorph_alone": lambda found: morphology.measure_central(*found),
     }
     tables = [
-        time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece,
+        _time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece,
                        warm=1 if stage == "statmorph" else piece)
         for stage, engine, job in jobs
     ] + [
-        time_in_pieces(stage, CPU, lambda i, run=run: [run(one) for one in i],  # type: ignore[misc]
+        _time_in_pieces(stage, CPU, lambda i, run=run: [run(one) for one in i],  # type: ignore[misc]
                        itertools.cycle(stamps), number, piece, _segmented)
         for stage, run in alone.items()
     ]  # fmt: skip
@@ -276,7 +256,7 @@ def time_fits(
     Returns
     -------
     DataFrame
-        Columns as of `time_in_pieces`, one row a fit.
+        Columns `COLUMNS`, one row per fit.
     """
     order = np.random.default_rng(seed).permutation(len(latent))
     brief = dataclasses.replace(training, epochs=min(TIMED_EPOCHS, training.epochs))
@@ -301,7 +281,7 @@ def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     times : DataFrame
-        As of `time_in_pieces` or `time_fits`.
+        As of `time_pixels` or `time_fits`.
 
     Returns
     -------

@@ -18,6 +18,7 @@ from galaxy_utils.workflow.timing import (
     PIECE,
     REPEATS,
     TIMED_EPOCHS,
+    _time_in_pieces,
     _with_source,
     duration,
     enlarged,
@@ -29,7 +30,6 @@ from galaxy_utils.workflow.timing import (
     per_galaxy,
     power_of_n,
     time_fits,
-    time_in_pieces,
     time_pixels,
     timed,
 )
@@ -71,7 +71,7 @@ STAMPS = [hubble_deep_field()[64:128, 64 * i : 64 * i + 64] for i in range(3)]
 def test_a_stream_is_timed_in_pieces() -> None:
     seen: list[int] = []
     stamps = STAMPS * 10
-    rows = time_in_pieces("stage", "engine", lambda i: seen.append(len(i)), stamps, 25, 10)
+    rows = _time_in_pieces("stage", "engine", lambda i: seen.append(len(i)), stamps, 25, 10)
     assert seen == [1, 10, 10, 5]  # the first one allocates and is not timed
     assert list(rows["galaxies"]) == [10, 10, 5]
     assert (rows["seconds"] > 0).all()

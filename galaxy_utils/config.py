@@ -24,6 +24,7 @@ BACKBONE_NAMES = (*OFFLINE_BACKBONES, "galaxy_convnext", "efficientnet_b0", "con
 """Keys of `embedding.BACKBONES`, here without the import of torch."""
 
 OPEN = "not stated"
+NO_VALUE = "Conselice (2003), no value"
 
 
 def _field(default: Any, meaning: str, paper: Any = OPEN, **limits: Any) -> Any:
@@ -41,11 +42,7 @@ class Parameters(BaseModel):
         "5,000 SDSS cutouts, no list",
     )
     n_galaxies: int = _field(
-        0,
-        "galaxies to take from the sample, evenly over its order; 0 takes all",
-        5000,
-        ge=0,
-        le=1_000_000,
+        0, "galaxies to take, evenly over the sample; 0 takes all", 5000, ge=0, le=1_000_000
     )
     from_pixels: bool = _field(
         False, "measure the images again, also where a measured table is there", True
@@ -131,52 +128,28 @@ class Parameters(BaseModel):
         2.0, "galaxies of lowest log-likelihood called anomalies, in percent", 2.0, gt=0, lt=50
     )
     confidence: float = _field(
-        0.85,
-        "largest responsibility above which an assignment is called confident",
-        0.85,
-        gt=0,
-        lt=1,
+        0.85, "assignments of a larger responsibility are called confident", 0.85, gt=0, lt=1
     )
     umap_neighbors: int = _field(15, "neighbours of the UMAP graph", ge=2, le=200)
     umap_min_dist: float = _field(0.1, "smallest distance in the UMAP layout", ge=0, le=1)
     grid_size: int = _field(12, "galaxies in a grid of figure 4", ge=1, le=48)
     late_concentration: float = _field(
-        3.5,
-        "proxy rule: below this C a galaxy counts as late type",
-        "Conselice (2003), no value",
-        ge=0,
-        le=10,
+        3.5, "proxy rule: below this C a galaxy counts as late type", NO_VALUE, ge=0, le=10
     )
     merger_asymmetry: float = _field(
-        0.35,
-        "proxy rule: above this A a galaxy counts as a merger",
-        "Conselice (2003), no value",
-        ge=0,
-        le=10,
+        0.35, "proxy rule: above this A a galaxy counts as a merger", NO_VALUE, ge=0, le=10
     )
     early_concentration: float = _field(
-        4.15,
-        "proxy rule: from this C on a galaxy counts as early type",
-        "Conselice (2003), no value",
-        ge=0,
-        le=10,
+        4.15, "proxy rule: from this C on a galaxy counts as early type", NO_VALUE, ge=0, le=10
     )
     null_draws: int = _field(
         3, "draws of structureless data that a score is compared with", ge=2, le=1000
     )
     judged_components: int = _field(
-        4,
-        "components of the mixtures that pages 14 to 18 examine; k is swept there",
-        4,
-        ge=2,
-        le=36,
+        4, "components of the mixtures that pages 14 to 18 examine", 4, ge=2, le=36
     )
     study_draws: int = _field(
-        3,
-        "seeds and draws of a study that the project does not carry for this run's sample and "
-        "parameters",
-        ge=2,
-        le=1000,
+        3, "seeds and draws of a study that is not precomputed for this run", ge=2, le=1000
     )
     n_mocks: int = _field(
         2000, "mock galaxies of known family that page 21 draws", ge=40, le=1_000_000
@@ -186,10 +159,7 @@ class Parameters(BaseModel):
     )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
-        24,
-        "images that measuring and embedding are timed on, by the slow peers too",
-        ge=8,
-        le=1_000_000,
+        24, "images on which every stage is timed, the slow ones too", ge=8, le=1_000_000
     )
     seed: int = _field(0, "seed of every random choice", ge=0, le=2**31 - 1)
 

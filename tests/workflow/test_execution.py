@@ -42,7 +42,7 @@ def names(paths: Iterable[Path]) -> set[str]:
 
 def test_modules_are_followed_through_modules() -> None:
     found = names(modules_of(ROOT / "notebooks" / "07-gaussian-mixture.ipynb"))
-    assert {"page", "taxonomy", "figures", "measurement"} <= found
+    assert {"page", "taxonomy", "measurement"} <= found
     assert not found & {"cli", "rendering", "execution", "claims", "comparison"}
 
 

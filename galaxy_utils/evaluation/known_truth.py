@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
+from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.clustering import consensus
 from galaxy_utils.clustering.comparison import kmeans
@@ -32,9 +33,9 @@ from galaxy_utils.evaluation.search import (
 )
 from galaxy_utils.evaluation.stretch import COMPRESSED, LINEAR, stretch_rows
 from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
-from galaxy_utils.morphology import purging
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.morphology.purging import PhysicalLimits, purge
 from galaxy_utils.simulate.drawing import draw
 from galaxy_utils.simulate.families import ARTEFACTS, FAMILIES
 
@@ -327,8 +328,8 @@ def purge_mocks(morphology: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
     ndarray of bool, shape (n,)
         True where kept.
     """
-    kept = purging.purge(morphology, purging.Limits(), 0.01, seed)["kept"]
-    return kept.to_numpy(bool)
+    forest = IsolationForest(n_estimators=200, contamination=0.01, random_state=seed)
+    return purge(morphology, PhysicalLimits(), forest)["kept"].to_numpy(bool)
 
 
 def fewest_missed(measured: pd.DataFrame, truth: pd.DataFrame, percent: float) -> float | None:

@@ -15,8 +15,7 @@ from scipy.stats import median_abs_deviation, spearmanr
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.experiments.study import Row
-from galaxy_utils.morphology.compiled.engine import measure_fast
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.measurement import FIVE, measure
 from galaxy_utils.simulate.drawing import draw
 
 LINEAR = "linear flux"
@@ -90,7 +89,7 @@ def stretch_rows(table: pd.DataFrame, seed: int) -> list[Row]:
     rows: list[Row] = []
     for _, row in table[~table["is_artefact"]].iterrows():
         for kind, image in versions_of(row, seed).items():
-            found = measure_fast(image)
+            found = measure(image)
             values = {name: float(getattr(found, name)) for name in FIVE}
             five = {name: value if np.isfinite(value) else None for name, value in values.items()}
             rows.append({"objid": row["objid"], "family": row["family"], "kind": kind, **five})

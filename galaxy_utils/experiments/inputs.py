@@ -44,8 +44,8 @@ from galaxy_utils.features.kept import (
     read_morphology,
 )
 from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
-from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.morphology.photometry import SHAPE, measure_appearance
+from galaxy_utils.morphology.measurement import FIVE, measure
+from galaxy_utils.morphology.photometry import SHAPE, measure_photometry
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.simulate import families as mock_families
 from galaxy_utils.simulate.drawing import mock_sample
@@ -310,9 +310,7 @@ def measure_images(
 
 
 def _five_of(images: list[Image]) -> Values:
-    from galaxy_utils.morphology.compiled.engine import measure_fast
-
-    found = [measure_fast(band_mean(image)) for image in images]
+    found = [measure(band_mean(image)) for image in images]
     return np.array([[getattr(row, name) for name in FIVE] for row in found])
 
 
@@ -568,6 +566,6 @@ def measure_framings(
         See `robustness.Measured`.
     """
     deep = {f: _deep_of(tuple(f"{b}-{f}" for b in backbones), images) for f in framings}
-    seen = [measure_appearance(image) for image in images]
+    seen = [measure_photometry(image) for image in images]
     shape = np.array([[getattr(row, name) for name in SHAPE] for row in seen])
     return _five_of(images), shape, deep

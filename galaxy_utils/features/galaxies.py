@@ -308,3 +308,19 @@ def fingerprint_of(galaxies: Galaxies) -> dict[str, Any]:
         "images": sum(image != NO_IMAGE for image in images.values()),
         "digest": hashlib.sha256(content + catalogue).hexdigest(),
     }
+
+
+def pictures_note(galaxies: Galaxies) -> Any:
+    """Markdown that says which pictures are missing and how to get them; None where none are."""
+    from IPython.display import Markdown
+
+    if galaxies.sample.has_images:
+        return None
+    name = galaxies.sample.name
+    folder = f"data/{name}/images/" if name in PRECOMPUTED else f"{name}/images/"
+    source = " (or let `make images` fetch them from SkyServer)" if name in PRECOMPUTED else ""
+    return Markdown(
+        ":::{admonition} Pictures are missing here\n:class: note\n"
+        f"This run has the measurements of `{name}`, not its images. Put the cutouts as "
+        f"`<objid>.jpg` into `{folder}`{source} and run the same `make book` again.\n:::"
+    )

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from galaxy_utils.config import (
-    Parameters,
-    read_parameters,
-)
+from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.data.download import Downloads
 from galaxy_utils.data.manifest import FAILURES, MANIFEST, lacks_images
 from galaxy_utils.data.paper_sample import is_complete
@@ -79,23 +76,10 @@ def _fetched_here(opened: Sample, images: Path) -> bool:
 
 
 def shown_objids(folder: RunFolder) -> list[str]:
-    """Galaxies whose pictures the pages of a run show, or would show.
+    """Galaxies whose pictures the pages of a finished run show, or would show, each once.
 
-    Parameters
-    ----------
-    folder : RunFolder
-        A finished run.
-
-    Returns
-    -------
-    list of str
-        Examples (sections 01 to 03), purged galaxies (04), and those that
-        stand for clusters and anomalies (09), each once.
-
-    Raises
-    ------
-    UserError
-        If the run was not made.
+    Examples (pages 01 to 03), purged galaxies (04), and those that stand for clusters and
+    anomalies (09).
     """
     from galaxy_utils.clustering.taxonomy import representatives
 

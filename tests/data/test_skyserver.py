@@ -34,7 +34,7 @@ from galaxy_utils.features import named_samples
 from galaxy_utils.features.galaxies import fingerprint_of, open_galaxies
 from galaxy_utils.features.named_samples import skyserver_folder
 from galaxy_utils.run_folder import ROOT, RunFolder
-from galaxy_utils.workflow import pictures, preparation
+from galaxy_utils.workflow import building, pictures, preparation
 from galaxy_utils.workflow.pictures import fetch_missing
 
 OBJIDS = [str(1237645879551066262 + 65536 * n + 7 * n * n) for n in range(40)]
@@ -327,8 +327,8 @@ def test_the_build_fetches_before_anything_and_a_dry_run_does_not(
     assert cli.main([*arguments, "--dry-run"]) == 2
     assert "make skyserver NUMBER=4" in capsys.readouterr().err
     assert not sky.seen
-    monkeypatch.setattr(cli, "_snakemake", lambda *_: None)
-    monkeypatch.setattr(cli, "_finish", lambda *_: None)
+    monkeypatch.setattr(building, "_run_shown", lambda *_: None)
+    monkeypatch.setattr(building.preparation, "write_provenance", lambda *_: None)
     assert cli.main(arguments) == 0
     assert len(list(skyserver_folder(PaperSample.of(number=4)).glob("*.jpg"))) == 4
 

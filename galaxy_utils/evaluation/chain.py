@@ -32,9 +32,9 @@ features, as many as the bottleneck has; the bottleneck."""
 PARTITIONS = ("morphology", "deep", "fused")
 """Mixtures of the five parameters alone, of the deep features alone, of the bottleneck."""
 
-GALAXIES = "galaxies"
-PERMUTED = "permuted modalities"
-COPULA = "Gaussian copula, own marginals"
+GALAXIES = nulls.REAL
+PERMUTED = nulls.SHUFFLED_PAIRS
+COPULA = nulls.COPULA
 CLUSTERLESS = tuple(nulls.NULLS)
 """Nulls without any clusters; permuted modalities keep those of each modality."""
 

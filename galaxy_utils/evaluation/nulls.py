@@ -12,6 +12,12 @@ from sklearn.preprocessing import QuantileTransformer
 Null = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
 """Takes the data, shape (n, dimension), and a seed; gives as many points without clusters."""
 
+# Values of the column "data" in results of studies: the galaxies themselves, and each null.
+REAL = "galaxies"
+SINGLE_GAUSSIAN = "one Gaussian"
+COPULA = "Gaussian copula, own marginals"
+SHUFFLED_PAIRS = "permuted modalities"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -114,9 +120,10 @@ def permuted_block(values: NDArray[np.float64], seed: int, columns: slice) -> ND
 
 
 NULLS: dict[str, Null] = {
-    "one Gaussian": single_gaussian,
-    "Gaussian copula, own marginals": gaussian_copula,
+    SINGLE_GAUSSIAN: single_gaussian,
+    COPULA: gaussian_copula,
 }
+"""Reference distributions without clusters."""
 
 
 def compare(

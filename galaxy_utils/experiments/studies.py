@@ -13,7 +13,6 @@ from galaxy_utils.clustering.consensus import CONSENSUS
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.algorithms import ALGORITHMS
-from galaxy_utils.evaluation.chain import CHAIN, CIRCULARITY
 from galaxy_utils.evaluation.cluster_number import CLUSTER_NUMBER
 from galaxy_utils.evaluation.cross_validation import CROSS_VALIDATION, FOLDS
 from galaxy_utils.evaluation.encoders import STUDY as ENCODERS
@@ -22,6 +21,7 @@ from galaxy_utils.evaluation.oddities import ODDITIES
 from galaxy_utils.evaluation.robustness import ROBUSTNESS
 from galaxy_utils.evaluation.search import COMPARED, SEARCH
 from galaxy_utils.experiments import inputs
+from galaxy_utils.experiments.nulls import CHAIN, CIRCULARITY, read_inputs
 from galaxy_utils.experiments.store import read_study, study_journal, study_settings
 from galaxy_utils.experiments.study import (
     Study,
@@ -38,8 +38,8 @@ Inputs = Callable[[RunFolder, Parameters], Any]
 
 
 _ALL: tuple[tuple[Study, Inputs], ...] = (
-    (CHAIN, inputs.for_chain),
-    (CIRCULARITY, inputs.for_chain),
+    (CHAIN, read_inputs),
+    (CIRCULARITY, read_inputs),
     (CLUSTER_NUMBER, inputs.for_cluster_number),
     (ALGORITHMS, inputs.for_algorithms),
     (ODDITIES, inputs.for_oddities),

@@ -189,7 +189,7 @@ def _comparison(cell: pd.DataFrame, score: str) -> dict[str, Any]:
         **_mean_and_range(null, "null_", "null_value"),
         **_mean_and_range(gain, "gain_", "gain"),
         "comparable": comparable,
-        "exceeds_null": comparable and bool((sign * real).min() > (sign * nulls).max(axis=None)),
+        "exceeds_null": comparable and bool((sign * real).min() > (sign * nulls).max().max()),
     }
 
 

@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_mutual_info_score
 
-from galaxy_utils.data.galaxy_zoo import GALAXY_ZOO_TYPES as SEEN_TYPES
+from galaxy_utils.data.galaxy_zoo import GALAXY_ZOO_TYPES
 
 RESAMPLINGS = 100
+SEEN_TYPES = GALAXY_ZOO_TYPES
 
 
 @dataclass(frozen=True)

@@ -87,12 +87,9 @@ def score_pipelines(
     """
     own = {name: pipeline[:-1].transform(X) for name, pipeline in pipelines.items()}
     number = min(own["fused"].shape[1], *own["deep"].shape)
-    components = PCA(number, random_state=random_state).fit_transform(own["deep"])
-    spaces = {
-        "morphology": own["morphology"],
-        "deep": np.asarray(components, np.float64),
-        "latent": own["fused"],
-    }
+    pca = PCA(number, random_state=random_state)
+    deep = pca.fit_transform(own["deep"]).astype(np.float64)
+    spaces = {"morphology": own["morphology"], "deep": deep, "latent": own["fused"]}
     rules = ProxyRules().classify(X)
     rows = []
     for partition, pipeline in pipelines.items():

@@ -53,10 +53,8 @@ def gaussian_copula(X: Data, seed: int) -> Data:
 
     Parameters
     ----------
-    X : DataFrame or ndarray of float64, shape (n_samples, n_features)
-        The data.
-    seed : int
-        Of the draw.
+    X, seed
+        As in `single_gaussian`.
 
     Returns
     -------
@@ -135,11 +133,12 @@ def compare_with_null(
     DataFrame
         One row per fit: data (`REAL` or the name of a null), draw, then the scores.
     """
-    drawn = [(name, draw, null) for name, null in nulls.items() for draw in range(n_draws)]
     rows = [{"data": REAL, "draw": 0, **scoring(clone(estimator).fit(X), X)}]
-    for name, draw, null in drawn:
-        points = null(X, seed + draw)
-        rows.append({"data": name, "draw": draw, **scoring(clone(estimator).fit(points), points)})
+    for name, null in nulls.items():
+        for draw in range(n_draws):
+            points = null(X, seed + draw)
+            scores = scoring(clone(estimator).fit(points), points)
+            rows.append({"data": name, "draw": draw, **scores})
     return pd.DataFrame(rows)
 
 
@@ -184,18 +183,13 @@ def _comparison(cell: pd.DataFrame, score: str) -> dict[str, Any]:
     null = nulls[name] if name else pd.Series(np.nan, draws.index)
     gain, comparable = sign * (real - null), score not in SCALE_DEPENDENT
     return {
-        **_mean_and_range(real, "", "value"),
+        "value": real.mean(), "low": real.min(), "high": real.max(),
         "null": name,
-        **_mean_and_range(null, "null_", "null_value"),
-        **_mean_and_range(gain, "gain_", "gain"),
+        "null_value": null.mean(), "null_low": null.min(), "null_high": null.max(),
+        "gain": gain.mean(), "gain_low": gain.min(), "gain_high": gain.max(),
         "comparable": comparable,
         "exceeds_null": comparable and bool((sign * real).min() > (sign * nulls).max().max()),
-    }
-
-
-def _mean_and_range(values: pd.Series, prefix: str, mean: str) -> dict[str, float]:
-    return {mean: float(values.mean()), f"{prefix}low": float(values.min()),
-            f"{prefix}high": float(values.max())}  # fmt: skip
+    }  # fmt: skip
 
 
 def best_partition(compared: pd.DataFrame) -> dict[str, str | None]:

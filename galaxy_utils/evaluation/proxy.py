@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -32,9 +32,6 @@ SMALLEST_CLASS = 20
 there as much as thousands of another class."""
 
 CAS = ["concentration", "asymmetry", "smoothness"]
-TREE_DEPTH = 3
-BALANCED_RESAMPLES = 100
-SWEEP_RESAMPLES = 20
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,8 @@ class ProxyRules:
         concentration, asymmetry, smoothness = table[CAS].to_numpy(np.float64).T
         merger = (asymmetry > self.merger_asymmetry) & (asymmetry > smoothness)
         early = concentration >= self.early_concentration
-        late = concentration < self.late_concentration
-        classes = np.select([merger, early, ~late], PROXY_CLASSES[:3], PROXY_CLASSES[3])
+        transitional = concentration >= self.late_concentration
+        classes = np.select([merger, early, transitional], PROXY_CLASSES[:3], PROXY_CLASSES[3])
         return classes.astype(object)
 
 
@@ -140,10 +137,6 @@ def matched_accuracy(classes: NDArray[Any], labels: NDArray[Any]) -> float:
     -------
     float
         Computed from whole numbers, so that a tie with a permutation is a tie.
-
-    References
-    ----------
-    Kuhn (1955), Nav. Res. Logist. Q. 2, 83.
     """
     return matched_share(contingency_matrix(classes, labels)) / len(labels)
 
@@ -209,7 +202,7 @@ def compare_with_baselines(
     Breiman et al. (1984), Classification and Regression Trees.
     """
     labels = classes.astype(str)
-    tree = DecisionTreeClassifier(max_depth=TREE_DEPTH, random_state=seed)
+    tree = DecisionTreeClassifier(max_depth=3, random_state=seed)
     folds = KFold(5, shuffle=True, random_state=seed)
     predicted = cross_val_predict(tree, table[CAS].to_numpy(np.float64), labels, cv=folds)
     majority = np.full(len(labels), pd.Series(labels).mode()[0])
@@ -223,24 +216,20 @@ def compare_with_baselines(
     return pd.DataFrame(rows).reindex(columns=columns)
 
 
-def _prediction_scores(
-    classes: NDArray[np.object_], predicted: NDArray[np.str_]
-) -> dict[str, float]:
+def _prediction_scores(classes: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
     labels = classes.astype(str)
     large = sorted({str(name) for name in without_small_classes(classes) if name is not None})
     recalls = recall_score(labels, predicted, labels=large, average="macro") if large else np.nan
     return {"accuracy": float(accuracy_score(labels, predicted)), "balanced": float(recalls)}
 
 
-def _partition_scores(
-    classes: NDArray[np.object_], labels: NDArray[np.integer], seed: int
-) -> dict[str, float]:
+def _partition_scores(classes: NDArray[Any], labels: NDArray[Any], seed: int) -> dict[str, float]:
     """Scores of a partition, and of permutations of it."""
     large, scores = without_small_classes(classes), agreement(classes, labels)
     chance = permuted_accuracy(classes, labels, seed)
     balanced = permutation(
         lambda rows: agreement(large, labels[rows])["balanced_accuracy"],
-        len(labels), seed, BALANCED_RESAMPLES,
+        len(labels), seed, n_resamples=100,
     )  # fmt: skip
     return {
         "accuracy": scores["accuracy"],
@@ -253,10 +242,7 @@ def _partition_scores(
 
 
 def sweep_rules(
-    table: pd.DataFrame,
-    labels: NDArray[np.integer],
-    alternatives: Mapping[str, Sequence[ProxyRules]],
-    seed: int,
+    table: pd.DataFrame, labels: NDArray[np.integer], alternatives: Sequence[ProxyRules], seed: int
 ) -> pd.DataFrame:
     """Compare the same clusters with alternative rules.
 
@@ -266,34 +252,27 @@ def sweep_rules(
         Columns concentration, asymmetry, smoothness.
     labels : ndarray of int, shape (n_samples,)
         Cluster of each galaxy.
-    alternatives : mapping of str to sequence of ProxyRules
-        Rules, by how their limits were chosen.
+    alternatives : sequence of ProxyRules
+        Rules with other limits.
     seed : int
         Of the permutations of the clusters.
 
     Returns
     -------
     DataFrame
-        One row per rules: limits (key of `alternatives`), late, early, merger, accuracy,
-        majority (share of the largest class), excess (accuracy minus the mean of permuted
-        clusters), above (whether it is above all of these).
+        One row per rules: their limits, accuracy, majority (share of the largest class), excess
+        (accuracy minus the mean of permuted clusters), above (whether it is above all of these).
     """
     rows = []
-    for kind, choices in alternatives.items():
-        for rules in choices:
-            classes = rules.classify(table)
-            accuracy = matched_accuracy(classes, labels)
-            chance = permuted_accuracy(classes, labels, seed, SWEEP_RESAMPLES)
-            rows.append(
-                {
-                    "limits": kind,
-                    "late": rules.late_concentration,
-                    "early": rules.early_concentration,
-                    "merger": rules.merger_asymmetry,
-                    "accuracy": accuracy,
-                    "majority": float(pd.Series(classes).value_counts(normalize=True).max()),
-                    "excess": accuracy - float(chance.mean()),
-                    "above": bool(accuracy > chance.max()),
-                }
-            )
+    for rules in alternatives:
+        classes = rules.classify(table)
+        accuracy = matched_accuracy(classes, labels)
+        chance = permuted_accuracy(classes, labels, seed, n_resamples=20)
+        scores = {
+            "accuracy": accuracy,
+            "majority": float(pd.Series(classes).value_counts(normalize=True).max()),
+            "excess": accuracy - float(chance.mean()),
+            "above": bool(accuracy > chance.max()),
+        }
+        rows.append(asdict(rules) | scores)
     return pd.DataFrame(rows)

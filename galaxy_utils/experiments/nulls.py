@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from galaxy_utils.clustering.pipelines import paper_pipeline
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters
@@ -23,6 +22,7 @@ from galaxy_utils.run_folder import RunFolder
 Inputs = tuple[pd.DataFrame, pd.Series, Parameters]
 
 _DATA = {REAL: None, **NULLS, SHUFFLED_PAIRS: shuffled_pairs}
+# A partition is stored as text, one letter per galaxy.
 _LETTERS = np.array(list("0123456789abcdefghijklmnopqrstuvwxyz"))
 _LEFT_OUT = {"nothing": (), "all five": FIVE, **{name: (name,) for name in FIVE}}
 
@@ -51,22 +51,15 @@ def _measure_chain(inputs: Inputs, unit: Row) -> list[Row]:
     scores = score_pipelines(pipelines, X, parameters.confidence, seed)
     rows: list[Any] = scores.to_dict("records")
     if null is None:
-        labels = {name: pipeline["mixture"].labels_ for name, pipeline in pipelines.items()}
-        rows += [
-            {"partition": partition, "space": "types", "score": score, "value": value}
-            for partition, found in labels.items()
-            for score, value in agreement(types, found).items()
-        ]
-        rows += [
-            {"partition": name, "space": "", "score": "partition", "text": _as_text(found)}
-            for name, found in labels.items()
-        ]
+        for name, pipeline in pipelines.items():
+            labels = pipeline["mixture"].labels_
+            rows += [
+                {"partition": name, "space": "types", "score": score, "value": value}
+                for score, value in agreement(types, labels).items()
+            ]
+            text = "".join(_LETTERS[labels])
+            rows.append({"partition": name, "space": "", "score": "partition", "text": text})
     return rows
-
-
-def _as_text(labels: NDArray[np.integer]) -> str:
-    """Write a partition as one letter per galaxy."""
-    return "".join(_LETTERS[labels])
 
 
 CHAIN = Study(
@@ -90,14 +83,11 @@ def _measure_circularity(inputs: Inputs, unit: Row) -> list[Row]:
     labels = pipeline["mixture"].labels_
     rules = ProxyRules().classify(X)
     chance = permuted_accuracy(rules, labels, unit["seed"])
-    scores = {
-        "rules": agreement(rules, labels),
-        "types": agreement(types, labels),
-    }
     permuted = {"permuted": float(chance.mean()), "permuted_highest": float(chance.max())}
+    scores = {"rules": agreement(rules, labels) | permuted, "types": agreement(types, labels)}
     return [
         {"classes": classes, "score": score, "value": value}
-        for classes, found in [*scores.items(), ("rules", permuted)]
+        for classes, found in scores.items()
         for score, value in found.items()
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,18 +154,19 @@ def test_limits_at_quantiles_give_large_classes_where_ours_do_not() -> None:
 def test_the_sweep_recovers_clusters_by_the_rules_and_nothing_in_shuffled_ones() -> None:
     table = measured(2000)
     _, truth = np.unique(ProxyRules.at_quantiles(table).classify(table), return_inverse=True)
-    alternatives = {"quantiles": rules_at_quantiles(table), "ours": rules_around(ProxyRules())}
-    found = sweep_rules(table, truth, alternatives, 0)
-    shuffled = sweep_rules(table, np.random.default_rng(1).permutation(truth), alternatives, 0)
-    assert len(found) == sum(map(len, alternatives.values()))
-    assert found["accuracy"].max() == 1
-    assert found.loc[found["limits"] == "quantiles", "above"].all()
+    quantiles, moved = rules_at_quantiles(table), rules_around(ProxyRules())
+    found = sweep_rules(table, truth, quantiles, 0)
+    shuffled = sweep_rules(table, np.random.default_rng(1).permutation(truth), quantiles, 0)
+    assert len(found) == len(quantiles) and found["accuracy"].max() == 1
+    assert found["above"].all() and not shuffled["above"].all()
     assert found["excess"].max() > 0.5 > 0.1 > shuffled["excess"].max()
     assert (found["majority"] >= 0.25).all()
-    first = alternatives["ours"][0]
-    limits = [first.late_concentration, first.early_concentration, first.merger_asymmetry]
-    row = found[found["limits"] == "ours"].iloc[0]
-    assert row[["late", "early", "merger"]].tolist() == limits
+    row = sweep_rules(table, truth, moved[:1], 0).iloc[0]
+    limits = {name: row[name] for name in asdict(moved[0])}
+    assert ProxyRules(**limits) == moved[0]
+    classes = moved[0].classify(table)
+    assert row["accuracy"] == matched_accuracy(classes, truth)
+    assert row["majority"] == max(np.mean(classes == name) for name in PROXY_CLASSES)
 
 
 def test_partitions_are_compared_with_their_own_permutations() -> None:

@@ -96,6 +96,7 @@ def test_shuffled_pairs_keep_both_modalities_and_lose_their_relation() -> None:
     assert {tuple(row) for row in drawn[measured].to_numpy()} == rows  # galaxies, not numbers
     assert np.corrcoef(X["gini"], X["net-eq1:0000"])[0, 1] > 0.9
     assert abs(np.corrcoef(drawn["gini"], drawn["net-eq1:0000"])[0, 1]) < 0.2
+    assert (drawn["gini"] != shuffled_pairs(X, 1)["gini"]).any()
 
 
 def test_planted_groups_exceed_every_null() -> None:

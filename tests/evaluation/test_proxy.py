@@ -132,6 +132,8 @@ def test_one_galaxy_is_no_quarter_of_a_balanced_accuracy() -> None:
 def test_without_two_large_classes_nothing_is_balanced() -> None:
     classes = np.array(["a"] * SMALLEST_CLASS + ["b"] * (SMALLEST_CLASS - 1), dtype=object)
     assert not pd.notna(without_small_classes(classes)).any()
+    both = np.array(["a", "b"] * SMALLEST_CLASS, dtype=object)
+    assert without_small_classes(both).tolist() == both.tolist()
     labels = np.arange(len(classes)) % 2
     found = compare_with_baselines(flat(len(classes)), classes, {"mine": labels}, 0)
     assert found["balanced"].isna().all() and found["accuracy"].notna().all()
@@ -179,6 +181,7 @@ def test_partitions_are_compared_with_their_own_permutations() -> None:
     assert list(answers.index) == ["largest class", "truth", "noise", "tree on C, A, S"]
     assert answers.loc["truth", ["accuracy", "balanced"]].tolist() == pytest.approx([1, 1])
     assert answers.loc["truth", "permuted_highest"] < 0.5
+    assert 0.25 < answers.loc["truth", "balanced_permuted"] < 0.35
     noise_scores = answers.loc["noise"]
     assert noise_scores["accuracy"] == pytest.approx(noise_scores["permuted"], abs=0.04)
     assert answers.loc["tree on C, A, S", "balanced"] > 0.95

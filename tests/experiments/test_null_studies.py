@@ -74,6 +74,8 @@ def test_planted_groups_exceed_one_gaussian_and_one_gaussian_does_not(
     row = found.set_index(["partition", "space", "score"]).loc["fused", "latent", "silhouette"]
     assert row["exceeds_null"] == exceeds
     real = table[table["data"] == REAL]
+    silhouettes = real.query("partition == 'fused' and space == 'latent' and score == 'silhouette'")
+    assert silhouettes["value"].nunique() == 3  # every seed trains another autoencoder
     texts = real[real["score"] == "partition"]
     assert sorted(texts["partition"]) == sorted(["deep", "fused", "morphology"] * 3)
     against_types = real[(real["space"] == "types") & (real["score"] == "ari")]

@@ -26,7 +26,7 @@ from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.morphology.measurement import FIVE
 
 N = 240
-GROUP = np.repeat([0, 1, 2], N // 3)
+GROUP = np.repeat([0, 1, 2], [100, 80, 60])
 PARAMETERS = Parameters(
     hidden_dims="32", latent_dim=4, epochs=40, batch_size=32, judged_components=3, n_init=2
 )

@@ -1,153 +1,229 @@
-"""Data without the structure that a score is meant to show."""
+"""Reference distributions: data without the structure that a score is meant to show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.preprocessing import QuantileTransformer
 
-Null = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
-"""Takes the data, shape (n, dimension), and a seed; gives as many points without clusters."""
+from galaxy_utils.evaluation.metrics import LOWER_IS_BETTER, SCALE_DEPENDENT
+from galaxy_utils.features.feature_table import MORPHOLOGY, modality_of
+
+# Values of the column "data" in results of studies: the galaxies themselves, and each null.
+REAL = "galaxies"
+SINGLE_GAUSSIAN = "one Gaussian"
+COPULA = "Gaussian copula, own marginals"
+SHUFFLED_PAIRS = "permuted modalities"
+
+Data = TypeVar("Data", pd.DataFrame, NDArray[np.float64])
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A score beside the same score on data without structure.
-
-    Parameters
-    ----------
-    value : float
-        On the data.
-    null : ndarray of float64, shape (n_draws,)
-        On draws of the null.
-    """
-
-    value: float
-    null: NDArray[np.float64]
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Lowest and highest 2.5 % of the null."""
-        low, high = np.percentile(self.null, [2.5, 97.5])
-        return float(low), float(high)
-
-    @property
-    def p_value(self) -> float:
-        """Share of draws, and the value itself, that are as large or larger (one-sided)."""
-        return float((1 + np.sum(self.null >= self.value)) / (1 + len(self.null)))
-
-
-def single_gaussian(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Draw points without clusters: one Gaussian with the data's mean and covariance.
+def single_gaussian(X: Data, seed: int) -> Data:
+    """Draw from one Gaussian with the mean and the covariance of the data.
 
     Parameters
     ----------
-    values : ndarray of float64, shape (n, dimension)
+    X : DataFrame or ndarray of float64, shape (n_samples, n_features)
         The data.
     seed : int
         Of the draw.
 
     Returns
     -------
-    ndarray of float64, shape (n, dimension)
-        As many points.
+    DataFrame or ndarray, as `X`
+        As many points; in a table with the same index, columns and dtypes.
     """
+    values = _values(X)
     n, mean = len(values), values.mean(axis=0)
     mixing = np.random.default_rng(seed).normal(scale=(n - 1) ** -0.5, size=(n, n))
-    drawn: NDArray[np.float64] = mean + mixing @ (values - mean)  # has the sample's covariance
-    return drawn
+    return _like(X, mean + mixing @ (values - mean))  # has the sample's covariance
 
 
-def gaussian_copula(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Draw points with the data's own marginals, joined as one Gaussian joins them.
+def gaussian_copula(X: Data, seed: int) -> Data:
+    """Draw points with the marginal distributions of the data, correlated as one Gaussian.
 
-    Each dimension is made normal by its ranks, one Gaussian is drawn with the
-    covariance of these, and its points are carried back: skewness and tails
-    of every dimension stay, groups of galaxies go.
+    Each feature is made normal by its ranks, one Gaussian is drawn with the covariance of
+    these, and its points are transformed back: skewness and tails of every feature stay,
+    groups of galaxies go.
 
     Parameters
     ----------
-    values : ndarray of float64, shape (n, dimension)
-        The data.
-    seed : int
-        Of the draw.
+    X, seed
+        As in `single_gaussian`.
 
     Returns
     -------
-    ndarray of float64, shape (n, dimension)
+    DataFrame or ndarray, as `X`
         As many points, within the range of the data.
 
     References
     ----------
-    Sklar (1959); Liu, Lafferty & Wasserman (2009).
+    Sklar (1959), Publ. Inst. Stat. Univ. Paris 8, 229; Liu, Lafferty & Wasserman (2009), JMLR
+    10, 2295.
     """
+    values = _values(X)
     ranks = QuantileTransformer(
         n_quantiles=min(1000, len(values)), output_distribution="normal", subsample=None
     )
-    normal = ranks.fit_transform(values)
-    return np.asarray(ranks.inverse_transform(single_gaussian(normal, seed)), dtype=np.float64)
+    drawn = single_gaussian(ranks.fit_transform(values), seed)
+    return _like(X, np.asarray(ranks.inverse_transform(drawn), np.float64))
 
 
-def permuted_block(values: NDArray[np.float64], seed: int, columns: slice) -> NDArray[np.float64]:
-    """Shuffle the galaxies of some columns: both blocks stay as they are, their relation goes.
+def shuffled_pairs(X: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Give every galaxy the measured parameters of another.
+
+    Morphology and deep features keep all of their structure; only their relation goes.
 
     Parameters
     ----------
-    values : ndarray of float64, shape (n, dimension)
-        The data.
+    X : DataFrame
+        A feature table.
     seed : int
         Of the permutation.
-    columns : slice
-        The block that is shuffled as a whole.
 
     Returns
     -------
-    ndarray of float64, shape (n, dimension)
-        A copy.
+    DataFrame
+        As `X`, with the rows of the measured columns permuted.
     """
-    shuffled = values.copy()
-    shuffled[:, columns] = np.random.default_rng(seed).permutation(values[:, columns])
-    return shuffled
+    rows = np.random.default_rng(seed).permutation(len(X))
+    measured = [name for name in X.columns if modality_of(name) == MORPHOLOGY]
+    return X.assign(**{name: X[name].to_numpy()[rows] for name in measured})
 
 
-NULLS: dict[str, Null] = {
-    "one Gaussian": single_gaussian,
-    "Gaussian copula, own marginals": gaussian_copula,
-}
+Null = Callable[[Any, int], Any]
+"""Takes the data and a seed; returns as many points."""
+
+NULLS: dict[str, Null] = {SINGLE_GAUSSIAN: single_gaussian, COPULA: gaussian_copula}
+"""Reference distributions without clusters."""
 
 
-def compare(
-    score: Callable[[NDArray[np.float64]], float],
-    value: float,
-    values: NDArray[np.float64],
-    null: Null,
+def compare_with_null(
+    estimator: Any,
+    X: Any,
+    scoring: Callable[[Any, Any], Mapping[str, float]],
     n_draws: int,
     seed: int,
-) -> Comparison:
-    """Take the same score on draws of a null.
+    nulls: Mapping[str, Null] = NULLS,
+) -> pd.DataFrame:
+    """Fit the same estimator to the data and to draws of each null, and score every fit.
 
     Parameters
     ----------
-    score : callable
-        From points, shape (n, dimension), to a number; it fits what it needs.
-    value : float
-        The score of the data.
-    values : ndarray of float64, shape (n, dimension)
+    estimator : estimator
+        Not fitted; it is cloned.
+    X : DataFrame or ndarray, shape (n_samples, n_features)
         The data.
-    null : callable
-        One of `NULLS`.
+    scoring : callable
+        Takes a fitted estimator and what it was fitted to; returns scores by name.
     n_draws : int
-        How many draws.
+        Draws of each null.
     seed : int
-        Of the first draw; the others count on.
+        Of the first draw; the others count on from it.
+    nulls : mapping of str to callable
+        Reference distributions by name.
 
     Returns
     -------
-    Comparison
-        The value beside its null.
+    DataFrame
+        One row per fit: data (`REAL` or the name of a null), draw, then the scores.
     """
-    draws = [score(null(values, seed + draw)) for draw in range(n_draws)]
-    return Comparison(value, np.array(draws))
+    rows = [{"data": REAL, "draw": 0, **scoring(clone(estimator).fit(X), X)}]
+    for name, null in nulls.items():
+        for draw in range(n_draws):
+            points = null(X, seed + draw)
+            scores = scoring(clone(estimator).fit(points), points)
+            rows.append({"data": name, "draw": draw, **scores})
+    return pd.DataFrame(rows)
+
+
+def compare_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Compare scores of the galaxies with those on the hardest null, the one that scores best.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Columns data (`REAL` and names of nulls), draw, partition, space, score, value.
+
+    Returns
+    -------
+    DataFrame
+        One row per partition, space and score, with these columns besides:
+
+        - value, low, high: mean and range over the draws of the galaxies;
+        - null, null_value, null_low, null_high: the same of the null whose mean is best (None
+          and NaN where no null was scored);
+        - gain, gain_low, gain_high: mean and range of how much better the galaxies are than
+          that null in the same draw, positive for better;
+        - comparable: whether the score may be compared between data sets (see
+          `metrics.SCALE_DEPENDENT`);
+        - exceeds_null: whether it is comparable, and the worst value of the galaxies is better
+          than the best one of all nulls.
+    """
+    keys = ["partition", "space", "score"]
+    return pd.DataFrame(
+        dict(zip(keys, key, strict=True)) | _comparison(cell, str(key[-1]))
+        for key, cell in scores.groupby(keys, sort=False)
+    )
+
+
+def _comparison(cell: pd.DataFrame, score: str) -> dict[str, Any]:
+    """Compare one score of one partition in one space, over draws."""
+    sign = -1.0 if score in LOWER_IS_BETTER else 1.0
+    order = cell["data"].unique()  # of nulls that tie, the first is taken
+    draws = cell.pivot(index="draw", columns="data", values="value")[order]
+    real, nulls = draws[REAL], draws.drop(columns=REAL)
+    means = (sign * nulls).mean().dropna()
+    name = str(means.idxmax()) if len(means) else None
+    null = nulls[name] if name else pd.Series(np.nan, draws.index)
+    gain, comparable = sign * (real - null), score not in SCALE_DEPENDENT
+    return {
+        "value": real.mean(), "low": real.min(), "high": real.max(),
+        "null": name,
+        "null_value": null.mean(), "null_low": null.min(), "null_high": null.max(),
+        "gain": gain.mean(), "gain_low": gain.min(), "gain_high": gain.max(),
+        "comparable": comparable,
+        "exceeds_null": comparable and bool((sign * real).min() > (sign * nulls).max().max()),
+    }  # fmt: skip
+
+
+def best_partition(compared: pd.DataFrame) -> dict[str, str | None]:
+    """Name the partition that is best in each space, if one is.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        Rows of one score from `compare_scores`.
+
+    Returns
+    -------
+    dict of str to str or None
+        By space, the partition whose gain over its null is above 0 in every draw, and above
+        the gains of the other partitions in all of theirs.
+    """
+    best: dict[str, str | None] = {}
+    for space, rows in compared.groupby("space", sort=False):
+        ranked = rows.dropna(subset="gain").sort_values("gain", ascending=False)
+        limit = max([0.0, *ranked["gain_high"].iloc[1:]])
+        apart = len(ranked) > 0 and ranked["gain_low"].iloc[0] > limit
+        best[str(space)] = str(ranked["partition"].iloc[0]) if apart else None
+    return best
+
+
+def _values(X: Data) -> NDArray[np.float64]:
+    """Return the values of a table row by row: sums depend on the order in memory."""
+    if isinstance(X, pd.DataFrame):
+        return np.ascontiguousarray(X.to_numpy(np.float64))
+    return X
+
+
+def _like(X: Data, drawn: NDArray[np.float64]) -> Data:
+    """Return the points as a table if the data are one."""
+    if isinstance(X, pd.DataFrame):
+        return pd.DataFrame(drawn, X.index, X.columns).astype(X.dtypes.to_dict())
+    return drawn

@@ -22,6 +22,7 @@ from galaxy_utils.evaluation.selection import (
     SPEC_FIELDS,
     candidate_spaces,
     compare_partitions,
+    distilled_spec,
     eligible,
     measured_kmeans,
     score_candidates,
@@ -247,14 +248,10 @@ def partitions(
     }
     found = {k: e.fit(data.X[train]).predict(data.X[~train]) for k, e in estimators.items()}
     bound, known = supervised_upper_bound(), train & data.types.notna().to_numpy()
-    columns = [c for c in data.X.columns if ":" not in c or f"-{_crop(data, table)}:" in c]
+    crop = distilled_spec(voting_members(table, data.X)).crop
+    columns = [name for name in data.X.columns if ":" not in name or f"-{crop}:" in name]
     bound.fit(data.X.loc[known, columns], data.types[known].astype(str))
     return found | {"supervised": bound.predict(data.X.loc[~train, columns])}
-
-
-def _crop(data: Inputs, table: pd.DataFrame) -> str:
-    """The crop of the deep features that the voting mixture uses."""
-    return next(spec.crop for spec in voting_members(table, data.X) if spec.crop != "none")
 
 
 def _shuffled(types: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], seed: int) -> pd.Series:

@@ -1,0 +1,188 @@
+"""Proxy classes by rule, and what a partition shares with them by chance."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from galaxy_utils.evaluation.proxy import (
+    PROXY_CLASSES,
+    SMALLEST_CLASS,
+    ProxyRules,
+    compare_with_baselines,
+    matched_accuracy,
+    permuted_accuracy,
+    rules_around,
+    rules_at_quantiles,
+    sweep_rules,
+    without_small_classes,
+)
+
+
+@pytest.mark.parametrize(
+    ("concentration", "asymmetry", "smoothness", "expected"),
+    [
+        (4.15, 0.1, 0.0, "early type"),
+        (4.149, 0.1, 0.0, "transitional"),
+        (3.5, 0.1, 0.0, "transitional"),
+        (3.499, 0.1, 0.0, "late type"),
+        (4.5, 0.35, 0.0, "early type"),
+        (4.5, 0.351, 0.0, "merger"),
+        (4.5, 0.4, 0.4, "early type"),
+        (2.0, 0.4, 0.39, "merger"),
+    ],
+)
+def test_the_rules_at_their_limits(
+    concentration: float, asymmetry: float, smoothness: float, expected: str
+) -> None:
+    row = {"smoothness": smoothness, "asymmetry": asymmetry, "concentration": concentration}
+    assert list(ProxyRules().classify(pd.DataFrame([row]))) == [expected]
+
+
+def test_the_limits_are_parameters() -> None:
+    row = pd.DataFrame([{"concentration": 3.0, "asymmetry": 0.2, "smoothness": 0.0}])
+    assert ProxyRules(merger_asymmetry=0.1).classify(row)[0] == "merger"
+    assert ProxyRules(early_concentration=3.0).classify(row)[0] == "early type"
+    assert ProxyRules(late_concentration=3.0).classify(row)[0] == "transitional"
+
+
+def counted(*rows: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Make classes and clusters with these counts, one row per class."""
+    counts = np.array(rows)
+    pairs = np.argwhere(counts).repeat(counts[counts > 0], axis=0)
+    return np.array(PROXY_CLASSES, dtype=object)[pairs[:, 0]], pairs[:, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [  # the largest count first would give 5 + 0 + 3; giving 5 up for 4 gains the other 4
+        (((5, 4, 0), (4, 0, 0), (0, 0, 3)), (4 + 4 + 3) / 16),
+        (((1, 0, 6, 0), (0, 2, 0, 5)), 11 / 14),  # two clusters are left over
+        (((7, 0), (0, 2)), 1.0),
+    ],
+)
+def test_a_match_worked_by_hand(rows: tuple[tuple[int, ...], ...], expected: float) -> None:
+    assert matched_accuracy(*counted(*rows)) == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    counts=st.lists(st.tuples(*[st.integers(0, 6)] * 4), min_size=4, max_size=4).filter(
+        lambda rows: sum(map(sum, rows)) > 0
+    ),
+    names=st.permutations(range(4)),
+)
+def test_names_of_clusters_leave_the_accuracy(
+    counts: list[tuple[int, ...]], names: list[int]
+) -> None:
+    classes, labels = counted(*counts)
+    accuracy = matched_accuracy(classes, labels)
+    assert matched_accuracy(classes, np.array(names)[labels]) == accuracy
+    assert accuracy >= np.array(counts).max() / len(labels)
+
+
+def test_chance_of_a_balanced_four_by_four_is_a_little_above_a_quarter() -> None:
+    classes, labels = np.repeat(np.array(PROXY_CLASSES, object), 250), np.tile(np.arange(4), 250)
+    chance = permuted_accuracy(classes, labels, seed=0)
+    assert len(chance) == 200 and chance.min() >= 0.25
+    assert 0.255 < chance.mean() < 0.30
+    pd.testing.assert_series_equal(chance, permuted_accuracy(classes, labels, seed=0))
+    assert (chance != permuted_accuracy(classes, labels, seed=1)).any()
+
+
+def test_a_tie_with_a_permutation_is_a_tie() -> None:
+    # One class and one cluster hold nearly all: chance cannot do worse than their overlap.
+    classes, labels = counted((90, 4, 2), (2, 1, 1))
+    chance = permuted_accuracy(classes, labels, 0, 50)
+    assert chance.min() >= 0.86 and chance.max() < 1
+    rng = np.random.default_rng(0)
+    expected = [matched_accuracy(classes, rng.permutation(labels)) for _ in range(50)]
+    np.testing.assert_array_equal(chance, expected)
+
+
+def measured(n: int) -> pd.DataFrame:
+    """Parameters of n galaxies, with hardly one that the usual limits tell apart."""
+    rng = np.random.default_rng(0)
+    concentration, asymmetry = rng.normal(2.5, 0.4, n), np.abs(rng.normal(0.1, 0.08, n))
+    return pd.DataFrame(
+        {"concentration": concentration, "asymmetry": asymmetry, "smoothness": np.zeros(n)}
+    )
+
+
+def flat(n: int) -> pd.DataFrame:
+    return pd.DataFrame(np.zeros((n, 3)), columns=["concentration", "asymmetry", "smoothness"])
+
+
+def test_one_galaxy_is_no_quarter_of_a_balanced_accuracy() -> None:
+    classes = np.array(["a"] * 60 + ["b"] * 40 + ["lone"], dtype=object)
+    labels = np.array([0] * 60 + [1] * 20 + [0] * 20 + [2])
+    found = compare_with_baselines(flat(101), classes, {"mine": labels}, 0).set_index("answer")
+    assert found.loc["mine", "balanced"] == pytest.approx((1 + 0.5) / 2)
+    assert found.loc["largest class", "balanced"] == pytest.approx(0.5)
+    assert found.loc["mine", "accuracy"] == pytest.approx(81 / 101)
+    assert without_small_classes(classes).tolist() == [*classes[:-1], None]
+    assert classes[-1] == "lone"
+
+
+def test_without_two_large_classes_nothing_is_balanced() -> None:
+    classes = np.array(["a"] * SMALLEST_CLASS + ["b"] * (SMALLEST_CLASS - 1), dtype=object)
+    assert not pd.notna(without_small_classes(classes)).any()
+    both = np.array(["a", "b"] * SMALLEST_CLASS, dtype=object)
+    assert without_small_classes(both).tolist() == both.tolist()
+    labels = np.arange(len(classes)) % 2
+    found = compare_with_baselines(flat(len(classes)), classes, {"mine": labels}, 0)
+    assert found["balanced"].isna().all() and found["accuracy"].notna().all()
+
+
+def test_limits_at_quantiles_give_large_classes_where_ours_do_not() -> None:
+    table, usual = measured(3000), ProxyRules()
+    thirds = ProxyRules.at_quantiles(table)
+    assert pd.Series(usual.classify(table)).value_counts(normalize=True).max() > 0.95
+    shares = pd.Series(thirds.classify(table)).value_counts(normalize=True)
+    assert shares["merger"] == pytest.approx(0.1, abs=0.01)
+    assert shares.drop("merger").tolist() == pytest.approx([0.3] * 3, abs=0.03)
+    quantiles, moved = rules_at_quantiles(table), rules_around(usual)
+    assert thirds in quantiles and len(quantiles) == 24  # of 27, three have early = late
+    assert usual in moved and len(moved) == 3 * 22  # in three pairs of limits early <= late
+    assert all(r.early_concentration > r.late_concentration for r in [*quantiles, *moved])
+    assert len(rules_around(ProxyRules(merger_asymmetry=0.3))) == 4 * 22
+
+
+def test_the_sweep_recovers_clusters_by_the_rules_and_nothing_in_shuffled_ones() -> None:
+    table = measured(2000)
+    _, truth = np.unique(ProxyRules.at_quantiles(table).classify(table), return_inverse=True)
+    quantiles, moved = rules_at_quantiles(table), rules_around(ProxyRules())
+    found = sweep_rules(table, truth, quantiles, 0)
+    shuffled = sweep_rules(table, np.random.default_rng(1).permutation(truth), quantiles, 0)
+    assert len(found) == len(quantiles) and found["accuracy"].max() == 1
+    assert found["above"].all() and not shuffled["above"].all()
+    assert found["excess"].max() > 0.5 > 0.1 > shuffled["excess"].max()
+    assert (found["majority"] >= 0.25).all()
+    row = sweep_rules(table, truth, moved[:1], 0).iloc[0]
+    limits = {name: row[name] for name in asdict(moved[0])}
+    assert ProxyRules(**limits) == moved[0]
+    classes = moved[0].classify(table)
+    assert row["accuracy"] == matched_accuracy(classes, truth)
+    assert row["majority"] == max(np.mean(classes == name) for name in PROXY_CLASSES)
+
+
+def test_partitions_are_compared_with_their_own_permutations() -> None:
+    table = measured(1500)
+    classes = ProxyRules.at_quantiles(table).classify(table)
+    _, truth = np.unique(classes, return_inverse=True)
+    noise = np.random.default_rng(2).integers(0, 4, 1500)
+    found = compare_with_baselines(table, classes, {"truth": truth, "noise": noise}, 0)
+    answers = found.set_index("answer")
+    assert list(answers.index) == ["largest class", "truth", "noise", "tree on C, A, S"]
+    assert answers.loc["truth", ["accuracy", "balanced"]].tolist() == pytest.approx([1, 1])
+    assert answers.loc["truth", "permuted_highest"] < 0.5
+    assert 0.25 < answers.loc["truth", "balanced_permuted"] < 0.35
+    noise_scores = answers.loc["noise"]
+    assert noise_scores["accuracy"] == pytest.approx(noise_scores["permuted"], abs=0.04)
+    assert answers.loc["tree on C, A, S", "balanced"] > 0.95
+    assert np.isnan(answers.loc["tree on C, A, S", "permuted"])

@@ -12,16 +12,14 @@ from typing import Any
 from galaxy_utils.clustering.consensus import CONSENSUS
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.errors import UserError
-from galaxy_utils.evaluation.algorithms import ALGORITHMS
 from galaxy_utils.evaluation.chain import CHAIN, CIRCULARITY
-from galaxy_utils.evaluation.cluster_number import CLUSTER_NUMBER
 from galaxy_utils.evaluation.cross_validation import CROSS_VALIDATION, FOLDS
 from galaxy_utils.evaluation.encoders import STUDY as ENCODERS
 from galaxy_utils.evaluation.known_truth import KNOWN_TRUTH
 from galaxy_utils.evaluation.oddities import ODDITIES
 from galaxy_utils.evaluation.robustness import ROBUSTNESS
 from galaxy_utils.evaluation.search import COMPARED, SEARCH
-from galaxy_utils.experiments import inputs
+from galaxy_utils.experiments import algorithms, inputs, n_components
 from galaxy_utils.experiments.store import read_study, study_journal, study_settings
 from galaxy_utils.experiments.study import (
     Study,
@@ -40,8 +38,8 @@ Inputs = Callable[[RunFolder, Parameters], Any]
 _ALL: tuple[tuple[Study, Inputs], ...] = (
     (CHAIN, inputs.for_chain),
     (CIRCULARITY, inputs.for_chain),
-    (CLUSTER_NUMBER, inputs.for_cluster_number),
-    (ALGORITHMS, inputs.for_algorithms),
+    (n_components.CLUSTER_NUMBER, n_components.read_inputs),
+    (algorithms.ALGORITHMS, algorithms.read_inputs),
     (ODDITIES, inputs.for_oddities),
     (SEARCH, inputs.for_search),
     (COMPARED, inputs.for_search),

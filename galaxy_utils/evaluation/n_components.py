@@ -79,7 +79,7 @@ def choose_n_components(criteria: pd.DataFrame) -> pd.Series:
         Index score.
     """
     wide = criteria.pivot(index="k", columns="score", values="value")[list(CRITERIA)]
-    return wide.assign(held_out=-wide["held_out"]).idxmin().rename("k")
+    return wide.assign(held_out=-wide["held_out"]).idxmin().astype(int).rename("k")
 
 
 def saturation(

@@ -126,7 +126,8 @@ def test_the_calibration_error_by_hand() -> None:
 
 def test_the_confirmed_share_by_hand() -> None:
     table = pd.DataFrame([
-        {"what": "calibration", "data": GALAXIES, "draw": draw, "bin": -1, "score": score, "value": v}
+        {"what": "calibration", "data": GALAXIES, "draw": draw, "bin": -1, "score": score,
+         "value": v}
         for draw, pair in enumerate([(98, 80), (96, 90)])
         for score, v in zip(("confident_promised", "confident_agree"), pair, strict=True)
     ])  # fmt: skip

@@ -14,7 +14,6 @@ from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.known_truth import Mocks, fates, matched, recovery_rows, score_table
 from galaxy_utils.evaluation.robustness import OURS, PAPERS
 from galaxy_utils.evaluation.search import Ingredients, Variant
-from galaxy_utils.plots import figures as plots
 
 FAMILIES = ("elliptical", "spiral", "edge-on")
 RECIPE = Recipe(Training(hidden_dims=(16,), latent_dim=4, epochs=20), n_components=3, n_init=2)
@@ -271,20 +270,6 @@ def test_mocks_that_cannot_be_measured_are_purged() -> None:
     table.loc[4, "asymmetry"] = 1.5
     kept = known_truth.purge_mocks(table, 0)
     assert not kept[3] and not kept[4] and kept.sum() >= 26
-
-
-def test_every_panel_has_its_own_horizontal_axis() -> None:
-    table = pd.DataFrame({
-        "x": [1.0, 2.0, 1.0, 2.0], "y": [0.1, 0.2, 0.3, 0.4], "who": "ours",
-        "what": ["a", "a", "b", "b"],
-    })  # fmt: skip
-    labels = {"a": "magnitude", "b": "size"}
-    figure = plots.panel_against(table, "x", "y", "who", "what", "agreement", labels)
-    assert [axis.get_xlabel() for axis in figure.axes] == ["magnitude", "size"]
-    assert {axis.get_ylabel() for axis in figure.axes} == {"agreement"}
-    assert list(figure.axes[1].lines[0].get_ydata()) == [0.3, 0.4]
-    empty = plots.panel_against(table.head(0), "x", "y", "who", "what", "agreement", labels)
-    assert len(empty.axes) == 2  # nothing to name in a legend is no warning
 
 
 @pytest.mark.parametrize(("shares", "expected"), [([0.0, 0.4], 1), ([0.2, 0.4], 0), ([], None)])

@@ -154,18 +154,10 @@ ALGORITHMS = Study(
 
 
 def probe_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what the probes read from each representation.
+    """Return what the probes read from each representation (index), means over folds.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `ALGORITHMS`.
-
-    Returns
-    -------
-    DataFrame
-        Index representation; columns `<probe> <score>`, means over folds, and `<probe> sd`, the
-        standard deviation of the accuracy. No rows where the sample has no types.
+    Columns `<probe> <score>` and `<probe> sd`, the standard deviation of the accuracy; no rows
+    where the sample has no types.
     """
     if "probe" not in rows:
         columns = [f"{probe} {score}" for probe in PROBES for score in PROBE_SCORES]
@@ -187,18 +179,9 @@ def agreement_table(rows: pd.DataFrame, score: str) -> pd.DataFrame:
 
 
 def silhouette_excess(rows: pd.DataFrame) -> pd.DataFrame:
-    """Compare silhouettes with those of the copula null.
+    """Compare silhouettes with those of the copula null, means over subsamples.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `ALGORITHMS`.
-
-    Returns
-    -------
-    DataFrame
-        Columns representation, algorithm, silhouette, null, excess (their difference): means
-        over subsamples.
+    Columns representation, algorithm, silhouette, null, excess (their difference).
     """
     found = rows[(rows["what"] == "algorithms") & (rows["score"] == "silhouette")]
     keys = ["representation", "algorithm"]
@@ -210,16 +193,8 @@ def silhouette_excess(rows: pd.DataFrame) -> pd.DataFrame:
 def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return HDBSCAN's noise and clusters, one row per setting.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `ALGORITHMS`.
-
-    Returns
-    -------
-    DataFrame
-        Columns data, dimension, size, samples, those of `partition_sizes`, and has_clusters:
-        whether the second-largest cluster is one and not a speck.
+    Columns data, dimension, size, samples, those of `partition_sizes`, and has_clusters: whether
+    the second-largest cluster is one and not a speck.
     """
     keys = ["data", "dimension", "size", "samples"]
     found = rows[rows["what"] == "noise"]
@@ -242,15 +217,7 @@ def noise_grid(settings: pd.DataFrame, column: str) -> pd.DataFrame:
 def without_clusters(rows: pd.DataFrame) -> list[str]:
     """Return the algorithms that find no second cluster in half of the subsamples or more.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Columns algorithm, draw, score, value.
-
-    Returns
-    -------
-    list of str
-        Their names: what they find agrees with nothing by construction.
+    What they find agrees with nothing by construction. Takes columns algorithm, score, value.
     """
     second = rows[rows["score"] == "second"]
     none = (second["value"] < SMALLEST_PERCENT).groupby(second["algorithm"], sort=False).mean()

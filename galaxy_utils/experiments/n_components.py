@@ -148,15 +148,7 @@ CLUSTER_NUMBER = Study(
 def chosen_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the number of components that each criterion chooses in each repeat.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `CLUSTER_NUMBER`.
-
-    Returns
-    -------
-    DataFrame
-        Columns space, covariance, data, draw, score (`CRITERIA`), k.
+    Columns space, covariance, data, draw, score (`CRITERIA`), k.
     """
     keys = ["space", "covariance", "data", "draw"]
     asked = rows[(rows["what"] == "likelihood") & rows["score"].isin(CRITERIA)]
@@ -168,22 +160,10 @@ def chosen_numbers(rows: pd.DataFrame) -> pd.DataFrame:
 def more_stable_numbers(rows: pd.DataFrame, k: int, covariance: str) -> pd.DataFrame:
     """Test in the bottleneck whether other numbers of components are more stable than one.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `CLUSTER_NUMBER`.
-    k : int
-        The number that the others are compared with.
-    covariance : str
-        One of `STABILITY_COVARIANCES`.
-
-    Returns
-    -------
-    DataFrame
-        From `more_stable` of the galaxies: index k, column p; and on_null: whether the same is
-        significant on a null, where other numbers are easier to find again whatever the data are.
-        The repeats are resamples of one set of galaxies and of one reference partition per
-        number, of which alone this speaks.
+    Index: the other numbers; columns p (of the galaxies, from `more_stable`) and on_null: whether
+    the same is significant on a null, where other numbers are easier to find again whatever the
+    data are. The repeats are resamples of one set of galaxies and of one reference partition per
+    number, of which alone this speaks.
     """
     mine = rows[(rows["what"] == "stability") & (rows["space"] == "latent")]
     mine = mine[(mine["covariance"] == covariance) & mine["score"].isin(STABILITY_SCORES)]
@@ -225,44 +205,19 @@ def compare_with_most_stable_null(ranges: pd.DataFrame) -> pd.DataFrame:
 def calibration_curves(rows: pd.DataFrame) -> pd.DataFrame:
     """Return predicted and observed shares of pairs together, galaxies first, then the nulls.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `CLUSTER_NUMBER`.
-
-    Returns
-    -------
-    DataFrame
-        Columns data, draw, bin (tenth of probability), observed, pairs, predicted.
+    Columns data, draw, bin (tenth of probability), observed, pairs, predicted.
     """
     found = rows[(rows["what"] == "calibration") & (rows["bin"] >= 0)]
     wide = found.pivot(index=["data", "draw", "bin"], columns="score", values="value")
     order = [GALAXIES, *nulls.NULLS]  # the same in every figure, so that colours agree
-    return (
-        wide.reset_index()
-        .rename_axis(columns=None)
-        .sort_values("data", key=lambda names: names.map(order.index), kind="stable")
-        .reset_index(drop=True)
-    )
+    return wide.reindex(order, level="data").reset_index().rename_axis(columns=None)
 
 
 def calibration_errors(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the expected calibration error of the probability that two galaxies are together.
 
-    Parameters
-    ----------
-    curves : DataFrame
-        From `calibration_curves`.
-
-    Returns
-    -------
-    DataFrame
-        Index data; columns mean, min, max over repeats of the mean distance between predicted
-        and observed share, weighted by pairs.
-
-    References
-    ----------
-    Guo et al. (2017), ICML 34, 1321.
+    The mean distance between predicted and observed share, weighted by pairs: index data, columns
+    mean, min, max over repeats (Guo et al. 2017, ICML 34, 1321).
     """
     distance = (curves["predicted"] - curves["observed"]).abs() * curves["pairs"]
     by = [curves["data"], curves["draw"]]
@@ -273,16 +228,8 @@ def calibration_errors(curves: pd.DataFrame) -> pd.DataFrame:
 def confirmed_shares(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what the probabilities of confident galaxies promise, and what another fit confirms.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `CLUSTER_NUMBER`.
-
-    Returns
-    -------
-    DataFrame
-        Index data; columns promised, agree (percent, means over repeats), gap (agree minus
-        promised, percentage points), low, high (range of the gap over repeats).
+    Index data; columns promised, agree (percent, means over repeats), gap (agree minus promised,
+    percentage points), low, high (range of the gap over repeats).
     """
     names = {"confident_promised": "promised", "confident_agree": "agree"}
     found = rows[(rows["what"] == "calibration") & rows["score"].isin(names)]

@@ -9,17 +9,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from galaxy_utils.clustering.consensus import CONSENSUS
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.chain import CHAIN, CIRCULARITY
-from galaxy_utils.evaluation.cross_validation import CROSS_VALIDATION, FOLDS
 from galaxy_utils.evaluation.encoders import STUDY as ENCODERS
 from galaxy_utils.evaluation.known_truth import KNOWN_TRUTH
 from galaxy_utils.evaluation.oddities import ODDITIES
 from galaxy_utils.evaluation.robustness import ROBUSTNESS
-from galaxy_utils.evaluation.search import COMPARED, SEARCH
-from galaxy_utils.experiments import algorithms, inputs, n_components
+from galaxy_utils.experiments import algorithms, inputs, n_components, selection
+from galaxy_utils.experiments.selection import ALTERNATIVE, FOLDS, SEARCH
 from galaxy_utils.experiments.store import read_study, study_journal, study_settings
 from galaxy_utils.experiments.study import (
     Study,
@@ -41,11 +39,9 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (n_components.CLUSTER_NUMBER, n_components.read_inputs),
     (algorithms.ALGORITHMS, algorithms.read_inputs),
     (ODDITIES, inputs.for_oddities),
-    (SEARCH, inputs.for_search),
-    (COMPARED, inputs.for_search),
-    (CONSENSUS, inputs.for_consensus),
-    (FOLDS, inputs.for_folds),
-    (CROSS_VALIDATION, inputs.for_cross_validation),
+    (SEARCH, selection.inputs),
+    (FOLDS, selection.inputs),
+    (ALTERNATIVE, selection.alternative_inputs),
     (ROBUSTNESS, inputs.for_robustness),
     (KNOWN_TRUTH, inputs.for_known_truth),
     (ENCODERS, inputs.for_encoders),

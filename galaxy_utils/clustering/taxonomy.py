@@ -1,57 +1,202 @@
-"""The Gaussian mixture, its scores, and cluster names under a written rule."""
+"""Names of clusters by the rule behind the paper's table 2, and what the names promise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import davies_bouldin_score, silhouette_score
 from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import NearestNeighbors
 
 from galaxy_utils.morphology.measurement import FIVE
 
 HIGH, MODERATE, LOW = "High", "Moderate", "Low"
 LEVEL_WIDTH = 0.3
-"""Robust standard deviations that a cluster's mean must lie off the mean of all
-to be called High or Low."""
+"""Robust standard deviations that a cluster's mean must lie off the mean of all galaxies to be
+called High or Low."""
 
 NO_LEVEL = "no level"
 """Where more than half of the galaxies have the same value, nothing is high or low."""
 
-PAPER_PROFILES: dict[str, dict[str, tuple[str, ...]]] = {
-    "interacting": {
-        "concentration": (MODERATE,), "asymmetry": (HIGH,), "smoothness": (HIGH,),
-        "gini": (HIGH,), "m20": (HIGH,),
-    },
-    "late type": {
-        "concentration": (LOW,), "asymmetry": (LOW,), "smoothness": (HIGH,),
-        "gini": (LOW,), "m20": (HIGH,),
-    },
-    "early type": {
-        "concentration": (HIGH,), "asymmetry": (LOW,), "smoothness": (LOW,),
-        "gini": (HIGH,), "m20": (LOW,),
-    },
-    "transitional": {
-        "concentration": (MODERATE,), "asymmetry": (LOW,), "smoothness": (LOW,),
-        "gini": (MODERATE,), "m20": (MODERATE,),
-    },
-}  # fmt: skip
-"""Rows of table 2 as levels; the merged column Gini/M20 is read as one word for
-each, and "Elevated" as High for both."""
+PAPER_PROFILES = {
+    "interacting": (MODERATE, HIGH, HIGH, HIGH, HIGH),
+    "late type": (LOW, LOW, HIGH, LOW, HIGH),
+    "early type": (HIGH, LOW, LOW, HIGH, LOW),
+    "transitional": (MODERATE, LOW, LOW, MODERATE, MODERATE),
+}
+"""Rows of table 2 as levels of `FIVE`; the merged column Gini/M20 is read as one word for each,
+and "Elevated" as High for both."""
 
-SEEN_AS = {
+SHARED_LEVELS = 4
+"""Levels that a cluster must share with a row of table 2 to get its name."""
+
+UNNAMED = "unnamed"
+
+PROMISED_CLASSES = {
     "interacting": ("merger",),
     "late type": ("spiral_cw", "spiral_acw", "spiral_combined", "edge_on"),
     "early type": ("elliptical",),
 }
-"""Galaxy Zoo 1 classes that a name of table 2 promises; it has none for the fourth."""
+"""Galaxy Zoo 1 classes that a name of table 2 promises; there is none for the fourth."""
 
 ODDS_LIMIT = 2.0
 """How many times higher the odds of those classes must be inside the cluster."""
+
+
+def describe_clusters(catalogue: pd.DataFrame) -> pd.DataFrame:
+    """Return mean parameters of each cluster, their levels, and a name by rule.
+
+    A mean is High (Low) if it lies more than `LEVEL_WIDTH` robust standard deviations (1.4826
+    times the median absolute deviation) above (below) the mean of all galaxies, else Moderate;
+    `NO_LEVEL` where that deviation is 0. A cluster is named after the row of the paper's table 2
+    that shares most of its five levels, if it shares at least `SHARED_LEVELS`.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        Galaxies: the five parameters and their cluster.
+
+    Returns
+    -------
+    DataFrame
+        One row per cluster: cluster, galaxies, for each parameter its mean and its level
+        (`<parameter>_level`), name, shared (number of levels shared with it).
+    """
+    five = catalogue[list(FIVE)]
+    width = LEVEL_WIDTH * (1.4826 * (five - five.median()).abs().median())
+    low, high = five.mean() - width, five.mean() + width
+    rows = []
+    for cluster, members in catalogue.groupby("cluster"):
+        row: dict[str, Any] = {"cluster": cluster, "galaxies": len(members)}
+        for name in FIVE:
+            row[name] = float(members[name].mean())
+            row[f"{name}_level"] = _level(row[name], low[name], high[name])
+        levels = [row[f"{name}_level"] for name in FIVE]
+        shared = {
+            name: sum(a == b for a, b in zip(levels, profile, strict=True))
+            for name, profile in PAPER_PROFILES.items()
+        }
+        best = max(shared, key=lambda name: shared[name])
+        row["name"] = best if shared[best] >= SHARED_LEVELS else UNNAMED
+        rows.append(row | {"shared": shared[best]})
+    return pd.DataFrame(rows)
+
+
+def _level(value: float, low: float, high: float) -> str:
+    if low == high:
+        return NO_LEVEL
+    if value > high:
+        return HIGH
+    return LOW if value < low else MODERATE
+
+
+def check_cluster_names(described: pd.DataFrame, catalogue: pd.DataFrame) -> pd.DataFrame:
+    """Compare the names of clusters with the Galaxy Zoo classes that the names promise.
+
+    A name holds if a cluster has it and, where `PROMISED_CLASSES` has classes for it, if the
+    odds of these classes are at least `ODDS_LIMIT` times as high in that cluster as outside it.
+
+    Parameters
+    ----------
+    described : DataFrame
+        From `describe_clusters`.
+    catalogue : DataFrame
+        Columns cluster and gz1_class (missing where there is none).
+
+    Returns
+    -------
+    DataFrame
+        Index: the names of `PAPER_PROFILES`; columns finding ("absent", "levels only",
+        "no classes" or "classes"), holds (True, False, or None where there are no classes),
+        inside, outside (percent of galaxies with a promised class) and odds_ratio.
+    """
+    classified = catalogue.dropna(subset="gz1_class")
+    rows = {}
+    for name in PAPER_PROFILES:
+        clusters = described.loc[described["name"] == name, "cluster"]
+        row: dict[str, Any] = {"inside": np.nan, "outside": np.nan, "odds_ratio": np.nan}
+        if clusters.empty:
+            row |= {"finding": "absent", "holds": False}
+        elif name not in PROMISED_CLASSES:
+            row |= {"finding": "levels only", "holds": True}
+        elif classified.empty:
+            row |= {"finding": "no classes", "holds": None}
+        else:
+            inside = classified["cluster"].isin(clusters)
+            promised = classified["gz1_class"].isin(PROMISED_CLASSES[name])
+            ratio = odds_ratio(promised[inside], promised[~inside])
+            row = {"inside": 100 * promised[inside].mean(), "odds_ratio": ratio}
+            row |= {"outside": 100 * promised[~inside].mean()}
+            row |= {"finding": "classes", "holds": ratio >= ODDS_LIMIT}
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"holds": object})
+
+
+def odds_ratio(inside: pd.Series, outside: pd.Series) -> float:
+    """Return the odds of a property in one group over those in another.
+
+    Parameters
+    ----------
+    inside, outside : Series of bool
+        Which galaxies have the property.
+
+    Returns
+    -------
+    float
+        Half a count is added to each of the four cells, so that it is finite.
+
+    References
+    ----------
+    Haldane (1956), Ann. Hum. Genet. 20, 309; Anscombe (1956), Biometrika 43, 461.
+    """
+    odds = [(group.sum() + 0.5) / ((~group).sum() + 0.5) for group in (inside, outside)]
+    return float(odds[0] / odds[1])
+
+
+def eta_squared(values: pd.Series, cluster: pd.Series) -> float:
+    """Return the share of a quantity's variance that lies between clusters, 0 to 1."""
+    means = values.groupby(cluster).transform("mean")
+    return float(((means - values.mean()) ** 2).sum() / ((values - values.mean()) ** 2).sum())
+
+
+def representatives(catalogue: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Select the galaxies that stand for each cluster, and for the anomalies.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        The kept galaxies.
+    number : int
+        How many of each.
+
+    Returns
+    -------
+    DataFrame
+        Columns objid, gz1_class, group ("cluster k" or "anomaly"): of a cluster the galaxies of
+        largest probability, ties by log-likelihood; of the anomalies those of lowest
+        log-likelihood. Small groups are filled with empty objids, so that each group has
+        `number` rows.
+    """
+    anomalous = catalogue["anomaly"].astype(bool)
+    order = ["max_probability", "log_likelihood"]
+    groups = {
+        f"cluster {cluster}": members.sort_values(order, ascending=False)
+        for cluster, members in catalogue[~anomalous].groupby("cluster")
+    }
+    groups["anomaly"] = catalogue[anomalous].sort_values("log_likelihood")
+    rows = []
+    for name, members in groups.items():
+        top = members.head(number)[["objid", "gz1_class"]].reset_index(drop=True)
+        top = top.reindex(range(number)).astype(object).fillna("")
+        rows.append(top.assign(group=name))
+    return pd.concat(rows, ignore_index=True)
+
+
+# Superseded by `clustering.mixture` and `evaluation.metrics`; kept until nothing imports it.
 
 
 @dataclass(frozen=True)
@@ -288,232 +433,6 @@ def internal_scores(values: NDArray[np.floating], cluster: NDArray[np.int64]) ->
         "davies_bouldin": float(davies_bouldin_score(values, cluster)),
         "silhouette": float(silhouette_score(values, cluster)),
     }
-
-
-def describe_clusters(catalogue: pd.DataFrame, column: str = "cluster") -> pd.DataFrame:
-    """Mean parameters of each cluster, their levels, and a name by rule.
-
-    A mean is High (Low) if it lies more than `LEVEL_WIDTH` robust standard
-    deviations (1.4826 times the median absolute deviation) above (below) the
-    mean of all galaxies, else Moderate; `NO_LEVEL` where that deviation is 0.
-    A cluster is named after the row of the paper's table 2 that shares most of
-    its five levels, if it shares at least four; else it stays unnamed.
-
-    Parameters
-    ----------
-    catalogue : DataFrame
-        Galaxies: the five parameters and the cluster.
-    column : str
-        Name of the cluster column.
-
-    Returns
-    -------
-    DataFrame
-        One row a cluster: cluster, galaxies, for each parameter its mean and
-        its level (`<parameter>_level`), name, shared (levels shared with it).
-    """
-    levels = _level_edges(catalogue)
-    rows = []
-    for cluster, members in catalogue.groupby(column):
-        row: dict[str, object] = {"cluster": cluster, "galaxies": len(members)}
-        for name in FIVE:
-            mean = float(members[name].mean())
-            row[name], row[f"{name}_level"] = mean, _level(mean, *levels[name])
-        row["name"], row["shared"] = _name_of(row)
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _level_edges(catalogue: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    edges = {}
-    for name in FIVE:
-        median = float(catalogue[name].median())
-        spread = 1.4826 * float((catalogue[name] - median).abs().median())
-        mean = float(catalogue[name].mean())
-        edges[name] = (mean - LEVEL_WIDTH * spread, mean + LEVEL_WIDTH * spread)
-    return edges
-
-
-def _level(value: float, low: float, high: float) -> str:
-    if low == high:
-        return NO_LEVEL
-    if value > high:
-        return HIGH
-    return LOW if value < low else MODERATE
-
-
-def _name_of(row: dict[str, object]) -> tuple[str, int]:
-    shared = {
-        name: sum(row[f"{parameter}_level"] in words for parameter, words in profile.items())
-        for name, profile in PAPER_PROFILES.items()
-    }
-    best = max(shared, key=lambda name: shared[name])
-    if shared[best] < 4:
-        return "unnamed", shared[best]
-    return best, shared[best]
-
-
-def check_names_by_eye(described: pd.DataFrame, catalogue: pd.DataFrame) -> pd.DataFrame:
-    """Ask whether the clusters with the paper's names hold what the names promise.
-
-    A name holds if a cluster has it and, for the names of `SEEN_AS`, the odds
-    of the Galaxy Zoo classes meant are at least `ODDS_LIMIT` times as high in
-    that cluster as outside it.
-
-    Parameters
-    ----------
-    described : DataFrame
-        As made by `describe_clusters`.
-    catalogue : DataFrame
-        Columns cluster and gz1_class (missing where nobody looked).
-
-    Returns
-    -------
-    DataFrame
-        One row a name of `PAPER_PROFILES`: name, holds (True, False, or None
-        where there are no classes), text (a sentence).
-    """
-    looked_at = catalogue.dropna(subset="gz1_class")
-    rows = []
-    for name in PAPER_PROFILES:
-        mine = described.loc[described["name"] == name, "cluster"]
-        rows.append((name, *_check_name(name, mine, looked_at)))
-    return pd.DataFrame(rows, columns=["name", "holds", "text"]).astype({"holds": object})
-
-
-def _check_name(name: str, clusters: pd.Series, looked_at: pd.DataFrame) -> tuple[bool | None, str]:
-    if clusters.empty:
-        return False, f"No cluster is named *{name}*."
-    if name not in SEEN_AS:
-        return (
-            True,
-            f"*{name.capitalize()}* is a name by levels only: no class of Galaxy Zoo is it.",
-        )
-    if looked_at.empty:
-        return None, f"Whether *{name}* holds what it says cannot be seen without classes."
-    inside = looked_at["cluster"].isin(clusters)
-    meant = looked_at["gz1_class"].isin(SEEN_AS[name])
-    ratio = odds_ratio(meant[inside], meant[~inside])
-    shares = (
-        f"{100 * meant[inside].mean():.0f} % against {100 * meant[~inside].mean():.0f} % elsewhere"
-    )
-    return ratio >= ODDS_LIMIT, f"In *{name}*, {shares} look it (odds {ratio:.1f} times as high)."
-
-
-def odds_ratio(inside: pd.Series, outside: pd.Series) -> float:
-    """Odds of a property in one group over those in another.
-
-    Parameters
-    ----------
-    inside, outside : Series of bool
-        Who has the property.
-
-    Returns
-    -------
-    float
-        Half a count is added to each of the four cells, so that it is finite.
-
-    References
-    ----------
-    Haldane (1956); Anscombe (1956).
-    """
-    odds = [(group.sum() + 0.5) / ((~group).sum() + 0.5) for group in (inside, outside)]
-    return float(odds[0] / odds[1])
-
-
-def umap_layout(
-    values: NDArray[np.floating], n_neighbors: int, min_dist: float, seed: int
-) -> NDArray[np.float32]:
-    """Lay out a space in the plane, for the eye only.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (n, dimension)
-        The space.
-    n_neighbors : int
-        Neighbours of the graph; at most n - 1.
-    min_dist : float
-        Smallest distance in the layout.
-    seed : int
-        Of the layout.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 2)
-        Positions without unit.
-
-    References
-    ----------
-    McInnes, Healy & Melville (2018).
-    """
-    import warnings
-
-    import umap
-
-    n_neighbors = min(n_neighbors, len(values) - 1)
-    distances, indices = NearestNeighbors(n_neighbors=n_neighbors).fit(values).kneighbors(values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one thread when seeded; no transform of new points
-        model = umap.UMAP(
-            n_neighbors=n_neighbors,
-            min_dist=min_dist,
-            random_state=seed,
-            precomputed_knn=(indices, distances.astype(np.float32)),
-        )
-        return np.asarray(model.fit_transform(values), dtype=np.float32)
-
-
-def variance_between(values: pd.Series, cluster: pd.Series) -> float:
-    """Share of a quantity's variance that lies between clusters.
-
-    Parameters
-    ----------
-    values : Series of float
-        The quantity.
-    cluster : Series
-        Cluster of each galaxy.
-
-    Returns
-    -------
-    float
-        Eta squared, 0 to 1.
-    """
-    means = values.groupby(cluster).transform("mean")
-    return float(((means - values.mean()) ** 2).sum() / ((values - values.mean()) ** 2).sum())
-
-
-def representatives(catalogue: pd.DataFrame, number: int) -> pd.DataFrame:
-    """Choose the galaxies that stand for each cluster, and for the anomalies.
-
-    Parameters
-    ----------
-    catalogue : DataFrame
-        The kept galaxies.
-    number : int
-        How many of each.
-
-    Returns
-    -------
-    DataFrame
-        Columns group ("cluster k" or "anomaly"), objid, gz1_class; for a
-        cluster the largest responsibilities, ties by log-likelihood; for the
-        anomalies the lowest log-likelihoods. Short groups are filled with
-        empty objids, so that each group has `number` rows.
-    """
-    normal = catalogue[~catalogue["anomaly"].astype(bool)]
-    order = ["max_probability", "log_likelihood"]
-    groups = {
-        f"cluster {cluster}": members.sort_values(order, ascending=False)
-        for cluster, members in normal.groupby("cluster")
-    }
-    odd = catalogue[catalogue["anomaly"].astype(bool)]
-    groups["anomaly"] = odd.sort_values("log_likelihood")
-    rows = []
-    for name, members in groups.items():
-        top = members.head(number)[["objid", "gz1_class"]].reset_index(drop=True)
-        top = top.reindex(range(number)).astype(object).fillna("")
-        rows.append(top.assign(group=name))
-    return pd.concat(rows, ignore_index=True)
 
 
 def confidence_score(

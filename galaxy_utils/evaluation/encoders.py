@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from galaxy_utils.clustering.taxonomy import fit_mixture
 from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation import scores
-from galaxy_utils.evaluation.algorithms import probes
 from galaxy_utils.evaluation.chain import Recipe
+from galaxy_utils.evaluation.probes import probes
 from galaxy_utils.evaluation.search import (
     Ingredients,
     Variant,

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils.clustering import consensus
 from galaxy_utils.clustering.votes import best_votes, shape_of
@@ -19,9 +18,8 @@ from galaxy_utils.config import Parameters, make_parameters, split_names
 from galaxy_utils.data.images import Image, ImageError, band_mean
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.data.split import fold_of, is_held_out
-from galaxy_utils.evaluation import algorithms, encoders, known_truth, oddities, robustness
-from galaxy_utils.evaluation.chain import Recipe, deep_components
-from galaxy_utils.evaluation.cluster_number import judged_spaces
+from galaxy_utils.evaluation import encoders, known_truth, oddities, robustness
+from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.cross_validation import tables
 from galaxy_utils.evaluation.search import (
     FRAMINGS,
@@ -39,7 +37,6 @@ from galaxy_utils.features.kept import (
     galaxies_of,
     kept_objids,
     read_features,
-    read_latent,
     read_morphology,
 )
 from galaxy_utils.features.named_samples import mock_folder
@@ -68,69 +65,6 @@ def for_chain(folder: RunFolder, parameters: Parameters) -> tuple[Features, Reci
         The kept galaxies, and what is done with them.
     """
     return read_features(folder), Recipe.of(parameters)
-
-
-def for_cluster_number(
-    folder: RunFolder, parameters: Parameters
-) -> tuple[dict[str, Values], Recipe]:
-    """Spaces and recipe: for `cluster_number.CLUSTER_NUMBER`.
-
-    Parameters
-    ----------
-    folder, parameters
-        As in `for_chain`.
-
-    Returns
-    -------
-    tuple of dict and Recipe
-        As of `cluster_number.judged_spaces`.
-    """
-    return judged_spaces(read_features(folder), read_latent(folder)), Recipe.of(parameters)
-
-
-def for_algorithms(folder: RunFolder, parameters: Parameters) -> algorithms.Inputs:
-    """Representations, types, recipe: for `algorithms.ALGORITHMS`.
-
-    Parameters
-    ----------
-    folder, parameters
-        As in `for_chain`.
-
-    Returns
-    -------
-    tuple
-        See `algorithms.Inputs`.
-    """
-    spaces = representations(folder, parameters)
-    types = read_features(folder).types
-    return spaces, types, Recipe.of(parameters), parameters.min_cluster_size
-
-
-def representations(folder: RunFolder, parameters: Parameters) -> dict[str, Values]:
-    """Every space that the labels are asked about.
-
-    Parameters
-    ----------
-    folder, parameters
-        As in `for_chain`.
-
-    Returns
-    -------
-    dict of str to ndarray of float64, shape (n, dimension)
-        The five parameters; these with axis ratio and colours; deep features
-        of each framing that was measured, reduced to as many components as
-        the bottleneck has; the bottleneck.
-    """
-    found = ingredients(folder, parameters)
-    latent = read_latent(folder).astype(np.float64)
-    spaces = {"five parameters": StandardScaler().fit_transform(found.five)}
-    if found.shape.shape[1]:
-        more = np.hstack([found.five, found.shape])
-        spaces["five, axis ratio, colours"] = StandardScaler().fit_transform(more)
-    for framing, deep in found.deep.items():
-        reduced = deep_components(deep, latent.shape[1], parameters.seed)
-        spaces[f"deep features, {framing}"] = reduced
-    return {**spaces, algorithms.BOTTLENECK: latent}
 
 
 def for_search(folder: RunFolder, parameters: Parameters) -> tuple[Ingredients, Recipe]:

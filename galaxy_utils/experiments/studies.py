@@ -11,13 +11,11 @@ from typing import Any
 
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.errors import UserError
-from galaxy_utils.evaluation.algorithms import ALGORITHMS
-from galaxy_utils.evaluation.cluster_number import CLUSTER_NUMBER
 from galaxy_utils.evaluation.encoders import STUDY as ENCODERS
 from galaxy_utils.evaluation.known_truth import KNOWN_TRUTH
 from galaxy_utils.evaluation.oddities import ODDITIES
 from galaxy_utils.evaluation.robustness import ROBUSTNESS
-from galaxy_utils.experiments import inputs, selection
+from galaxy_utils.experiments import algorithms, inputs, n_components, selection
 from galaxy_utils.experiments.nulls import CHAIN, CIRCULARITY, read_inputs
 from galaxy_utils.experiments.selection import ALTERNATIVE, FOLDS, SEARCH
 from galaxy_utils.experiments.store import read_study, study_journal, study_settings
@@ -38,8 +36,8 @@ Inputs = Callable[[RunFolder, Parameters], Any]
 _ALL: tuple[tuple[Study, Inputs], ...] = (
     (CHAIN, read_inputs),
     (CIRCULARITY, read_inputs),
-    (CLUSTER_NUMBER, inputs.for_cluster_number),
-    (ALGORITHMS, inputs.for_algorithms),
+    (n_components.CLUSTER_NUMBER, n_components.read_inputs),
+    (algorithms.ALGORITHMS, algorithms.read_inputs),
     (ODDITIES, inputs.for_oddities),
     (SEARCH, selection.inputs),
     (FOLDS, selection.inputs),

@@ -100,3 +100,35 @@ def test_the_lowest_are_those_of_lowest_likelihood() -> None:
     values = np.array([3.0, -5.0, 2.0, -7.0, 0.0])
     assert lowest(values, 40).tolist() == [False, True, False, True, False]
     assert lowest(values, 2).sum() == 0
+
+
+@pytest.mark.parametrize("number", [1, 9, 200])
+def test_exactly_the_chosen_share_is_selected_among_ties(number: int) -> None:
+    values = np.random.default_rng(number).integers(-5, 5, number).astype(float)
+    for percent in (0.1, 7.0, 49.0):
+        selected = lowest(values, percent)
+        assert selected.sum() == round(percent / 100 * number)
+        if selected.any():
+            assert values[selected].max() <= values[~selected].min()
+
+
+@pytest.mark.parametrize(
+    ("covariance", "expected"),
+    [
+        ("full", 2 + 6 + 3 * 3),
+        ("tied", 2 + 6 + 3),
+        ("diag", 2 + 6 + 3 * 2),
+        ("spherical", 2 + 6 + 3),
+    ],
+)
+def test_free_parameters_of_three_components_in_the_plane(
+    points: NDArray[np.float64], covariance: str, expected: int
+) -> None:
+    mixture = OrderedGaussianMixture(3, covariance_type=covariance, random_state=0)
+    assert mixture.fit(points[:, :2]).n_parameters_ == expected
+
+
+def test_a_component_without_responsibility_breaks_nothing(points: NDArray[np.float64]) -> None:
+    shares = np.eye(3)[np.zeros(len(points), dtype=int)]
+    mixture = OrderedGaussianMixture(3, covariance_type="diag").fit_responsibilities(points, shares)
+    assert np.isfinite(mixture.score_samples(points)).all() and (mixture.labels_ == 0).all()

@@ -1,0 +1,235 @@
+"""The introduction's algorithms in every representation, on subsamples, with nulls and probes."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.cluster import HDBSCAN
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+
+from galaxy_utils.clustering.algorithms import introduction_algorithms, limit_cluster_size
+from galaxy_utils.clustering.mixture import OrderedGaussianMixture
+from galaxy_utils.clustering.pipelines import CROPS, paper_pipeline
+from galaxy_utils.config import MIXTURE, SPACE, TRAINING, UPSTREAM, Parameters
+from galaxy_utils.evaluation import nulls
+from galaxy_utils.evaluation.chain import COPULA, GALAXIES
+from galaxy_utils.evaluation.metrics import AGREEMENT
+from galaxy_utils.evaluation.partitions import (
+    SMALLEST_PERCENT,
+    compare_partitions,
+    partition_sizes,
+)
+from galaxy_utils.evaluation.probes import probe_scores
+from galaxy_utils.evaluation.subsampling import subsample
+from galaxy_utils.experiments.study import Row, Study
+from galaxy_utils.features.feature_table import DeepColumns
+from galaxy_utils.features.run_table import read_feature_table, read_latent, read_types
+from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.run_folder import RunFolder
+
+BOTTLENECK = "bottleneck"
+"""Name of the run's latent space among the representations."""
+
+DIMENSIONS, CLUSTER_SIZES, N_NEIGHBOURS = (2, 5, 10, 20, 64), (5, 10, 25, 50, 100), (1, 5, 25)
+"""Settings of HDBSCAN that are tried."""
+
+SCORES = (
+    "davies_bouldin", "silhouette", "calinski_harabasz", "noise", "clusters", "largest", "second",
+)  # fmt: skip
+PROBES, PROBE_SCORES = ("linear", "neighbours"), ("accuracy", "balanced accuracy", "ari", "sd")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Representations of the galaxies by name, their types, and the run's mixture."""
+
+    representations: dict[str, NDArray[np.float64]]
+    types: NDArray[np.object_]
+    mixture: OrderedGaussianMixture
+    min_cluster_size: int
+
+
+def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
+    """Read a run: its measured parameters, its deep features by crop, its bottleneck.
+
+    Deep features are reduced to as many principal components as the bottleneck has columns.
+    """
+    table = read_feature_table(folder, parameters, CROPS)
+    latent = read_latent(folder).astype(np.float64)
+    five = table[list(FIVE)].to_numpy()
+    spaces = {"five parameters": StandardScaler().fit_transform(five)}
+    shape = [name for name in SHAPE if name in table]
+    if shape:
+        measured = np.hstack([five, table[shape].to_numpy()])
+        spaces["five, axis ratio, colours"] = StandardScaler().fit_transform(measured)
+    for crop in (*CROPS, parameters.framing):
+        columns, name = DeepColumns(crop)(table), f"deep features, {crop}"
+        if columns and name not in spaces:
+            deep = np.ascontiguousarray(table[columns].to_numpy())
+            number = min(latent.shape[1], *deep.shape)
+            reduced = PCA(number, random_state=parameters.seed).fit_transform(deep)
+            spaces[name] = np.asarray(reduced, np.float64)
+    types = read_types(folder).to_numpy(object)
+    mixture = paper_pipeline(parameters)["mixture"]
+    return Inputs({**spaces, BOTTLENECK: latent}, types, mixture, parameters.min_cluster_size)
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    units: list[Row] = [{"what": "probe", "draw": 0, "seed": seed}]
+    units += [
+        {"what": "noise", "dimension": d, "draw": 0, "seed": seed, "data": name}
+        for d in DIMENSIONS
+        for name in (GALAXIES, COPULA)
+    ]
+    for draw in range(draws):
+        base = {"what": "algorithms", "draw": draw, "seed": seed + draw}
+        units += [{**base, "data": name} for name in (GALAXIES, COPULA)]
+    return units
+
+
+def _measure(inputs: Inputs, unit: Row) -> list[Row]:
+    if unit["what"] == "noise":
+        return _noise_rows(inputs, unit)
+    rows: list[Row] = []
+    for name, X in inputs.representations.items():
+        if unit["what"] == "probe":
+            found = probe_scores(X, inputs.types, unit["seed"])
+            found.insert(0, "representation", name)
+            rows += found.to_dict("records")  # type: ignore[arg-type]
+        else:
+            rows += [{"representation": name} | row for row in _algorithm_rows(inputs, X, unit)]
+    return rows
+
+
+def _data(X: NDArray[np.float64], unit: Row) -> NDArray[np.float64]:
+    return X if unit["data"] == GALAXIES else nulls.NULLS[unit["data"]](X, unit["seed"])
+
+
+def _noise_rows(inputs: Inputs, unit: Row) -> list[Row]:
+    latent, dimension = inputs.representations[BOTTLENECK], unit["dimension"]
+    if dimension > min(latent.shape):
+        return []
+    pca = PCA(dimension, random_state=unit["seed"])
+    leading, rows = pca.fit_transform(_data(latent, unit)), []
+    for size in CLUSTER_SIZES:
+        for samples in (s for s in N_NEIGHBOURS if s < len(latent) // 2):
+            smallest = limit_cluster_size(size, len(latent))
+            model = HDBSCAN(min_cluster_size=smallest, min_samples=samples, copy=True)
+            sizes = partition_sizes(model.fit_predict(leading))
+            key = {"size": size, "samples": samples}
+            rows += [{**key, "score": score, "value": value} for score, value in sizes.items()]
+    return rows
+
+
+def _algorithm_rows(inputs: Inputs, X: NDArray[np.float64], unit: Row) -> list[Row]:
+    drawn = subsample(len(X), unit["seed"])
+    X = _data(X, unit)[drawn]
+    types = inputs.types[drawn] if unit["data"] == GALAXIES else None
+    algorithms = introduction_algorithms(
+        inputs.mixture, inputs.min_cluster_size, len(X), unit["seed"]
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        partitions = {name: model.fit_predict(X) for name, model in algorithms.items()}
+    table = compare_partitions(X, partitions, types)
+    scores = SCORES if types is None else (*SCORES, *AGREEMENT)
+    return [
+        {"algorithm": name, "score": score, "value": float(table.loc[name, score])}
+        for name in table.index
+        for score in scores
+    ]
+
+
+ALGORITHMS = Study(
+    "algorithms", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE, "min_cluster_size"),
+    ("efficientnet_lite0-crop2.npz", "efficientnet_lite0-quarter.npz"), inputs=read_inputs,
+)  # fmt: skip
+"""Every algorithm in every representation on subsamples; probes; HDBSCAN's noise."""
+
+
+def probe_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what the probes read from each representation (index), means over folds.
+
+    Columns `<probe> <score>` and `<probe> sd`, the standard deviation of the accuracy; no rows
+    where the sample has no types.
+    """
+    if "probe" not in rows:
+        columns = [f"{probe} {score}" for probe in PROBES for score in PROBE_SCORES]
+        return pd.DataFrame(columns=columns, dtype=float).rename_axis("representation")
+    probed = rows[rows["what"] == "probe"]
+    grouped = probed.groupby(["representation", "probe", "score"], sort=False)["value"]
+    means = grouped.mean().unstack(["probe", "score"])
+    means.columns = means.columns.map(" ".join).str.replace("_", " ")
+    spread = grouped.std().xs("accuracy", level="score").unstack("probe")
+    return means.join(spread.add_suffix(" sd"))
+
+
+def agreement_table(rows: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Return the mean of a score over subsamples: representations (index) by algorithms."""
+    runs = rows[(rows["what"] == "algorithms") & (rows["data"] == GALAXIES)]
+    found = runs[runs["score"] == score]
+    means = found.groupby(["representation", "algorithm"], sort=False)["value"].mean()
+    return means.unstack("algorithm").rename_axis(columns=None)
+
+
+def silhouette_excess(rows: pd.DataFrame) -> pd.DataFrame:
+    """Compare silhouettes with those of the copula null, means over subsamples.
+
+    Columns representation, algorithm, silhouette, null, excess (their difference).
+    """
+    found = rows[(rows["what"] == "algorithms") & (rows["score"] == "silhouette")]
+    keys = ["representation", "algorithm"]
+    means = found.groupby([*keys, "data"], sort=False)["value"].mean().unstack("data")
+    named = means.rename(columns={GALAXIES: "silhouette", COPULA: "null"})[["silhouette", "null"]]
+    return named.assign(excess=named["silhouette"] - named["null"]).reset_index()
+
+
+def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return HDBSCAN's noise and clusters, one row per setting.
+
+    Columns data, dimension, size, samples, those of `partition_sizes`, and has_clusters: whether
+    the second-largest cluster is one and not a speck.
+    """
+    keys = ["data", "dimension", "size", "samples"]
+    found = rows[rows["what"] == "noise"]
+    wide = found.pivot(index=keys, columns="score", values="value").reset_index()
+    wide = wide.astype({name: int for name in keys[1:]}).rename_axis(columns=None)
+    return wide.assign(has_clusters=wide["second"] >= SMALLEST_PERCENT)
+
+
+def noise_grid(settings: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Arrange a column of `noise_table`: settings by dimension, galaxies first, then the null."""
+    label = settings["size"].astype(str) + " / " + settings["samples"].astype(str)
+    table = settings.assign(label=label, null=settings["data"] != GALAXIES)
+    grid = table.pivot(index="label", columns=["null", "dimension"], values=column)
+    grid = grid.loc[label.unique(), sorted(grid.columns)].rename_axis(index=None)
+    names = {False: "", True: ", null"}
+    grid.columns = grid.columns.map(lambda column: f"{column[1]}{names[column[0]]}")
+    return grid
+
+
+def without_clusters(rows: pd.DataFrame) -> list[str]:
+    """Return the algorithms that find no second cluster in half of the subsamples or more.
+
+    What they find agrees with nothing by construction. Takes columns algorithm, score, value.
+    """
+    second = rows[rows["score"] == "second"]
+    none = (second["value"] < SMALLEST_PERCENT).groupby(second["algorithm"], sort=False).mean()
+    return [str(name) for name in none.index[none >= 0.5]]
+
+
+def better_than(tests: pd.DataFrame, algorithm: str, level: float = 0.05) -> list[str]:
+    """Return the algorithms with a significantly higher score than one in `paired_tests`."""
+    significant = tests[tests["p_holm"] < level]
+    above = significant[significant["difference"] > 0]
+    below = significant[significant["difference"] < 0]
+    return [
+        *above.loc[above["second"] == algorithm, "first"],
+        *below.loc[below["first"] == algorithm, "second"],
+    ]

@@ -1,0 +1,93 @@
+"""Injected groups are counted; saturation comes with the dimension; few repeats decide nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils.clustering.mixture import OrderedGaussianMixture
+from galaxy_utils.evaluation.n_components import (
+    can_be_significant,
+    choose_n_components,
+    likelihood_criteria,
+    more_stable,
+    saturation,
+)
+
+CENTRES = np.array([[0.0, 0, 0, 0], [8, 0, 0, 0], [0, 8, 0, 0]])
+BLOBS = CENTRES[np.repeat([0, 1, 2], 150)] + np.random.default_rng(0).normal(size=(450, 4))
+
+
+@pytest.mark.parametrize("covariance", ["full", "diag", "spherical"])
+def test_three_groups_are_counted(covariance: str) -> None:
+    mixture = OrderedGaussianMixture(covariance_type=covariance, n_init=2)
+    criteria = likelihood_criteria(mixture, BLOBS, range(1, 7), seed=0)
+    chosen = choose_n_components(criteria)
+    assert chosen["bic"] == chosen["icl"] == 3
+    # A fourth component may cost next to nothing on held-out galaxies.
+    gain = criteria[criteria["score"] == "held_out"].set_index("k")["value"]
+    assert gain[3] - gain[2] > 0.3 and gain[chosen["held_out"]] - gain[3] < 0.05
+    assert gain[chosen["held_out"]] == gain.max()
+    free = {"full": 2 + 12 + 3 * 10, "diag": 2 + 12 + 3 * 4, "spherical": 2 + 12 + 3}
+    parameters = criteria[criteria["score"] == "parameters"].set_index("k")["value"]
+    assert parameters[3] == free[covariance]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_gaussian_is_one_group(seed: int) -> None:
+    X = np.random.default_rng(seed).normal(size=(450, 4))
+    chosen = choose_n_components(
+        likelihood_criteria(OrderedGaussianMixture(n_init=2), X, range(1, 7), seed)
+    )
+    assert chosen["bic"] == chosen["icl"] == 1
+
+
+def test_held_out_likelihood_is_lower_where_a_mixture_overfits() -> None:
+    X = np.random.default_rng(0).normal(size=(60, 6))
+    criteria = likelihood_criteria(OrderedGaussianMixture(n_init=1), X, [4], 0)
+    values = criteria.set_index("score")["value"]
+    assert values["held_out"] < values["log_likelihood"] - 1
+
+
+def test_probabilities_saturate_with_the_dimension_also_without_groups() -> None:
+    X = np.random.default_rng(3).standard_t(4, size=(1500, 32))
+    found = saturation(OrderedGaussianMixture(n_init=2), X, 0.85, 0)
+    assert set(found["dimension"]) == {2, 4, 8, 16, 32}
+    full = found[(found["covariance"] == "full") & (found["score"] == "confident")]
+    confident = full.set_index("dimension")["value"]
+    assert confident[32] > 75 > confident[2] + 20
+
+
+def repeats(means: dict[int, float], draws: int, lagging: str = "") -> pd.DataFrame:
+    """Scores about those means; one score may be the same for every number."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame([
+        {"draw": draw, "k": k, "score": score,
+         "value": rng.normal(means[4] if score == lagging else mean, 0.03)}
+        for k, mean in means.items() for draw in range(draws) for score in ("mean", "low", "ari")
+    ])  # fmt: skip
+
+
+MEANS = {2: 0.9, 3: 0.705, 4: 0.7, 5: 0.5}
+
+
+def test_a_more_stable_number_is_one_that_the_repeats_can_tell_apart() -> None:
+    p = more_stable(repeats(MEANS, 10), 4)
+    assert list(p.index) == [2, 3, 5]
+    assert p[2] < 0.001 and p[3] > 0.05 and p[5] > 0.99
+    assert more_stable(repeats(MEANS, 10, lagging="ari"), 4)[2] > 0.05, "all scores must agree"
+
+
+def test_numbers_that_were_not_measured_are_left_out() -> None:
+    table = repeats(MEANS, 10)
+    table.loc[(table["k"] == 3) & (table["draw"] == 1), "value"] = np.nan
+    assert list(more_stable(table, 4).index) == [2, 5]
+    assert more_stable(table, 3).empty and more_stable(table, 7).empty
+
+
+def test_few_repeats_cannot_be_significant() -> None:
+    assert not can_be_significant(2, 3) and not can_be_significant(3, 3)
+    assert can_be_significant(10, 3) and not can_be_significant(10, 0)
+    best = more_stable(repeats({2: 9.0, 3: 1.0, 4: 1.0, 5: 1.0}, 3), 4)
+    assert best.min() >= 0.05

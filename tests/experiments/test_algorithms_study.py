@@ -1,0 +1,98 @@
+"""The study of the algorithms: its rows on injected groups, and the tables made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_utils.clustering.mixture import OrderedGaussianMixture
+from galaxy_utils.evaluation.chain import COPULA, GALAXIES
+from galaxy_utils.experiments.algorithms import (
+    ALGORITHMS,
+    BOTTLENECK,
+    Inputs,
+    agreement_table,
+    better_than,
+    noise_grid,
+    noise_table,
+    probe_table,
+    silhouette_excess,
+    without_clusters,
+)
+
+GROUP = np.repeat([0, 1, 2], 70)
+CENTRES = np.array([[0.0, 0, 0], [10, 0, 0], [0, 10, 0]])
+BLOBS = CENTRES[GROUP] + np.random.default_rng(0).normal(size=(210, 3))
+TYPES = np.array(["a", "b", "c"], dtype=object)[GROUP]
+
+
+def measured(points: np.ndarray, what: str, types: np.ndarray = TYPES) -> pd.DataFrame:
+    inputs = Inputs({BOTTLENECK: points}, types, OrderedGaussianMixture(3, n_init=2), 20)
+    units = [u for u in ALGORITHMS.units(2, 0) if u["what"] == what]
+    return pd.DataFrame([u | row for u in units for row in ALGORITHMS.measure(inputs, u)])
+
+
+def test_injected_groups_are_found_by_every_algorithm() -> None:
+    rows = measured(BLOBS, "algorithms")
+    ari = agreement_table(rows, "ari").loc[BOTTLENECK]
+    assert ari[["K-Means", "Gaussian mixture", "Spectral", "HDBSCAN"]].min() > 0.9
+    noise = rows[(rows["score"] == "noise") & (rows["algorithm"] == "K-Means")]
+    assert (noise["value"] == 0).all() and len(noise) == 4
+    null = rows[rows["data"] == COPULA]
+    assert set(null["score"]).isdisjoint({"ari", "ami"}), "no types for points without galaxies"
+    excess = silhouette_excess(rows).set_index("algorithm")
+    kmeans = excess.loc["K-Means"]
+    assert kmeans["silhouette"] > kmeans["null"] + 0.05
+    assert kmeans["excess"] == pytest.approx(kmeans["silhouette"] - kmeans["null"])
+
+
+def test_probes_have_one_row_per_representation() -> None:
+    table = probe_table(measured(BLOBS, "probe"))
+    assert table.loc[BOTTLENECK, "linear accuracy"] > 0.95
+    assert table.loc[BOTTLENECK, "neighbours balanced accuracy"] > 0.95
+    without = measured(BLOBS, "algorithms", np.full(210, None, dtype=object))
+    assert probe_table(without).empty and set(probe_table(without)) == set(table)
+
+
+def test_the_noise_table_tells_groups_from_one_blob_with_specks() -> None:
+    groups = noise_table(measured(BLOBS, "noise"))
+    real = groups[groups["data"] == GALAXIES]
+    assert real["noise"].min() < 5 and real["noise"].max() > 40
+    assert real.loc[real["noise"] < 5, "has_clusters"].any()
+    assert set(real["dimension"]) == {2}, "no more components than columns"
+    rng = np.random.default_rng(0)
+    blob = np.vstack([rng.normal(size=(300, 2)), rng.normal(40, 0.1, size=(6, 2))])
+    few = noise_table(measured(blob, "noise"))
+    kept = few[(few["data"] == GALAXIES) & (few["size"] == 5) & (few["noise"] < 40)]
+    assert len(kept) and not kept["has_clusters"].any() and (kept["clusters"] >= 2).any()
+    grid = noise_grid(few, "largest")
+    assert list(grid.columns) == ["2", "2, null"] and list(grid.index[:2]) == ["5 / 1", "5 / 5"]
+    one = few[(few["data"] == COPULA) & (few["size"] == 10) & (few["samples"] == 5)]
+    assert grid.loc["10 / 5", "2, null"] == one["largest"].item()
+
+
+def test_columns_of_the_grid_are_in_numerical_order_galaxies_first() -> None:
+    settings = pd.DataFrame([
+        {"data": data, "dimension": d, "size": 5, "samples": 1, "noise": d}
+        for data in (COPULA, GALAXIES) for d in (10, 2)
+    ])  # fmt: skip
+    assert list(noise_grid(settings, "noise").columns) == ["2", "10", "2, null", "10, null"]
+
+
+def test_algorithms_without_clusters_are_named() -> None:
+    shares = {"clusters": [30.0, 5, 25], "specks": [0.5, 4.9, 0], "mostly not": [0.0, 30, 0]}
+    table = pd.DataFrame([
+        {"algorithm": name, "draw": draw, "score": "second", "value": value}
+        for name, values in shares.items() for draw, value in enumerate(values)
+    ])  # fmt: skip
+    assert without_clusters(table) == ["specks", "mostly not"]
+
+
+def test_better_is_significant_and_in_the_right_direction() -> None:
+    tests = pd.DataFrame(
+        [("x", "y", 0.1, 0.01), ("x", "z", 0.1, 0.2), ("y", "z", -0.1, 0.01)],
+        columns=["first", "second", "difference", "p_holm"],
+    )
+    assert better_than(tests, "y") == ["x", "z"]
+    assert better_than(tests, "x") == better_than(tests, "z") == []

@@ -17,11 +17,8 @@ from galaxy_utils.evaluation.chain import CHAIN, CIRCULARITY
 from galaxy_utils.evaluation.cluster_number import CLUSTER_NUMBER
 from galaxy_utils.evaluation.cross_validation import CROSS_VALIDATION, FOLDS
 from galaxy_utils.evaluation.encoders import STUDY as ENCODERS
-from galaxy_utils.evaluation.known_truth import KNOWN_TRUTH
-from galaxy_utils.evaluation.oddities import ODDITIES
-from galaxy_utils.evaluation.robustness import ROBUSTNESS
 from galaxy_utils.evaluation.search import COMPARED, SEARCH
-from galaxy_utils.experiments import inputs
+from galaxy_utils.experiments import inputs, outliers, perturbations, recovery
 from galaxy_utils.experiments.store import read_study, study_journal, study_settings
 from galaxy_utils.experiments.study import (
     Study,
@@ -42,14 +39,14 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (CIRCULARITY, inputs.for_chain),
     (CLUSTER_NUMBER, inputs.for_cluster_number),
     (ALGORITHMS, inputs.for_algorithms),
-    (ODDITIES, inputs.for_oddities),
+    (outliers.OUTLIERS, outliers.read_inputs),
     (SEARCH, inputs.for_search),
     (COMPARED, inputs.for_search),
     (CONSENSUS, inputs.for_consensus),
     (FOLDS, inputs.for_folds),
     (CROSS_VALIDATION, inputs.for_cross_validation),
-    (ROBUSTNESS, inputs.for_robustness),
-    (KNOWN_TRUTH, inputs.for_known_truth),
+    (perturbations.PERTURBED, perturbations.read_inputs),
+    (recovery.RECOVERY, recovery.read_inputs),
     (ENCODERS, inputs.for_encoders),
 )
 

@@ -1,1 +1,5 @@
-"""The paper's claims, our verdicts, and the conclusions that survive."""
+"""The paper's claims and conclusions, and the verdict on each."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

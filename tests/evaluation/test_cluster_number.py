@@ -31,7 +31,6 @@ from galaxy_utils.evaluation.cluster_number import (
     steadier_text,
 )
 from galaxy_utils.experiments.study import Row
-from galaxy_utils.plots import figures as plots
 
 CENTRES = np.array([[0.0, 0, 0, 0], [8, 0, 0, 0], [0, 8, 0, 0]])
 BLOBS = CENTRES[np.repeat([0, 1, 2], 150)] + np.random.default_rng(0).normal(size=(450, 4))
@@ -239,20 +238,6 @@ def test_what_draws_choose_is_a_range() -> None:
     found = chosen(pd.DataFrame(rows))
     assert sorted(found.loc[found["score"] == "held_out", "k"]) == [2, 4]
     assert chosen_numbers(found)["bic"].tolist() == ["2 to 4"]
-
-
-def test_panels_of_one_quantity_share_their_axis() -> None:
-    table = pd.DataFrame(
-        {"x": [1, 2, 1, 2], "y": [1.0, 2, 50, 90], "by": "full", "panel": ["a", "a", "b", "b"]}
-    )
-    drawn = ("x", "y", "by", "panel", "dimension", {"a": "galaxies", "b": "null"})
-    first, second = plots.panel_lines(table, *drawn, ylabel="confident (%)").axes
-    assert first.get_ylim() == second.get_ylim() and first.get_ylim()[1] >= 90
-    assert [axis.get_title() for axis in (first, second)] == ["galaxies", "null"]
-    assert (first.get_ylabel(), second.get_ylabel()) == ("confident (%)", "")
-    first, second = plots.panel_lines(table, *drawn).axes
-    assert first.get_ylim() != second.get_ylim()
-    assert [axis.get_ylabel() for axis in (first, second)] == ["galaxies", "null"]
 
 
 def test_curves_come_galaxies_first_and_nulls_in_their_order() -> None:

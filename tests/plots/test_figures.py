@@ -1,21 +1,13 @@
-"""Figures: what they leave out they count."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
+"""Figures draw every value in its place and count what they leave out."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 
-from galaxy_utils.plots import figures as plots
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    yield
-    plt.close("all")
+from galaxy_utils import plots
+from galaxy_utils.morphology.measurement import Segmentation
+from galaxy_utils.plots.style import FIVE_LABELS, GREY, PALETTE
 
 
 @pytest.fixture
@@ -24,50 +16,192 @@ def tailed() -> pd.DataFrame:
     return pd.DataFrame({"gini": [*np.linspace(0, 1, 996), -9.0, -8.0, 8.0, 9.0, np.nan]})
 
 
-def test_histograms_of_all_draw_every_galaxy(tailed: pd.DataFrame) -> None:
-    who = tailed["gini"].abs().gt(2).map({True: "dropped", False: "kept"})
-    axis = plots.histograms(tailed, ["gini"], by=who, whole=True).axes[0]
+def test_every_name_of_the_stub_is_there() -> None:
+    assert all(callable(getattr(plots, name)) for name in plots.__all__ if name.islower())
+
+
+def test_full_distributions_draw_every_galaxy(tailed: pd.DataFrame) -> None:
+    group = tailed["gini"].abs().gt(2).map({True: "dropped", False: "kept"})
+    (axis,) = plots.plot_distributions(tailed, ["gini"], by=group, full=True).axes
     low, high = axis.get_xlim()
     assert low <= -9 and high >= 9
     assert axis.get_title() == ""
 
 
-def test_histograms_of_most_count_the_others(tailed: pd.DataFrame) -> None:
-    beyond = tailed["gini"].dropna()
-    low, high = beyond.quantile([0.005, 0.995])
-    number = int((~beyond.between(low, high)).sum())
-    axis = plots.histograms(tailed, ["gini"]).axes[0]
-    assert number >= 4
-    assert axis.get_title() == f"{number} of 1000 outside"
+def test_distributions_count_the_galaxies_beyond_the_axis(tailed: pd.DataFrame) -> None:
+    values = tailed["gini"].dropna()
+    low, high = values.quantile([0.005, 0.995])
+    outside = int((~values.between(low, high)).sum())
+    (axis,) = plots.plot_distributions(tailed, ["gini"]).axes
+    assert outside >= 4
+    assert axis.get_title() == f"{outside} of 1000 outside"
 
 
-def test_reconstruction_counts_what_lies_beyond_its_axes() -> None:
-    truth = np.zeros((10, 5))
-    truth[0, 2], truth[1, 2] = 7.0, -7.0
-    said = [axis.texts[0].get_text() for axis in plots.reconstruction(truth, truth).axes]
-    assert said == [f"{n} of 10 outside" for n in (0, 0, 2, 0, 0)]
+def test_planes_draw_published_lines_and_count_what_lies_beyond() -> None:
+    table = pd.DataFrame(
+        {"m20": [-1, 1.0], "gini": [0.5, 0.5], "concentration": [3, 3], "asymmetry": [0, 9]}
+    )
+    published = {
+        "gini_m20": {"merger": (-0.14, 0.33)}, "asymmetry": {"merger": 0.35},
+        "concentration": {"discs": 2.9},
+    }  # fmt: skip
+    left, right = plots.plot_planes(table, published).axes
+    assert left.lines[0].get_slope() == -0.14 and left.lines[0].get_xy1() == (0, 0.33)
+    assert [line.get_label() for line in right.lines] == ["merger", "discs"]
+    assert set(right.lines[0].get_ydata()) == {0.35} and set(right.lines[1].get_xdata()) == {2.9}
+    assert [axis.texts[0].get_text() for axis in (left, right)] == ["1 of 2 outside"] * 2
+
+
+def test_parity_counts_what_lies_beyond_its_limits() -> None:
+    table = pd.DataFrame({"in": [0.0] * 10, "out": [7.0, -7.0, np.nan] + [0.0] * 7})
+    pairs = {"gini": table[["in", "in"]].set_axis(["in", "out"], axis=1), "m20": table}
+    axes = plots.plot_parity(pairs, limits=(-4, 4)).axes
+    assert [axis.texts[0].get_text() for axis in axes] == ["0 of 10 outside", "2 of 9 outside"]
+    assert [(axis.get_xlabel(), axis.get_xlim()) for axis in axes] == [("in", (-4, 4))] * 2
+    assert [axis.get_ylabel() for axis in axes] == ["out", ""]
+    assert [axis.get_title() for axis in axes] == ["Gini", "$M_{20}$"]
+
+
+def test_parity_draws_the_second_column_against_the_first_by_group() -> None:
+    table = pd.DataFrame({"statmorph": [1.0, 2.0, 3.0], "engine": [1.5, 2.5, 3.5]}, [7, 8, 9])
+    group = pd.Series(["flag 0", "flagged", "flag 0"], [7, 8, 9])
+    (axis,) = plots.plot_parity({"gini": table}, by=group).axes
+    good, flagged = (points.get_offsets().tolist() for points in axis.collections)
+    assert good == [[1, 1.5], [3, 3.5]] and flagged == [[2, 2.5]]
+    assert axis.get_xlim() == pytest.approx(np.percentile(table, [0.5, 99.5]))
+    (empty,) = plots.plot_parity({"gini": table.head(0)}).axes
+    assert empty.texts[0].get_text() == "0 of 0 outside"
 
 
 def test_no_line_goes_through_the_legend_of_training_curves() -> None:
     rows = [(epoch, name, modality, 0.9) for epoch in (1, 2) for name in ("training", "held out")
             for modality in ("a", "b", "morphology")]  # fmt: skip
-    figure = plots.training_curves(
-        pd.DataFrame(rows, columns=["epoch", "set", "modality", "error"])
-    )
+    history = pd.DataFrame(rows, columns=["epoch", "set", "modality", "error"])
+    figure = plots.plot_training_curves(history)
     figure.canvas.draw()
     (legend,) = figure.legends
     assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
+    dashed = {line.get_label() for line in figure.axes[0].lines if line.get_linestyle() == "--"}
+    assert dashed == {"a, held out", "b, held out", "morphology, held out"}
 
 
-@pytest.mark.parametrize(("x", "whole"), [([1, 2], True), ([1.5, 2.5], False)])
-def test_what_is_counted_has_no_fractions_on_its_axis(x: list[float], whole: bool) -> None:
-    table = pd.DataFrame({"x": x, "y": [0.5, 0.95], "by": "one", "panel": "a"})
-    drawn = plots.panel_lines(table, "x", "y", "by", "panel", "x", {"a": "y"})
-    for (axis,) in (drawn.axes, plots.lines(table, "x", "y", "by", "x", "y").axes):
-        assert np.all(axis.get_xticks() % 1 == 0) == whole
+def test_the_right_umap_panel_shows_the_confident_alone() -> None:
+    points, cluster = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
+    confident = np.array([True, False, True, True])
+    left, right = plots.plot_umap(points, cluster, {0: "early", 1: "late"}, confident).axes
+    shown = [[dots.get_offsets().tolist() for dots in axis.collections] for axis in (left, right)]
+    assert shown == [[[[0, 1], [2, 3]], [[4, 5], [6, 7]]], [[[0, 1]], [[4, 5], [6, 7]]]]
+    assert right.get_xlim() == left.get_xlim() and right.get_ylim() == left.get_ylim()
+    assert [to_hex(dots.get_facecolor()[0]).upper() for dots in left.collections] == [*PALETTE[:2]]
 
 
-def test_lines_mark_a_level_where_asked() -> None:
-    table = pd.DataFrame({"x": [1, 2], "y": [0.5, 0.95], "by": "one"})
-    (axis,) = plots.lines(table, "x", "y", "by", "x", "y", level=0.9).axes
-    assert any(set(line.get_ydata()) == {0.9} for line in axis.lines)
+def test_violins_stand_in_the_order_of_the_clusters() -> None:
+    values = {name: [0.0, 1.0, 2.0, 10.0, 11.0, 12.0] for name in FIVE_LABELS}
+    table = pd.DataFrame(values | {"cluster": [0, 0, 0, 1, 1, 1]})
+    axes = plots.plot_violins(table, [1, 0]).axes
+    assert [axis.get_ylabel() for axis in axes] == list(FIVE_LABELS.values())
+    first, second = axes[0].collections[:2]
+    assert first.get_datalim(axes[0].transData).y0 >= 9
+    assert second.get_datalim(axes[0].transData).y1 <= 3
+
+
+def test_classes_and_clusters_have_their_colours_and_partitions_their_bars() -> None:
+    columns = {"concentration": [2, 3, 9.0], "asymmetry": [0.1, 0.2, 0.3], "cluster": [1, 1, 0]}
+    points, classes = np.arange(6.0).reshape(3, 2), np.array(["early", "late", "late"])
+    agreement = pd.Series({"clusters": 0.3, "permuted": -0.1})
+    left, middle, right = plots.plot_dimensional_complexity(
+        pd.DataFrame(columns), points, classes, ["early", "late"], agreement
+    ).axes
+    shown = [[dots.get_offsets().tolist() for dots in axis.collections] for axis in (left, middle)]
+    assert shown == [[[[2, 0.1]], [[3, 0.2], [9, 0.3]]], [[[4, 5]], [[0, 1], [2, 3]]]]
+    colours = [to_hex(dots.get_facecolor()[0]).upper() for dots in left.collections]
+    assert colours == [PALETTE[4], PALETTE[5]]
+    assert left.texts[0].get_text() == "1 of 3 outside"
+    assert [bar.get_width() for bar in right.patches] == [0.3, -0.1]
+    assert right.get_xlim() == (-0.1, 1)
+
+
+def test_a_column_shows_a_cutout_before_and_after_and_the_histograms_of_both() -> None:
+    before = [np.full((4, 4, 3), value, dtype=np.uint8) for value in (100, 200)]
+    after = [np.full((4, 4, 3), value, dtype=np.float32) for value in (0.0, 2.0)]
+    axes = plots.plot_standardisation(before, after, ["a", "b"]).axes
+    assert [axis.get_title() for axis in axes] == ["a", "b"] + [""] * 6
+    shown = [axis.images[0].get_array().max() for axis in axes[:4]]
+    assert shown == pytest.approx([100, 200, 1 / 6, 1 / 2])
+    assert [axis.get_xlabel() for axis in axes[4:]] == ["counts"] * 2 + ["z-score"] * 2
+    assert [axis.get_ylabel() for axis in axes[4:]] == ["pixels", ""] * 2
+
+
+def test_the_outline_of_the_central_source_is_thick() -> None:
+    labels = np.zeros((9, 9), dtype=np.int32)
+    labels[1:4, 1:4], labels[5:8, 5:8] = 1, 2
+    found = Segmentation(labels.astype(float), labels, central=2, sky_noise=1.0)
+    (axis,) = plots.plot_segmentation([found], ["galaxy"]).axes
+    thin, thick = axis.collections
+    assert thick.get_linewidth()[0] > thin.get_linewidth()[0]
+    assert thick.get_paths()[0].vertices.min() > 4 > thin.get_paths()[0].vertices.max()
+
+
+def test_counts_are_bars_with_the_first_on_top() -> None:
+    (axis,) = plots.plot_counts(pd.Series({"spiral": 7, "merger": 2}), "claims").axes
+    assert [bar.get_width() for bar in axis.patches] == [7, 2] and axis.yaxis_inverted()
+    assert [text.get_text() for text in axis.texts] == ["7", "2"]
+
+
+def test_confusion_is_coloured_by_the_share_of_the_class() -> None:
+    table = pd.DataFrame([[3, 1], [0, 0]], index=["spiral", "merger"])
+    axis = plots.plot_confusion(table, "class").axes[0]
+    assert axis.collections[0].get_array().tolist() == [[0.75, 0.25], [0, 0]]
+    assert [text.get_text() for text in axis.texts] == ["3", "1", "0", "0"]
+
+
+def test_a_heat_map_shows_numbers_and_leaves_what_is_unknown_empty() -> None:
+    table = pd.DataFrame({"short": [1.25, np.nan], "a name of many letters": [3.0, 4.0]})
+    axis = plots.plot_heatmap(table, "x", "y", "percent", 1).axes[0]
+    assert [text.get_text() for text in axis.texts] == ["1.2", "3.0", "4.0"]
+    assert {label.get_rotation() for label in axis.get_xticklabels()} == {30}
+    plots.plot_heatmap(table * np.nan, "x", "y", "percent")
+
+
+def test_intervals_stand_at_their_rows_and_only_the_first_panel_has_names() -> None:
+    table = pd.DataFrame({"value": [1.0, 2.0], "low": [0.5, 1.0], "high": [1.5, 4.0]}, ["a", "b"])
+    first, second = plots.plot_intervals({"ARI": table, "AMI": table}, zero=True).axes
+    assert [path.vertices.tolist() for path in first.collections[0].get_paths()] == [
+        [[0.5, 0], [1.5, 0]], [[1, 1], [4, 1]]
+    ]  # fmt: skip
+    assert first.lines[0].get_xydata().tolist() == [[1, 0], [2, 1]]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["a", "b"]
+    assert first.get_ylim() == (1.5, -0.5) and second.get_xlabel() == "AMI"
+    assert not any(label.get_text() for label in second.get_yticklabels())
+    assert len(plots.plot_intervals({}).axes) == 1
+
+
+def test_repeats_are_dots_with_a_bar_at_their_mean() -> None:
+    table = pd.DataFrame({
+        "value": [1.0, 3.0, 5.0, np.nan, 7.0], "data": ["galaxies"] * 2 + ["null"] * 3,
+        "score": ["ari"] * 4 + ["ami"],
+    })  # fmt: skip
+    labels = {"ari": "ARI", "ami": "AMI", "nmi": "NMI", "v": "V"}
+    axes = plots.plot_repeats(table, "value", "data", "score", labels).axes
+    assert [axis.get_xlabel() for axis in axes] == ["ARI", "AMI", "NMI", "V"]
+    dots, mean, null_dots, null_mean = axes[0].lines
+    assert dots.get_xydata().tolist() == [[1, 0], [3, 0]] and set(mean.get_xdata()) == {2}
+    assert null_dots.get_xydata().tolist() == [[5, 1]] and set(null_mean.get_xdata()) == {5}
+    assert (dots.get_color(), null_dots.get_color()) == (PALETTE[0], GREY)
+    named = [[label.get_text() for label in axis.get_yticklabels()] for axis in axes]
+    assert named[0] == named[3] == ["galaxies", "null"] and not any(named[1])
+
+
+def test_named_points_are_ringed() -> None:
+    table = pd.DataFrame({"x": [1, 2], "y": [3, 4], "by": ["a", "b"]})
+    named = pd.DataFrame({"x": [2], "y": [4]}, index=["chosen"])
+    (axis,) = plots.plot_scatter(table, "x", "y", "by", "x", "y", named).axes
+    assert [line.get_xydata().tolist() for line in axis.lines] == [[[1, 3]], [[2, 4]], [[2, 4]]]
+    assert [(text.get_text(), text.xy) for text in axis.texts] == [("chosen", (2, 4))]
+
+
+def test_a_missing_image_is_a_grey_tile_that_says_so() -> None:
+    image = np.full((4, 4, 3), 100, dtype=np.uint8)
+    first, second = plots.plot_galaxies([image, None], ["here", "missing"], stretch=3).axes
+    assert first.images[0].get_array().max() == 255
+    assert "no image" in second.texts[0].get_text() and second.get_title() == "missing"

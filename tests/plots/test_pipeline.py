@@ -7,14 +7,20 @@ from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
 from galaxy_utils.config import BACKBONE_NAMES, make_parameters
-from galaxy_utils.plots import figures as plots
-from galaxy_utils.plots import pipeline_figure as pipeline
-from galaxy_utils.plots.pipeline_figure import INPUT, MIXTURE, MORPHOLOGY, Stage
+from galaxy_utils.plots.pipeline import (
+    FEATURES,
+    INPUT,
+    MIXTURE,
+    MORPHOLOGY,
+    Stage,
+    pipeline_stages,
+    plot_pipeline,
+)
 
 
 def graph(profile: str = "book", **changed: object) -> dict[str, Stage]:
     run = make_parameters(profile, changed).model_dump()
-    return {stage.title: stage for stage in pipeline.stages(run)}
+    return {stage.title: stage for stage in pipeline_stages(run)}
 
 
 def before(stages: dict[str, Stage], title: str) -> set[str]:
@@ -23,11 +29,11 @@ def before(stages: dict[str, Stage], title: str) -> set[str]:
     return {*direct, *(name for one in direct for name in before(stages, one))}
 
 
-def test_networks_stand_side_by_side_and_are_joined_with_the_parameters() -> None:
+def test_networks_stand_side_by_side_and_are_concatenated_with_the_parameters() -> None:
     stages = graph(backbones="efficientnet_b0,convnext_base")
     assert stages["efficientnet_b0"].after == stages["convnext_base"].after == (INPUT,)
-    assert set(stages["joined vector"].after) == {"efficientnet_b0", "convnext_base", "z-scores"}
-    assert stages["autoencoder"].after == ("joined vector",)
+    assert set(stages[FEATURES].after) == {"efficientnet_b0", "convnext_base", "z-scores"}
+    assert stages["autoencoder"].after == (FEATURES,)
     assert stages[MIXTURE].after == ("autoencoder",)
 
 
@@ -41,14 +47,14 @@ def test_the_parameters_do_not_rest_on_the_input_of_the_networks() -> None:
 @pytest.mark.parametrize(
     ("framing", "equation", "part"),
     [
-        ("eq1", True, "whole"),
+        ("eq1", True, "full frame"),
         ("crop2", True, "central half"),
-        ("native", False, "whole"),
+        ("native", False, "full frame"),
         ("centre", False, "central quarter"),
-        ("quarter", False, "4 turns"),
+        ("quarter", False, "4 rotations"),
     ],
 )
-def test_the_input_is_said_as_it_is(framing: str, equation: bool, part: str) -> None:
+def test_the_input_of_the_networks_is_named(framing: str, equation: bool, part: str) -> None:
     detail = graph(framing=framing)[INPUT].detail
     assert ("eq. 1" in detail) == equation
     assert part in detail
@@ -57,10 +63,10 @@ def test_the_input_is_said_as_it_is(framing: str, equation: bool, part: str) -> 
 def test_where_the_bottleneck_is_not_clustered_it_is_not_drawn() -> None:
     stages = graph("best")
     assert "autoencoder" not in stages
-    assert stages[MIXTURE].after == ("joined space",)
-    assert "taught by votes" in stages[MIXTURE].detail
-    assert "taught" not in graph("best", mixture_fit="likelihood")[MIXTURE].detail
-    assert "16 whitened" in graph("best", deep_components=16)["joined space"].detail
+    assert stages[MIXTURE].after == (FEATURES,)
+    assert "distilled" in stages[MIXTURE].detail
+    assert "distilled" not in graph("best", mixture_fit="likelihood")[MIXTURE].detail
+    assert "16 whitened" in graph("best", deep_components=16)[FEATURES].detail
 
 
 def test_a_forest_that_is_left_out_is_not_named() -> None:
@@ -70,10 +76,10 @@ def test_a_forest_that_is_left_out_is_not_named() -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 5])
 def test_every_stage_is_a_box_and_every_dependence_an_arrow(number: int) -> None:
-    stages = pipeline.stages(
-        make_parameters("book", {"backbones": ",".join(BACKBONE_NAMES[:number])}).model_dump()
-    )
-    figure = plots.pipeline(stages)
+    networks = ",".join(BACKBONE_NAMES[:number])
+    run = make_parameters("book", {"backbones": networks}).model_dump()
+    stages = pipeline_stages(run)
+    figure = plot_pipeline(run)
     axis = figure.axes[0]
     boxes = [patch for patch in axis.patches if isinstance(patch, FancyBboxPatch)]
     arrows = [text for text in axis.texts if not text.get_text()]

@@ -1,0 +1,181 @@
+"""The scorecard: each claim of the paper with our value and a verdict."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.ledger.claims import Claim
+
+
+class ClaimVerdict(StrEnum):
+    """What our result says of a claim; the first three rest on a measurement of the run."""
+
+    MATCH = "match"
+    CHANCE = "no more than chance"
+    DIFFERS = "differs"
+    SETTING = "setting taken over"
+    INCONSISTENT = "inconsistent in paper"
+    NOT_REPRODUCIBLE = "not reproducible"
+    NOT_MEASURED = "not measured in this run"
+
+
+def claim_verdict(claim: Claim, results: Mapping[str, Any]) -> tuple[ClaimVerdict, str]:
+    """Verdict on a claim, and the rule as applied."""
+    if claim.check == "inconsistent":
+        return ClaimVerdict.INCONSISTENT, claim.reason
+    if claim.check == "not_reproducible":
+        return ClaimVerdict.NOT_REPRODUCIBLE, claim.reason
+    ours = _value(claim, claim.ours, results)
+    if ours is None:
+        verdict, reasons = ClaimVerdict.NOT_MEASURED, [f"no value of {claim.ours} in this run"]
+    else:
+        agrees, rule = _agrees(claim, ours)
+        verdict, reasons = ClaimVerdict.MATCH if agrees else ClaimVerdict.DIFFERS, [rule]
+        if agrees and claim.check == "setting":
+            verdict = ClaimVerdict.SETTING
+        elif agrees and claim.chance:
+            verdict, beyond = _compare_with_chance(claim, ours, results)
+            reasons.append(beyond)
+    return verdict, "; ".join(part for part in (*reasons, claim.reason) if part)
+
+
+def _value(claim: Claim, key: str, results: Mapping[str, Any]) -> Any:
+    if key not in results:
+        raise UserError(f"claim {claim.id}: no result {key!r} in this run")
+    return results[key]["value"]
+
+
+def _agrees(claim: Claim, ours: Any) -> tuple[bool, str]:
+    """Whether our value agrees with the paper's, and the rule in words."""
+    if claim.check == "statement":
+        return ours == claim.value, ""
+    paper = float(claim.value)
+    if claim.check == "upper_limit":
+        return ours <= paper, f"match up to {paper:g}"
+    absolute, relative = (claim.tolerance.get(kind, 0.0) for kind in ("absolute", "relative"))
+    allowed = max(absolute, relative * abs(paper))
+    agrees = abs(ours - paper) <= allowed
+    if claim.check == "setting":
+        return agrees, "set to the paper's value" if agrees else "not the paper's value in this run"
+    return agrees, f"match within {allowed:.3g}" if allowed else "match if equal"
+
+
+def _compare_with_chance(
+    claim: Claim, ours: Any, results: Mapping[str, Any]
+) -> tuple[ClaimVerdict, str]:
+    """Verdict on a match once it is compared with chance, and why."""
+    limits = [_value(claim, key, results) for key in claim.chance]
+    shown = ", ".join(f"{key}: {results[key]['text']}" for key in claim.chance)
+    if None in limits:
+        return ClaimVerdict.NOT_MEASURED, f"agrees, but chance was not measured ({shown})"
+    if all(limit if isinstance(limit, bool) else ours > limit for limit in limits):
+        return ClaimVerdict.MATCH, f"beyond chance ({shown})"
+    return ClaimVerdict.CHANCE, f"agrees, but not beyond chance ({shown})"
+
+
+def scorecard_table(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataFrame:
+    """Verdicts on all claims.
+
+    Parameters
+    ----------
+    claims : list of Claim
+        As of `read_claims`.
+    results : mapping of str to dict
+        The run's recorded results.
+
+    Returns
+    -------
+    DataFrame of str
+        Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`),
+        reason, section, cell (float, number of the cell that recorded our value).
+
+    Raises
+    ------
+    UserError
+        If a claim names a result that the run does not have.
+    """
+    rows = []
+    for claim in claims:
+        verdict, reason = claim_verdict(claim, results)
+        ours = results.get(claim.ours, {})
+        rows.append(
+            {
+                "claim": claim.id,
+                "place": claim.place,
+                "statement": claim.statement,
+                "paper": f"{claim.text} {claim.unit}".strip(),
+                "ours": _shown(claim, results) if ours else "",
+                "verdict": verdict.value,
+                "reason": reason,
+                "section": ours.get("section", ""),
+                "cell": ours.get("cell"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _shown(claim: Claim, results: Mapping[str, Any]) -> str:
+    """Our value and those that it is compared with, with their units."""
+    texts = []
+    for label, key in {"": claim.ours, **claim.compared_with}.items():
+        result = results[key]
+        unit = "" if result["value"] is None else result["unit"]
+        texts.append(f"{label}{': ' if label else ''}{result['text']} {unit}".strip())
+    return "; ".join(texts)
+
+
+_TEMPLATE = """
+<div class="scorecard">
+<p><label>Verdict <select onchange="filterScorecard(this)"><option value="">all</option>
+{%- for verdict in verdicts %}<option>{{ verdict }}</option>{% endfor %}</select></label>
+<label>Text <input type="search" oninput="filterScorecard(this)"></label></p>
+<table>
+<thead><tr>{% for name in columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{%- for row in rows %}
+<tr id="{{ row.claim }}" data-verdict="{{ row.verdict }}">
+{%- for cell in (row.place, row.statement, row.paper, row.ours, row.verdict, row.reason) -%}
+<td>{{ cell }}</td>
+{%- endfor -%}
+<td>{% if row.section %}<a href="{{ row.link }}">{{ row.section }}</a>{% endif %}</td></tr>
+{%- endfor %}
+</tbody></table></div>
+<script>
+function filterScorecard(element) {
+  const card = element.closest('.scorecard');
+  const verdict = card.querySelector('select').value;
+  const text = card.querySelector('input').value.toLowerCase();
+  card.querySelectorAll('tbody tr').forEach(function (row) {
+    const fits = (!verdict || row.dataset.verdict === verdict) &&
+      row.textContent.toLowerCase().includes(text);
+    row.style.display = fits ? '' : 'none';
+  });
+}
+</script>"""
+
+_COLUMNS = ("place", "statement", "paper", "ours", "verdict", "why", "computed in")
+
+
+def scorecard_html(table: pd.DataFrame) -> str:
+    """The scorecard as a table that can be filtered by verdict and text.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `scorecard_table`.
+
+    Returns
+    -------
+    str
+        HTML with its own few lines of script; section names link to the cell that
+        recorded our value.
+    """
+    anchors = [f"#cell-{cell:.0f}" if pd.notna(cell) else "" for cell in table["cell"]]
+    rows = table.assign(link=table["section"] + ".html" + anchors).to_dict("records")
+    template = jinja2.Template(_TEMPLATE, autoescape=True)
+    html: str = template.render(rows=rows, columns=_COLUMNS, verdicts=[*ClaimVerdict])
+    return html

@@ -29,10 +29,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from galaxy_utils.config import Parameters, split_names
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.sample import read_image
+from galaxy_utils.data.images import Image, band_mean, read_image
 from galaxy_utils.features.embedding import BACKBONES, Configuration, torchvision_features
 from galaxy_utils.features.inference import Encoder, cosines, embed, engine_name, make_encoder
-from galaxy_utils.features.preprocessing import Image, band_mean
 from galaxy_utils.morphology.compiled.engine import measure_fast
 from galaxy_utils.workflow.benchmark import GPU, PAIR, TABLE, record_benchmark
 from galaxy_utils.workflow.timing import enlarged, hardware

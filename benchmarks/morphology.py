@@ -23,8 +23,7 @@ from astropy.modeling.models import Sersic2D
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from galaxy_utils.data.sample import read_image
-from galaxy_utils.features.preprocessing import band_mean
+from galaxy_utils.data.images import band_mean, read_image
 from galaxy_utils.morphology.compiled.engine import measure_fast, measure_segmented
 from galaxy_utils.morphology.measurement import (
     FIVE,

@@ -22,14 +22,14 @@ from galaxy_utils.clustering.model import (
     save_model,
 )
 from galaxy_utils.config import Parameters, make_parameters, split_names
-from galaxy_utils.data.sample import ImageError, Sample, folder_sample, read_catalogue
+from galaxy_utils.data.images import Image, ImageError
+from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import Ingredients
 from galaxy_utils.evaluation.validation import SEEN_TYPES
 from galaxy_utils.experiments.store import read_study
 from galaxy_utils.experiments.study import rows_digest
 from galaxy_utils.features.galaxies import evenly, fingerprint_of, open_galaxies
-from galaxy_utils.features.preprocessing import Image
 from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
 from galaxy_utils.morphology import purging
 from galaxy_utils.morphology.measurement import FIVE

@@ -17,7 +17,7 @@ from statsmodels.stats.multitest import multipletests
 
 from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.features.preprocessing import Image
+from galaxy_utils.data.images import Image
 from galaxy_utils.morphology.measurement import FIVE
 
 MIXTURE = "mixture likelihood (paper)"

@@ -15,9 +15,9 @@ from scipy.ndimage import gaussian_filter, shift
 from scipy.stats import median_abs_deviation
 from statsmodels.stats.proportion import proportion_confint
 
+from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.metrics import relabel
 from galaxy_utils.features.feature_table import deep_blocks
-from galaxy_utils.features.preprocessing import Image
 from galaxy_utils.morphology.compiled.deblending import clipped_sky
 from galaxy_utils.morphology.measurement import FIVE
 

@@ -12,19 +12,20 @@ from PIL import Image as PillowImage
 from scipy.ndimage import gaussian_filter
 from scipy.stats import median_abs_deviation, spearmanr
 
+from galaxy_utils.data import survey
+from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.evaluation.resampling import bootstrap, interval
-from galaxy_utils.features.preprocessing import Image, band_mean
 from galaxy_utils.morphology.compiled.engine import measure_fast
 from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.simulate import drawing
+from galaxy_utils.simulate.drawing import draw
 
 LINEAR = "linear flux"
 STRETCHED = "asinh stretch, 8 bits"
 COMPRESSED = "and JPEG, as from SkyServer"
 OTHERS = {
-    "darker black point": replace(drawing.FITTED, black=0.1),
-    "twice the softening": replace(drawing.FITTED, softening=2 * drawing.FITTED.softening),
-    "twice the brightness": replace(drawing.FITTED, brightness=2 * drawing.FITTED.brightness),
+    "darker black point": replace(survey.FITTED, black=0.1),
+    "twice the softening": replace(survey.FITTED, softening=2 * survey.FITTED.softening),
+    "twice the brightness": replace(survey.FITTED, brightness=2 * survey.FITTED.brightness),
 }
 """Other stretches that a server might use, each off the fitted one in one constant. The darker
 black point lies near the noise of one pixel above the sky."""
@@ -39,20 +40,20 @@ def _versions(row: pd.Series, seed: int) -> dict[str, NDArray[np.float64]]:
 
     Linear flux is in units of a hundredth of a pixel's noise: its digitisation plays no part.
     """
-    drawn = drawing.draw(row, seed)
-    red = drawn.bands[drawing.BANDS.index("r")].astype(np.float64)
+    simulated = draw(row, seed)
+    red = simulated.bands[survey.BANDS.index("r")].astype(np.float64)
     unit = 1.4826 * float(np.median(np.abs(red - np.median(red)))) / 100
-    others = {name: drawing.composite(drawn.bands, other) for name, other in OTHERS.items()}
+    others = {name: survey.composite(simulated.bands, other) for name, other in OTHERS.items()}
     return {
-        LINEAR: gaussian_filter(red, drawing.RESAMPLING, mode="nearest") / unit,
-        STRETCHED: band_mean(drawing.resample(drawing.composite(drawn.bands))),
-        COMPRESSED: _after_jpeg(drawn.composite),
-        **{name: _after_jpeg(drawing.as_cutout(image)) for name, image in others.items()},
+        LINEAR: gaussian_filter(red, survey.RESAMPLING, mode="nearest") / unit,
+        STRETCHED: band_mean(survey.resample(survey.composite(simulated.bands))),
+        COMPRESSED: _after_jpeg(simulated.composite),
+        **{name: _after_jpeg(survey.as_cutout(image)) for name, image in others.items()},
     }
 
 
 def _after_jpeg(cutout: Image) -> NDArray[np.float64]:
-    return band_mean(np.asarray(PillowImage.open(io.BytesIO(drawing.jpeg(cutout)))))
+    return band_mean(np.asarray(PillowImage.open(io.BytesIO(survey.jpeg(cutout)))))
 
 
 def measure_stretches(truth: pd.DataFrame, seed: int) -> pd.DataFrame:

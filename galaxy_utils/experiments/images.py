@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from galaxy_utils.data.sample import ImageError, Sample
+from galaxy_utils.data.images import Image, ImageError, band_mean
+from galaxy_utils.data.sample import Sample
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.features.preprocessing import Image, band_mean
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE, measure_appearance
 

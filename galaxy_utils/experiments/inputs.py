@@ -14,7 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from galaxy_utils.clustering import consensus
 from galaxy_utils.clustering.votes import shape_of
 from galaxy_utils.config import Parameters, make_parameters, split_names
-from galaxy_utils.data.sample import ImageError, Sample
+from galaxy_utils.data.images import Image, ImageError, band_mean
+from galaxy_utils.data.sample import Sample
+from galaxy_utils.data.split import fold_of, is_held_out
 from galaxy_utils.evaluation import algorithms, encoders
 from galaxy_utils.evaluation.chain import Recipe, deep_components
 from galaxy_utils.evaluation.cluster_number import judged_spaces
@@ -25,8 +27,6 @@ from galaxy_utils.evaluation.search import (
     Variant,
     as_variant,
     choose,
-    fold_of,
-    is_held_out,
     variants_table,
 )
 from galaxy_utils.experiments.store import read_study
@@ -39,7 +39,6 @@ from galaxy_utils.features.kept import (
     read_latent,
     read_morphology,
 )
-from galaxy_utils.features.preprocessing import Image, band_mean
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import RunFolder

@@ -11,11 +11,11 @@ from sklearn.neighbors import NearestNeighbors
 
 from galaxy_utils.clustering.pipelines import paper_pipeline
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters, split_names
+from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.outliers import CONTROL, detection_scores, inject, outlier_scores
 from galaxy_utils.experiments.images import ImageMeasurement
 from galaxy_utils.experiments.study import Row, Study
 from galaxy_utils.features.feature_table import FusionColumns
-from galaxy_utils.features.preprocessing import Image
 from galaxy_utils.features.run_table import galaxies_of, read_feature_table
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.run_folder import RunFolder

@@ -19,6 +19,7 @@ from galaxy_utils.config import (
     make_parameters,
     split_names,
 )
+from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation import search
 from galaxy_utils.evaluation.perturbations import (
     ANOTHER_SEED,
@@ -32,7 +33,6 @@ from galaxy_utils.experiments.images import ImageMeasurement, has_image
 from galaxy_utils.experiments.store import read_study
 from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
 from galaxy_utils.features.feature_table import DeepColumns
-from galaxy_utils.features.preprocessing import Image
 from galaxy_utils.features.run_table import galaxies_of, read_feature_table
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE

@@ -39,17 +39,10 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from galaxy_utils.data.sample import (
-    ImageError,
-    Sample,
-    other_bands,
-    read_catalogue,
-    read_image,
-    read_rows,
-)
+from galaxy_utils.data.images import Image, ImageError, band_mean, other_bands, read_image
+from galaxy_utils.data.sample import Sample, read_catalogue, read_rows
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import quantisation
-from galaxy_utils.features.preprocessing import Image, band_mean
 from galaxy_utils.morphology import measurement as morphology
 from galaxy_utils.morphology.measurement import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
 from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_utils.features.preprocessing import Image, band_mean
+from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.morphology.measurement import SegmentationSettings, examine
 
 SHAPE = ("axis_ratio", "colour_gr", "colour_ri")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import find_objects, label
 
-from galaxy_utils.features.preprocessing import Image
+from galaxy_utils.data.images import Image
 
 SATURATED = 250
 """Counts from which a band is called saturated; the compression blurs 255."""

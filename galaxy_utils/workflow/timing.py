@@ -23,9 +23,9 @@ from PIL import Image as PillowImage
 from galaxy_utils.clustering.autoencoder import train
 from galaxy_utils.clustering.fusion import Fused, Trained, Training
 from galaxy_utils.clustering.taxonomy import fit_mixture
+from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.features.embedding import BACKBONES, Configuration
 from galaxy_utils.features.inference import embed, load_encoder
-from galaxy_utils.features.preprocessing import Image, band_mean
 from galaxy_utils.morphology import measurement as morphology
 from galaxy_utils.morphology.compiled.engine import measure_fast, measure_segmented
 

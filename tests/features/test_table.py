@@ -24,14 +24,14 @@ from PIL import Image as PillowImage
 from galaxy_utils.cli import main
 from galaxy_utils.config import OFFLINE_BACKBONES
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.sample import Sample, folder_sample, read_image
+from galaxy_utils.data.images import band_mean, read_image
+from galaxy_utils.data.sample import Sample, folder_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import inference
 from galaxy_utils.features import table as measurement
 from galaxy_utils.features.embedding import Configuration
 from galaxy_utils.features.galaxies import open_galaxies
 from galaxy_utils.features.inference import Encoder, embed, load_encoder
-from galaxy_utils.features.preprocessing import band_mean
 from galaxy_utils.features.table import (
     ENGINES,
     JOURNAL,

@@ -18,8 +18,7 @@ from photutils.segmentation import detect_sources
 from scipy.ndimage import gaussian_filter, uniform_filter
 from scipy.optimize import fmin
 
-from galaxy_utils.data.sample import read_image
-from galaxy_utils.features.preprocessing import band_mean
+from galaxy_utils.data.images import band_mean, read_image
 from galaxy_utils.morphology import reasons
 from galaxy_utils.morphology.compiled import (
     apertures,

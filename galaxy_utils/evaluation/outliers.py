@@ -18,6 +18,7 @@ from statsmodels.stats.multitest import multipletests
 from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.images import Image
+from galaxy_utils.evaluation.resampling import p_value, permutation
 from galaxy_utils.morphology.measurement import FIVE
 
 MIXTURE = "mixture likelihood (paper)"
@@ -274,11 +275,10 @@ def describe_outliers(
 
 
 def _permutation_p(values: NDArray[np.floating], outliers: NDArray[np.bool_], seed: int) -> float:
-    rng = np.random.default_rng(seed)
     centred, number = np.nan_to_num(values - np.nanmean(values)), int(outliers.sum())
-    found = abs(centred[outliers].sum())
-    drawn = [
-        abs(centred[rng.choice(len(centred), number, replace=False)].sum())
-        for _ in range(PERMUTATIONS)
-    ]
-    return float((1 + np.sum(np.array(drawn) >= found)) / (1 + PERMUTATIONS))
+
+    def difference(order: NDArray[np.int64]) -> float:
+        return float(abs(centred[order[:number]].sum()))
+
+    null = permutation(difference, len(centred), seed, PERMUTATIONS)
+    return p_value(abs(centred[outliers].sum()), null)

@@ -210,20 +210,13 @@ def detection_table(rows: pd.DataFrame, n: int) -> pd.DataFrame:
     """
     if rows.empty:
         return pd.DataFrame(index=pd.Index([], name="detector"))
-    scores = rows.groupby(["detector", "score", "kind"], sort=False)["value"].mean().unstack(
-        ["score", "kind"]
-    )  # fmt: skip
-    detectors, chance = rows["detector"].unique(), float(rows["planted"].mean()) / n
+    table = rows.pivot_table("value", "detector", ["score", "kind"], sort=False)
+    table.columns = table.columns.map(" ".join).str.removesuffix(" all")
     precision = rows[rows["score"] == "precision"].groupby("detector")["value"]
-    table = pd.DataFrame(index=pd.Index(detectors, name="detector"))
-    for depth in DEPTHS:
-        table[depth] = scores.get((depth, "all"))
-    table["lowest"], table["highest"] = precision.min(), precision.max()
-    table["enrichment"], table["auc"] = table["precision"] / chance, scores["auc", "all"]
-    for kind in (*CORRUPTIONS, CONTROL):
-        for score in ("recall", "auc"):
-            if (score, kind) in scores:
-                table[f"{score} {kind}"] = scores[score, kind]
+    chance = float(rows["planted"].mean()) / n
+    table = table.drop(columns="recall").assign(
+        lowest=precision.min(), highest=precision.max(), enrichment=table["precision"] / chance
+    )
     table = table.sort_values("precision", ascending=False)
     table.loc[CHANCE] = [0.5 if str(name).startswith("auc") else chance for name in table]
     table.loc[CHANCE, "enrichment"] = 1.0

@@ -45,31 +45,15 @@ ANOTHER_SEED = "another seed"
 """No image is changed; the pipeline is fitted with another seed."""
 
 
-def _turn(image: Image, rng: np.random.Generator) -> Image:
-    return np.ascontiguousarray(np.rot90(image))
-
-
-def _mirror(image: Image, rng: np.random.Generator) -> Image:
-    return np.ascontiguousarray(image[:, ::-1])
-
-
 def _move(image: Image, rng: np.random.Generator) -> Image:
     rows, columns = SHIFT * rng.choice([-1, 1], 2)
     return np.asarray(shift(image, (rows, columns, 0), order=0, mode="nearest"), dtype=np.uint8)
 
 
-def _compress(image: Image, **options: int) -> Image:
+def _compress(image: Image, quality: int, **options: int) -> Image:
     file = io.BytesIO()
-    PillowImage.fromarray(image).save(file, "JPEG", **options)
+    PillowImage.fromarray(image).save(file, "JPEG", quality=quality, **options)
     return np.asarray(PillowImage.open(file))
-
-
-def _compress_little(image: Image, rng: np.random.Generator) -> Image:
-    return _compress(image, quality=HIGH_QUALITY, subsampling=0)
-
-
-def _compress_much(image: Image, rng: np.random.Generator) -> Image:
-    return _compress(image, quality=LOW_QUALITY)
 
 
 def _blur(image: Image, rng: np.random.Generator) -> Image:
@@ -120,11 +104,13 @@ def _as_image(counts: NDArray[np.float64]) -> Image:
 
 PERTURBATIONS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
     UNCHANGED: lambda image, rng: image,
-    "turned by 90°": _turn,
-    "mirrored": _mirror,
+    "turned by 90°": lambda image, rng: np.ascontiguousarray(np.rot90(image)),
+    "mirrored": lambda image, rng: np.ascontiguousarray(image[:, ::-1]),
     "moved by 2 px": _move,
-    f"compressed ({HIGH_QUALITY})": _compress_little,
-    f"compressed ({LOW_QUALITY})": _compress_much,
+    f"compressed ({HIGH_QUALITY})": lambda image, rng: _compress(
+        image, HIGH_QUALITY, subsampling=0
+    ),
+    f"compressed ({LOW_QUALITY})": lambda image, rng: _compress(image, LOW_QUALITY),
     "blurred": _blur,
     "dimmed": _dim,
 }

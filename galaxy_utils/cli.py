@@ -278,8 +278,8 @@ def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.config import make_parameters, split_names
     from galaxy_utils.data.sample import folder_sample
     from galaxy_utils.features.galaxies import measured_folder
-    from galaxy_utils.features.table import ENGINES, measure_sample
-    from galaxy_utils.morphology.measurement import FIVE
+    from galaxy_utils.features.table import measure_sample
+    from galaxy_utils.morphology.measurement import ENGINES, FIVE
 
     asked = {"backbones": options.backbones, "framing": options.framing}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})

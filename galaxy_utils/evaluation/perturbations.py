@@ -18,8 +18,8 @@ from statsmodels.stats.proportion import proportion_confint
 from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.metrics import relabel
 from galaxy_utils.features.feature_table import deep_blocks
-from galaxy_utils.morphology.compiled.deblending import clipped_sky
 from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.segmentation import clipped_sky
 
 DIMMING = 1 / np.sqrt(2)
 """Share of its counts above the sky that a dimmed galaxy keeps; the noise stays."""

@@ -15,8 +15,7 @@ from scipy.stats import median_abs_deviation, spearmanr
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.evaluation.resampling import bootstrap, interval
-from galaxy_utils.morphology.compiled.engine import measure_fast
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.measurement import FIVE, measure
 from galaxy_utils.simulate.drawing import draw
 
 LINEAR = "linear flux"
@@ -65,7 +64,7 @@ def measure_stretches(truth: pd.DataFrame, seed: int) -> pd.DataFrame:
     rows = []
     for _, row in truth[~truth["is_artefact"]].iterrows():
         for kind, image in _versions(row, seed).items():
-            found = measure_fast(image)
+            found = measure(image)
             five = [float(getattr(found, name)) for name in FIVE]
             rows.append((row["objid"], row["family"], kind, *five))
     table = pd.DataFrame(rows, columns=["objid", "family", "kind", *FIVE])

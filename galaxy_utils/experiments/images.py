@@ -10,8 +10,8 @@ import pandas as pd
 from galaxy_utils.data.images import Image, ImageError, band_mean
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.morphology.photometry import SHAPE, measure_appearance
+from galaxy_utils.morphology.measurement import FIVE, measure
+from galaxy_utils.morphology.photometry import SHAPE, measure_photometry
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,12 @@ class ImageMeasurement:
         """Return the feature table of images by objid; NaN where something was not measured."""
         from galaxy_utils.features.embedding import Configuration  # torch: only where needed
         from galaxy_utils.features.inference import embed, load_encoder
-        from galaxy_utils.morphology.compiled.engine import measure_fast
 
         index = pd.Index(images, name="objid")
-        found = [measure_fast(band_mean(image)) for image in images.values()]
+        found = [measure(band_mean(image)) for image in images.values()]
         values = {name: [getattr(row, name) for row in found] for name in FIVE}
         if self.shape:
-            appearances = [measure_appearance(image) for image in images.values()]
+            appearances = [measure_photometry(image) for image in images.values()]
             values |= {name: [getattr(row, name) for row in appearances] for name in SHAPE}
         encoders = {name: load_encoder(Configuration.named(name)) for name in self.networks}
         deep = {name: embed(encoder, images.values()) for name, encoder in encoders.items()}

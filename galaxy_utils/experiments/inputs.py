@@ -39,7 +39,7 @@ from galaxy_utils.features.kept import (
     read_latent,
     read_morphology,
 )
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.measurement import FIVE, measure
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import RunFolder
 
@@ -254,9 +254,7 @@ def quality(folder: RunFolder) -> pd.DataFrame:
 
 
 def _five_of(images: list[Image]) -> Values:
-    from galaxy_utils.morphology.compiled.engine import measure_fast
-
-    found = [measure_fast(band_mean(image)) for image in images]
+    found = [measure(band_mean(image)) for image in images]
     return np.array([[getattr(row, name) for name in FIVE] for row in found])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.clustering.mixture import lowest
 from galaxy_utils.clustering.pipelines import PAPER, PipelineSpec
@@ -27,9 +28,9 @@ from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import mock_folder
 from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
-from galaxy_utils.morphology import purging
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.morphology.purging import PhysicalLimits, purge
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.simulate.drawing import mock_sample
 from galaxy_utils.simulate.families import FAMILIES, truth
@@ -91,7 +92,8 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Simulated:
         for backbone in split_names(p.backbones)
     ]
     deep = {name: measure_embedding(sample, name, journal).astype(np.float32) for name in names}
-    purged = purging.purge(morphology, purging.Limits(), 0.01, p.seed)
+    forest = IsolationForest(n_estimators=200, contamination=0.01, random_state=p.seed)
+    purged = purge(morphology, PhysicalLimits(), forest)
     embedded = [np.isfinite(block).all(axis=1) for block in deep.values()]
     kept = np.logical_and.reduce([purged["kept"].to_numpy(bool), *embedded])
     columns = morphology.set_index("objid").loc[kept, [*FIVE, *SHAPE]].astype(np.float64)

@@ -153,7 +153,7 @@ class Galaxies:
         Returns
         -------
         table : DataFrame
-            As `parity.differences` takes it.
+            As `parity.agreement` takes it.
         source : str
             Which galaxies they are, in words.
         """
@@ -190,7 +190,7 @@ class Galaxies:
         Returns
         -------
         DataFrame or None
-            Columns objid and `appearance.APPEARANCE_COLUMNS`, in catalogue
+            Columns objid and `photometry.PHOTOMETRY_COLUMNS`, in catalogue
             order; None where they were not measured and there are no pixels.
         """
         if self.measured is not None and self.measured.appearance is not None:
@@ -205,7 +205,7 @@ class Galaxies:
         Returns
         -------
         Series of str or None
-            As of `saturation.kind_of_frame`, in catalogue order; None where it
+            As of `saturation.frame_defect`, in catalogue order; None where it
             was not looked at and there are no pixels.
         """
         if self.measured is not None and self.measured.frames is not None:

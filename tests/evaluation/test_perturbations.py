@@ -178,9 +178,10 @@ def test_shifts_are_in_units_of_the_scatter_between_galaxies() -> None:
 
 
 def test_features_move_in_units_of_the_distance_between_galaxies() -> None:
-    X = make_feature_table(pd.DataFrame(index=range(4)), {"net-eq1": np.eye(4)})
+    rectangle = np.array([[0, 0], [3, 0], [3, 4], [0, 4]], float)  # median of its sides: 3.5
+    X = make_feature_table(pd.DataFrame(index=range(4)), {"net-eq1": rectangle})
     moved = X.copy()
-    moved.iloc[:, 0] += np.sqrt(2) / 2
+    moved.iloc[:, 0] += 1.75
     assert feature_shifts(X, X)["value"].tolist() == [0]
     found = feature_shifts(X, moved)
     assert found["of"].tolist() == ["net-eq1"] and found["value"].iloc[0] == pytest.approx(0.5)

@@ -298,7 +298,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from galaxy_utils.clustering.own_galaxies import catalogue_note, classify_folder
+    from galaxy_utils.workflow.classification import catalogue_note, classify_folder
 
     note = catalogue_note(options.images, options.catalogue)
     print(note, end="\n" * bool(note))
@@ -318,7 +318,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> int:
-    from galaxy_utils.clustering.own_galaxies import fit_committed
+    from galaxy_utils.workflow.classification import fit_committed
 
     about, clusters = fit_committed()
     print(clusters.to_string(index=False))

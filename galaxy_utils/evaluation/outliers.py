@@ -21,7 +21,7 @@ from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.resampling import p_value, permutation
 from galaxy_utils.morphology.measurement import FIVE
 
-MIXTURE = "mixture likelihood (paper)"
+MIXTURE_LIKELIHOOD = "mixture likelihood (paper)"
 CORRUPTIONS = ("trail", "blend", "shifted")
 
 CONTROL = "unspoilt"
@@ -72,7 +72,7 @@ def outlier_scores(
     number = min(neighbours.n_neighbors, len(values) - 1)
     distances, _ = clone(neighbours).fit(values).kneighbors(n_neighbors=number)
     scores = {
-        MIXTURE: -clone(mixture).fit(values).score_samples(values),
+        MIXTURE_LIKELIHOOD: -clone(mixture).fit(values).score_samples(values),
         "Isolation Forest, latent": -clone(forest).fit(values).score_samples(values),
         "tenth neighbour, latent": distances[:, -1],
         "autoencoder error": _reconstruction_error(autoencoder, X),

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import adjusted_rand_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils.evaluation.metrics import agreement, contingency
-from galaxy_utils.evaluation.resampling import bootstrap
+from galaxy_utils.evaluation.selection import supervised_upper_bound
 
 PURGED = "purged"
 """Stands for a cluster where a simulated galaxy was purged."""
@@ -45,7 +40,7 @@ def recovery_scores(
     return {
         **agreement(classes, labels),
         **{f"null_{name}": value for name, value in null.items()},
-        "ceiling": _supervised_upper_bound(X, classes, test),
+        "ceiling": _upper_bound(X, classes, test),
         "false_anomalies": float((~artefact[outliers]).mean()) if outliers.any() else np.nan,
         "missed_artefacts": (
             float((~outliers[artefact]).mean()) if outliers.any() and artefact.any() else np.nan
@@ -53,15 +48,12 @@ def recovery_scores(
     }
 
 
-def _supervised_upper_bound(
-    X: NDArray[np.floating], classes: NDArray[Any], test: NDArray[np.bool_]
-) -> float:
+def _upper_bound(X: NDArray[np.floating], classes: NDArray[Any], test: NDArray[np.bool_]) -> float:
     known = pd.notna(classes)
     train = known & ~test
     if len(set(classes[train])) < 2 or (known & test).sum() < 2:
         return np.nan
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-    classifier.fit(X[train], classes[train].astype(str))
+    classifier = supervised_upper_bound().fit(X[train], classes[train].astype(str))
     return agreement(classes[test], classifier.predict(X[test]))["ari"]
 
 
@@ -113,18 +105,3 @@ def assign_families(truth: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame
         odd=joined["odd"].fillna(0).astype(bool),
         found=cluster.map(names).where(kept),
     )
-
-
-def compare_partitions(
-    types: NDArray[np.object_], partitions: Mapping[str, Any], seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare several partitions with the types. Stand-in for `evaluation.selection`."""
-    known = np.asarray(pd.notna(types))
-    codes = pd.factorize(types[known])[0]
-    labels = {name: pd.factorize(np.asarray(p)[known])[0] for name, p in partitions.items()}
-    scores = pd.DataFrame({n: agreement(types, p) for n, p in partitions.items()}).T
-
-    def paired(rows: NDArray[np.int64]) -> dict[str, float]:
-        return {n: adjusted_rand_score(codes[rows], p[rows]) for n, p in labels.items()}
-
-    return scores, bootstrap(paired, len(codes), seed)

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from galaxy_utils.clustering.pipelines import MEASURED, PAPER, PipelineSpec
-from galaxy_utils.clustering.voting import VotingMixture
 from galaxy_utils.config import (
     MIXTURE,
     TRAINING,
@@ -20,7 +19,6 @@ from galaxy_utils.config import (
     split_names,
 )
 from galaxy_utils.data.images import Image
-from galaxy_utils.evaluation import search
 from galaxy_utils.evaluation.perturbations import (
     ANOTHER_SEED,
     PERTURBATIONS,
@@ -30,7 +28,7 @@ from galaxy_utils.evaluation.perturbations import (
     seed_changes,
 )
 from galaxy_utils.experiments.images import ImageMeasurement, has_image
-from galaxy_utils.experiments.store import read_study
+from galaxy_utils.experiments.selection import SEARCH, alternative_pipeline
 from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
 from galaxy_utils.features.feature_table import DeepColumns
 from galaxy_utils.features.run_table import galaxies_of, read_feature_table
@@ -42,7 +40,7 @@ GALAXIES_MANY, GALAXIES_FEW = 350, 16
 """How many galaxies are changed in a large and in a small experiment; in small samples one in
 twenty."""
 
-THE_PAPER, ALTERNATIVE = "the paper's recipe", "ours (profile best)"
+PAPER_LABEL, ALTERNATIVE_LABEL = "the paper's recipe", "ours (profile best)"
 """Names under which the two pipelines are stored."""
 
 
@@ -50,22 +48,6 @@ def alternative_spec() -> PipelineSpec:
     """Return the space and the covariance of the profile `best`."""
     p = make_parameters("best")
     return PipelineSpec(p.measured, p.scale, p.framing, p.deep_components, "pca", p.covariance_type)
-
-
-def alternative_pipeline(parameters: Parameters, random_state: int) -> VotingMixture:
-    """Build the voting mixture. Stand-in until `experiments.selection` provides it."""
-    table = search.allowed(search.variants_table(read_study("search")))
-    spec = alternative_spec()
-    table = table[(table["encoder"] == "pca") & table["framing"].isin(["none", spec.crop])]
-    table = table.rename(columns={"columns": "measured", "framing": "crop"})
-    members = [PipelineSpec.from_row(row) for _, row in table.iterrows()]
-    return VotingMixture(
-        [(str(member), member.pipeline(parameters, random_state)) for member in members],
-        spec.space(parameters, random_state),
-        weights=table["corrected"].tolist(),
-        covariance_type=spec.covariance,
-        reg_covar=parameters.reg_covar,
-    )
 
 
 def is_available(spec: PipelineSpec, X: pd.DataFrame) -> bool:
@@ -124,15 +106,15 @@ def _pipelines(data: Inputs, seed: int) -> dict[str, Any]:
     """The paper's and ours, and parts of them fitted by likelihood."""
     best = alternative_spec()
     specs = {
-        THE_PAPER: PAPER,
-        ALTERNATIVE: best,
+        PAPER_LABEL: PAPER,
+        ALTERNATIVE_LABEL: best,
         "five parameters alone": replace(best, measured="five", crop="none"),
         f"deep features alone, {PAPER.crop}": replace(best, measured="none", crop=PAPER.crop),
         f"deep features alone, {best.crop}": replace(best, measured="none"),
     }
     return {
         name: alternative_pipeline(data.parameters, seed)
-        if name == ALTERNATIVE
+        if name == ALTERNATIVE_LABEL
         else spec.pipeline(data.parameters, seed)
         for name, spec in specs.items()
         if is_available(spec, data.X)
@@ -182,6 +164,6 @@ def _units(draws: int, seed: int) -> list[Row]:
 
 
 PERTURBED = Study(
-    "robustness", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE), search.SEARCH.files,
-    carried=(search.SEARCH.name,), profile="best", inputs=read_inputs,
+    "robustness", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH.files,
+    carried=(SEARCH.name,), profile="best", inputs=read_inputs,
 )  # fmt: skip

@@ -18,12 +18,8 @@ from galaxy_utils.clustering.pipelines import PAPER, PipelineSpec
 from galaxy_utils.config import MIXTURE, TRAINING, Parameters, split_names
 from galaxy_utils.evaluation.recovery import recovery_in_bins, recovery_scores
 from galaxy_utils.evaluation.stretch import measure_stretches
-from galaxy_utils.experiments.perturbations import (
-    ALTERNATIVE,
-    THE_PAPER,
-    alternative_pipeline,
-    alternative_spec,
-)
+from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABEL, alternative_spec
+from galaxy_utils.experiments.selection import alternative_pipeline
 from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import mock_folder
@@ -106,8 +102,8 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Simulated:
 def _specs() -> dict[str, PipelineSpec]:
     best = alternative_spec()
     return {
-        THE_PAPER: PAPER,
-        ALTERNATIVE: best,
+        PAPER_LABEL: PAPER,
+        ALTERNATIVE_LABEL: best,
         FIVE_ALONE: replace(best, measured="five", crop="none"),
         MEASURED_MIXTURE: replace(best, crop="none"),
         MEASURED_K_MEANS: PipelineSpec("five+axis+colours", "z", "none", 0, "pca"),
@@ -143,7 +139,7 @@ def _cluster(
         labels = KMeans(k, n_init=10, random_state=seed).fit_predict(space)
         return labels.astype(np.int64), np.zeros(len(labels), dtype=bool)
     mixture: Any
-    if name == ALTERNATIVE:
+    if name == ALTERNATIVE_LABEL:
         mixture = alternative_pipeline(parameters, seed).fit(data.X)
         likelihood = mixture.score_samples(data.X)
     else:

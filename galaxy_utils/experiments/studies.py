@@ -9,16 +9,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from galaxy_utils.clustering.consensus import CONSENSUS
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.algorithms import ALGORITHMS
 from galaxy_utils.evaluation.chain import CHAIN, CIRCULARITY
 from galaxy_utils.evaluation.cluster_number import CLUSTER_NUMBER
-from galaxy_utils.evaluation.cross_validation import CROSS_VALIDATION, FOLDS
 from galaxy_utils.evaluation.encoders import STUDY as ENCODERS
-from galaxy_utils.evaluation.search import COMPARED, SEARCH
-from galaxy_utils.experiments import inputs, outliers, perturbations, recovery
+from galaxy_utils.experiments import inputs, outliers, perturbations, recovery, selection
+from galaxy_utils.experiments.selection import ALTERNATIVE, FOLDS, SEARCH
 from galaxy_utils.experiments.store import read_study, study_journal, study_settings
 from galaxy_utils.experiments.study import (
     Study,
@@ -40,11 +38,9 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (CLUSTER_NUMBER, inputs.for_cluster_number),
     (ALGORITHMS, inputs.for_algorithms),
     (outliers.OUTLIERS, outliers.read_inputs),
-    (SEARCH, inputs.for_search),
-    (COMPARED, inputs.for_search),
-    (CONSENSUS, inputs.for_consensus),
-    (FOLDS, inputs.for_folds),
-    (CROSS_VALIDATION, inputs.for_cross_validation),
+    (SEARCH, selection.inputs),
+    (FOLDS, selection.inputs),
+    (ALTERNATIVE, selection.alternative_inputs),
     (perturbations.PERTURBED, perturbations.read_inputs),
     (recovery.RECOVERY, recovery.read_inputs),
     (ENCODERS, inputs.for_encoders),

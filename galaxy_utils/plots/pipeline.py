@@ -97,7 +97,7 @@ def _clustering(run: Mapping[str, Any], inputs: tuple[str, ...]) -> tuple[Stage,
         scaled = ",\ndeep features z-scored too" if run["standardise_deep"] else ""
         bottleneck = Stage("autoencoder", f"{run['latent_dim']}-D bottleneck", 5, 0, (FEATURES,))
         space = [Stage(FEATURES, f"eq. 3{scaled}", 4, 1, inputs), bottleneck]
-    distilled = ",\ndistilled" if run["mixture_fit"] == "votes" else ""
+    distilled = ",\ndistilled" if run["mixture_fit"] == "consensus" else ""
     anomalies = f"lowest {run['anomaly_percent']:g} % anomalous"
     return (
         *space,

@@ -436,10 +436,11 @@ class Page:
                 "- This run clusters principal components; where this page executes the whole "
                 "chain it judges the autoencoder's recipe in the same framing."
             )
-        if self.settings.mixture_fit == "votes":
+        if self.settings.mixture_fit == "consensus":
             lines.append(
-                "- This run's mixture is taught by votes; where this page fits one anew, it is the "
-                "likeliest one in its space, and also where it says *the run's own*."
+                "- This run's mixture is distilled from a consensus; where this page fits one anew, "
+                "it is the one of maximum likelihood in its space, and also where it says *the "
+                "run's own*."
             )
         return Markdown("\n".join(lines))
 

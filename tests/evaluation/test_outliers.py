@@ -17,7 +17,7 @@ from galaxy_utils.evaluation.outliers import (
     CHANCE,
     CONTROL,
     CORRUPTIONS,
-    MIXTURE,
+    MIXTURE_LIKELIHOOD,
     corrupt,
     describe_outliers,
     detection_scores,
@@ -143,17 +143,17 @@ def _detections(n: int, injected: int) -> pd.DataFrame:
     paper[: injected // 2] += 5
     paper[-(injected // 2) :] += 10
     blind = np.random.default_rng(1).random(n)
-    rows = detection_scores(kinds, pd.DataFrame({MIXTURE: paper, "blind": blind}))
+    rows = detection_scores(kinds, pd.DataFrame({MIXTURE_LIKELIHOOD: paper, "blind": blind}))
     return rows.assign(draw=0, planted=injected)
 
 
 def test_precision_is_given_at_several_depths_and_for_chance() -> None:
     table = detection_table(_detections(4000, 40), 4000)
-    paper = table.loc[MIXTURE]
+    paper = table.loc[MIXTURE_LIKELIHOOD]
     assert paper[["precision_half", "precision"]].tolist() == [0, 0.5]
     assert 0.25 <= paper["precision_twice"] < 0.35
     assert paper["enrichment"] == pytest.approx(50) and table.loc["blind", "enrichment"] < 10
-    assert table.index[0] == MIXTURE and table.index[-1] == CHANCE
+    assert table.index[0] == MIXTURE_LIKELIHOOD and table.index[-1] == CHANCE
     assert table.loc[CHANCE, ["precision", "enrichment", "auc"]].tolist() == [0.01, 1, 0.5]
     assert detection_table(pd.DataFrame(), 10).empty
 
@@ -161,14 +161,14 @@ def test_precision_is_given_at_several_depths_and_for_chance() -> None:
 def test_the_range_over_draws_is_that_of_the_precision() -> None:
     rows = _detections(4000, 40)
     low = rows.assign(draw=1, value=0.5 * rows["value"])
-    paper = detection_table(pd.concat([rows, low]), 4000).loc[MIXTURE]
+    paper = detection_table(pd.concat([rows, low]), 4000).loc[MIXTURE_LIKELIHOOD]
     assert paper[["lowest", "precision", "highest"]].tolist() == [0.25, 0.375, 0.5]
 
 
 def test_the_control_is_neither_injected_nor_left_alone() -> None:
     table = detection_table(_detections(4000, 40), 4000)
-    assert table.loc[MIXTURE, f"recall {CONTROL}"] == 0
-    assert table.loc[MIXTURE, f"auc {CONTROL}"] == pytest.approx(0.5, abs=0.1)
+    assert table.loc[MIXTURE_LIKELIHOOD, f"recall {CONTROL}"] == 0
+    assert table.loc[MIXTURE_LIKELIHOOD, f"auc {CONTROL}"] == pytest.approx(0.5, abs=0.1)
     kinds = pd.Series(["trail", CONTROL, None, None], dtype=object)
     rows = detection_scores(kinds, pd.DataFrame({"all": [3.0, 4.0, 2.0, 1.0]}))
     assert value_of(rows, "all", "precision") == 0  # the control was more unusual

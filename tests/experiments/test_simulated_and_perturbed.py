@@ -15,7 +15,7 @@ from galaxy_utils.clustering.voting import VotingMixture
 from galaxy_utils.config import Parameters, make_parameters
 from galaxy_utils.evaluation.perturbations import ANOTHER_SEED, PERTURBATIONS, UNCHANGED
 from galaxy_utils.experiments import perturbations, recovery
-from galaxy_utils.experiments.perturbations import ALTERNATIVE, THE_PAPER, Inputs
+from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABEL, Inputs
 from galaxy_utils.experiments.recovery import (
     FIVE_ALONE,
     MEASURED_K_MEANS,
@@ -98,9 +98,9 @@ def test_unchanged_images_stay_and_swapped_ones_leave(rows: pd.DataFrame) -> Non
     assert sorted(rows["seed"].unique()) == [0, 1]
     assert (changed[UNCHANGED] == 0).all()
     assert (changed[["turned by 90°", "mirrored"]] > 0.7).all(axis=None)
-    assert (changed[ANOTHER_SEED][[THE_PAPER, "five parameters alone"]] == 0).all()
+    assert (changed[ANOTHER_SEED][[PAPER_LABEL, "five parameters alone"]] == 0).all()
     assert list(changed.index) == [
-        THE_PAPER, ALTERNATIVE, "five parameters alone", "deep features alone, eq1",
+        PAPER_LABEL, ALTERNATIVE_LABEL, "five parameters alone", "deep features alone, eq1",
         "deep features alone, quarter",
     ]  # fmt: skip
     assert list(changed.columns) == [ANOTHER_SEED, UNCHANGED, "turned by 90°", "mirrored"]
@@ -126,7 +126,7 @@ def test_pipelines_without_their_columns_are_left_out() -> None:
     data = _data()
     bare = replace(data, X=data.X[[*FIVE, *(c for c in data.X if "-eq1:" in c)]])
     assert list(perturbations._pipelines(bare, 0)) == [
-        THE_PAPER, "five parameters alone", "deep features alone, eq1",
+        PAPER_LABEL, "five parameters alone", "deep features alone, eq1",
     ]  # fmt: skip
 
 
@@ -174,24 +174,39 @@ def recovered() -> pd.DataFrame:
 def test_simulated_families_are_found(recovered: pd.DataFrame) -> None:
     table = recovered.pivot_table("value", ["recipe", "k"], "score")
     assert set(table.index.get_level_values("recipe")) == {
-        THE_PAPER, ALTERNATIVE, FIVE_ALONE, MEASURED_MIXTURE, MEASURED_K_MEANS,
+        PAPER_LABEL, ALTERNATIVE_LABEL, FIVE_ALONE, MEASURED_MIXTURE, MEASURED_K_MEANS,
     }  # fmt: skip
-    assert table.loc[(ALTERNATIVE, 5), "ari"] > 0.9 and table.loc[(THE_PAPER, 5), "ari"] > 0.5
+    assert (
+        table.loc[(ALTERNATIVE_LABEL, 5), "ari"] > 0.9 and table.loc[(PAPER_LABEL, 5), "ari"] > 0.5
+    )
     assert table.loc[(MEASURED_K_MEANS, 5), "ari"] > 0.9  # artefacts take clusters
-    assert (table["null_ari"].abs() < 0.05).all() and table.loc[(ALTERNATIVE, 3), "ceiling"] > 0.9
+    assert (table["null_ari"].abs() < 0.05).all() and table.loc[
+        (ALTERNATIVE_LABEL, 3), "ceiling"
+    ] > 0.9
     assert table.loc[MEASURED_K_MEANS, "false_anomalies"].isna().all()
-    assert (table.loc[ALTERNATIVE, "missed_artefacts"] < 0.5).all()
+    assert (table.loc[ALTERNATIVE_LABEL, "missed_artefacts"] < 0.5).all()
 
 
 def test_every_galaxy_has_its_cluster_and_bins_follow_the_families(recovered: pd.DataFrame) -> None:
     each = recovered[recovered["objid"].notna()]
     assert (each["k"] == 5).all() and (each.groupby("recipe").size() == 190).all()
-    odd = each[(each["recipe"] == ALTERNATIVE) & (each["odd"] == 1)]
+    odd = each[(each["recipe"] == ALTERNATIVE_LABEL) & (each["odd"] == 1)]
     assert len(odd) == round(0.05 * 190) and (odd["objid"] >= "mock_000180").mean() > 0.5
     bins = recovered[recovered["quantity"].notna()]
     inclined = bins[bins["quantity"] == "inclination"]
     assert not inclined["family"].isin(["elliptical", "edge_on"]).any()
     assert set(bins["quantity"]) >= {"magnitude_r", "size_over_seeing"}
+
+
+def test_only_inclined_families_are_compared_by_inclination() -> None:
+    family = ["spiral", "lenticular", "edge_on"] * 100
+    values = np.random.default_rng(0).uniform(1, 2, 300)
+    known = pd.DataFrame({"family": family, "is_artefact": False, "cluster": [0, 1, 2] * 100})
+    names = ["magnitude_r", "half_light_radius", "seeing", "inclination"]
+    rows = pd.DataFrame(recovery._in_bins(known.assign(**dict.fromkeys(names, values))))
+    by = rows.groupby("quantity")["family"].agg(set)
+    assert by["inclination"] == {"all", "spiral", "lenticular"}
+    assert by["magnitude_r"] == {"all", *family} and by["size_over_seeing"] == {"all"}
 
 
 def test_structureless_galaxies_are_not_recovered() -> None:

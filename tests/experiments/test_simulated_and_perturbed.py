@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -130,15 +130,26 @@ def test_pipelines_without_their_columns_are_left_out() -> None:
     ]  # fmt: skip
 
 
-def test_a_small_sample_has_few_galaxies_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    inner: Callable[..., pd.DataFrame] = perturbations._perturbed
-    monkeypatch.setattr(
-        perturbations, "_perturbed", lambda d, n, o, s: asked.append(len(o)) or inner(d, n, o, s)
-    )
-    (unit,) = perturbations.PERTURBED.units(2, 0)
+def test_a_small_sample_has_few_galaxies_changed_and_another_seed_is_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed: list[int] = []
+    seeds: list[int] = []
+    perturbed, pipelines = perturbations._perturbed, perturbations._pipelines
+
+    def count(data: Inputs, name: str, objids: pd.Index, seed: int) -> pd.DataFrame:
+        changed.append(len(objids))
+        return perturbed(data, name, objids, seed)
+
+    def note(data: Inputs, seed: int) -> dict[str, Any]:
+        seeds.append(seed)
+        return {FIVE_ALONE: pipelines(data, seed)[FIVE_ALONE]}
+
+    monkeypatch.setattr(perturbations, "_perturbed", count)
+    monkeypatch.setattr(perturbations, "_pipelines", note)
+    (unit,) = perturbations.PERTURBED.units(2, 5)
     perturbations.PERTURBED.measure(_data(), unit)
-    assert set(asked) == {6}
+    assert set(changed) == {6} and sorted(seeds) == [5, 1005]
 
 
 def _simulated(apart: float, artefacts: int = 10) -> Simulated:
@@ -202,11 +213,12 @@ def test_only_inclined_families_are_compared_by_inclination() -> None:
     family = ["spiral", "lenticular", "edge_on"] * 100
     values = np.random.default_rng(0).uniform(1, 2, 300)
     known = pd.DataFrame({"family": family, "is_artefact": False, "cluster": [0, 1, 2] * 100})
-    names = ["magnitude_r", "half_light_radius", "seeing", "inclination"]
-    rows = pd.DataFrame(recovery._in_bins(known.assign(**dict.fromkeys(names, values))))
+    names = ["magnitude_r", "half_light_radius", "inclination"]
+    known = known.assign(seeing=1.3, **dict.fromkeys(names, values))
+    rows = pd.DataFrame(recovery._in_bins(known))
     by = rows.groupby("quantity")["family"].agg(set)
     assert by["inclination"] == {"all", "spiral", "lenticular"}
-    assert by["magnitude_r"] == {"all", *family} and by["size_over_seeing"] == {"all"}
+    assert by["magnitude_r"] == by["size_over_seeing"] == {"all", *family}
 
 
 def test_structureless_galaxies_are_not_recovered() -> None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import compileall
 import os
-import re
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +18,6 @@ if TYPE_CHECKING:  # imported where it is needed: the command line starts at onc
     from galaxy_utils.data.download import Downloads
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-DRY_RUN = re.compile(r"--dry(-?run)?|-[Fpq]*n[Fpq]*")
-"""How Snakemake is told to say only what would be made; short options may stand together."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +73,7 @@ def _add_build(commands: Commands) -> None:
     build.add_argument("--sample", help="sdss5000, hdf, skyserver, or a folder")
     build.add_argument("--set", default="", help='parameters: "n_components=5 latent_dim=32"')
     build.add_argument("--cores", type=_cores, default=os.cpu_count() or 1, help="at once")
-    build.add_argument("--dry-run", action="store_true", help="say what would run; write nothing")
+    build.add_argument("--dry-run", action="store_true", help="print what would run; write nothing")
     build.add_argument("rest", nargs="*", help="after --: passed on to Snakemake")
     build.set_defaults(run_command=_build)
 
@@ -135,7 +127,9 @@ def _add_skyserver(commands: Commands) -> None:
 
 
 def _add_images(commands: Commands) -> None:
-    images = commands.add_parser("images", help="fetch cutouts of a carried sample")
+    images = commands.add_parser(
+        "images", help="fetch cutouts of a sample that the project holds measured"
+    )
     images.add_argument("--sample", default="sdss5000", help="sdss5000 (default)")
     images.add_argument("--run", default="book", help="whose pictures (default: book)")
     images.add_argument("--all", action="store_true", help="all galaxies, not those shown alone")
@@ -161,6 +155,7 @@ def _add_section(commands: Commands) -> None:
     section = commands.add_parser("section", help="execute one section of a run (used by rules)")
     section.add_argument("number")
     section.add_argument("--run", required=True)
+    section.add_argument("--threads", type=_cores, default=os.cpu_count() or 1, help="at most")
     section.set_defaults(run_command=_section)
 
 
@@ -187,99 +182,30 @@ def _cores(text: str) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from filelock import FileLock, Timeout
-
-    from galaxy_utils.config import make_parameters, parse_assignments, write_parameters
+    from galaxy_utils.config import make_parameters, parse_assignments
     from galaxy_utils.run_folder import RunFolder
-    from galaxy_utils.workflow.pictures import fetch_missing
-    from galaxy_utils.workflow.preparation import absolute_sample, write_sample_fingerprint
+    from galaxy_utils.workflow import build, is_dry_run
 
-    dry_run = _is_dry_run(options)
     changed = parse_assignments(options.set)
     if options.sample is not None:
         changed["sample"] = options.sample
-    parameters = absolute_sample(make_parameters(options.profile, changed))
+    parameters = make_parameters(options.profile, changed)
     folder = RunFolder.named(options.run or options.profile)
-    new = not folder.path.exists()
+    words = [*["--dry-run"] * options.dry_run, *options.rest]
     started = time.time()
-    try:
-        with FileLock(folder.file(".lock"), timeout=0), _restored(folder.path, dry_run):
-            if not dry_run:
-                fetch_missing(parameters)
-            write_sample_fingerprint(folder, parameters, keep=not dry_run)
-            write_parameters(folder.file("parameters.yml"), options.profile, parameters)
-            _snakemake(folder.path, options.cores, [*["--dry-run"] * dry_run, *options.rest])
-            if not dry_run:
-                _finish(folder.path, started)
-            elif new:
-                shutil.rmtree(folder.path)
-    except Timeout:
-        raise UserError(f"run {folder.path.name}: another build of it is under way") from None
+    build(folder, options.profile, parameters, options.cores, words)
+    if not is_dry_run(words):
+        print(f"{time.time() - started:.0f} s; the book lies here:")
+        print(folder.path / "html" / "index.html")
     return 0
-
-
-def _is_dry_run(options: argparse.Namespace) -> bool:
-    """Whether it only says what would be made, also where Snakemake alone was told so."""
-    return options.dry_run or any(DRY_RUN.fullmatch(word) for word in options.rest)
-
-
-@contextmanager
-def _restored(folder: Path, wanted: bool) -> Iterator[None]:
-    """Leave what a build writes before the first section as it was."""
-    paths = [folder / name for name in ("parameters.yml", "sample.json")] if wanted else []
-    before = {path: path.read_text(encoding="utf-8") for path in paths if path.exists()}
-    try:
-        yield
-    finally:
-        for path in paths:
-            path.unlink(missing_ok=True)
-            if path in before:
-                path.write_text(before[path], encoding="utf-8")
-
-
-def _snakemake(folder: Path, cores: int, rest: list[str]) -> None:
-    from galaxy_utils.run_folder import ROOT
-
-    # each section starts two processes, and PYTHONDONTWRITEBYTECODE may be set
-    compileall.compile_dir(Path(__file__).parent, maxlevels=10, quiet=2)
-    command = [
-        str(Path(sys.executable).with_name("snakemake")),
-        "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
-        "--config", f"run={folder.name}", "--cores", str(cores),
-        "--rerun-triggers", "mtime", "params", "input", "--rerun-incomplete", "--nolock",
-        "--max-checksum-file-size", "1000000000", "--quiet", "rules", "host",
-        *rest,
-    ]  # fmt: skip
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    process = subprocess.Popen(command, env={**os.environ, "PATH": path})
-    try:
-        status = process.wait()
-    except BaseException:  # stopped: the jobs under way must end before the lock does
-        process.terminate()
-        process.wait()
-        raise
-    if status:
-        raise UserError(
-            f"run {folder.name} did not finish; the reason stands above, finished sections are kept"
-        )
-
-
-def _finish(folder: Path, started: float) -> None:
-    from galaxy_utils.run_folder import RunFolder
-    from galaxy_utils.workflow.preparation import write_provenance
-
-    run = RunFolder(folder)
-    write_provenance(run, started)
-    print(f"{time.time() - started:.0f} s; the book lies here:")
-    print(folder / "html" / "index.html")
 
 
 def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.config import make_parameters, split_names
     from galaxy_utils.data.sample import folder_sample
-    from galaxy_utils.features.galaxies import measured_folder
-    from galaxy_utils.features.table import measure_sample
-    from galaxy_utils.morphology.measurement import ENGINES, FIVE
+    from galaxy_utils.features.measured_table import ENGINES, measure_sample
+    from galaxy_utils.features.named_samples import measured_folder
+    from galaxy_utils.morphology.measurement import FIVE
 
     asked = {"backbones": options.backbones, "framing": options.framing}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
@@ -344,11 +270,11 @@ def _train(options: argparse.Namespace) -> int:
 def _skyserver(options: argparse.Namespace) -> int:
     from galaxy_utils.data.paper_sample import PaperSample
     from galaxy_utils.data.skyserver import SERVER, fetch_sample
-    from galaxy_utils.features.galaxies import skyserver_folder
+    from galaxy_utils.features.named_samples import skyserver_folder
 
     wanted = PaperSample.of(number=options.number, seed=options.seed, z_max=options.z_max)
     folder = options.out or skyserver_folder(wanted)
-    _say(fetch_sample(wanted, folder, options.server or SERVER), folder)
+    _report(fetch_sample(wanted, folder, options.server or SERVER), folder)
     default = folder == skyserver_folder(PaperSample.of(number=wanted.number))
     sample = "skyserver" if default else str(folder)
     less = f' SET="n_galaxies={wanted.number}"' if default and wanted.number != 5000 else ""
@@ -359,18 +285,18 @@ def _skyserver(options: argparse.Namespace) -> int:
 
 def _images(options: argparse.Namespace) -> int:
     from galaxy_utils.data.skyserver import SERVER
-    from galaxy_utils.workflow.pictures import fetch_pictures
+    from galaxy_utils.workflow import fetch_pictures
 
     done, folder = fetch_pictures(
         options.sample, options.run, options.all, options.server or SERVER
     )
-    _say(done, folder)
+    _report(done, folder)
     print(f"The same make book RUN={options.run} now shows them.")
     print(folder)
     return 0
 
 
-def _say(done: Downloads, folder: Path) -> None:
+def _report(done: Downloads, folder: Path) -> None:
     print(f"{done.fetched} images fetched, {done.present} were there, {len(done.failures)} failed:")
     for reason, count in Counter(done.failures.values()).most_common():
         print(f"  {count:6d}  {reason}")
@@ -385,8 +311,11 @@ def _studies(options: argparse.Namespace) -> int:
 
     check_study_names(options.names)
     if options.draws < FEW_DRAWS:
-        said = "some studies leave out part of their grid then, or take few galaxies"
-        print(f"fewer than {FEW_DRAWS} draws make a trial: {said}", file=sys.stderr)
+        print(
+            f"With fewer than {FEW_DRAWS} draws some studies leave out part of their grid or take "
+            "few galaxies: this is a trial.",
+            file=sys.stderr,
+        )
     for name in options.names or STUDIES_BY_NAME:
         path = measure_study(name, RunFolder.named(options.run), options.draws, options.cores)
         print(path, flush=True)
@@ -402,24 +331,20 @@ def _list_parameters(options: argparse.Namespace) -> int:
 
 def _section(options: argparse.Namespace) -> int:
     from galaxy_utils.run_folder import RunFolder
-    from galaxy_utils.workflow.execution import execute
-    from galaxy_utils.workflow.sections import section_of
+    from galaxy_utils.workflow import execute, section_of
 
-    section = section_of(options.number)
-    started = time.time()
-    executed = execute(section, RunFolder.named(options.run))
-    said = f"{time.time() - started:.0f} s" if executed else "nothing changed, kept"
-    print(f"{section.name}: {said}", flush=True)
+    execute(section_of(options.number), RunFolder.named(options.run), options.threads)
     return 0
 
 
 def _render(options: argparse.Namespace) -> int:
     from galaxy_utils.run_folder import RunFolder
-    from galaxy_utils.workflow.rendering import render
+    from galaxy_utils.workflow import render
+    from galaxy_utils.workflow.progress import BOOK, Progress
 
-    started = time.time()
-    render(RunFolder.named(options.run))
-    print(f"book: {time.time() - started:.0f} s", flush=True)
+    folder = RunFolder.named(options.run)
+    with Progress(BOOK, folder):
+        render(folder)
     return 0
 
 

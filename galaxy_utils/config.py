@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from galaxy_utils.errors import UserError
 
@@ -23,6 +24,7 @@ BACKBONE_NAMES = (*OFFLINE_BACKBONES, "galaxy_convnext", "efficientnet_b0", "con
 """Keys of `embedding.BACKBONES`, here without the import of torch."""
 
 OPEN = "not stated"
+NO_VALUE = "Conselice (2003), no value"
 
 
 def _field(default: Any, meaning: str, paper: Any = OPEN, **limits: Any) -> Any:
@@ -40,18 +42,13 @@ class Parameters(BaseModel):
         "5,000 SDSS cutouts, no list",
     )
     n_galaxies: int = _field(
-        0,
-        "galaxies to take from the sample, evenly over its order; 0 takes all",
-        5000,
-        ge=0,
-        le=1_000_000,
+        0, "galaxies to take, evenly over the sample; 0 takes all", 5000, ge=0, le=1_000_000
     )
     from_pixels: bool = _field(
         False, "measure the images again, also where a measured table is there", True
     )
     engine: Literal["fast", "statmorph"] = _field(
-        "fast",
-        "what measures the five parameters: fast (compiled, of this package) or statmorph",
+        "fast", "what measures the five parameters: fast (compiled, of this package) or statmorph"
     )
     backbones: str = _field(
         ",".join(OFFLINE_BACKBONES),
@@ -81,7 +78,7 @@ class Parameters(BaseModel):
     )
     space: Literal["autoencoder", "components"] = _field(
         "autoencoder",
-        "what is clustered: the autoencoder's bottleneck, or measured parameters beside whitened "
+        "what is clustered: the autoencoder's bottleneck, or measured parameters and whitened "
         "principal components of the deep features",
         "autoencoder",
     )
@@ -110,7 +107,7 @@ class Parameters(BaseModel):
     learning_rate: float = _field(1e-3, "step size of AdamW", gt=0, le=1)
     weight_decay: float = _field(1e-4, "weight decay of AdamW", ge=0, le=1)
     holdout_fraction: float = _field(
-        0.1, "share of galaxies kept out of training to judge reconstruction", gt=0, lt=0.9
+        0.1, "share of galaxies kept out of training to test reconstruction", gt=0, lt=0.9
     )
     n_components: int = _field(4, "components of the Gaussian mixture", 4, ge=2, le=50)
     covariance_type: Literal["full", "tied", "diag", "spherical"] = _field(
@@ -131,65 +128,38 @@ class Parameters(BaseModel):
         2.0, "galaxies of lowest log-likelihood called anomalies, in percent", 2.0, gt=0, lt=50
     )
     confidence: float = _field(
-        0.85,
-        "largest responsibility above which an assignment is called confident",
-        0.85,
-        gt=0,
-        lt=1,
+        0.85, "assignments of a larger responsibility are called confident", 0.85, gt=0, lt=1
     )
     umap_neighbors: int = _field(15, "neighbours of the UMAP graph", ge=2, le=200)
     umap_min_dist: float = _field(0.1, "smallest distance in the UMAP layout", ge=0, le=1)
     grid_size: int = _field(12, "galaxies in a grid of figure 4", ge=1, le=48)
     late_concentration: float = _field(
-        3.5,
-        "proxy rule: below this C a galaxy counts as late type",
-        "Conselice (2003), no value",
-        ge=0,
-        le=10,
+        3.5, "proxy rule: below this C a galaxy counts as late type", NO_VALUE, ge=0, le=10
     )
     merger_asymmetry: float = _field(
-        0.35,
-        "proxy rule: above this A a galaxy counts as a merger",
-        "Conselice (2003), no value",
-        ge=0,
-        le=10,
+        0.35, "proxy rule: above this A a galaxy counts as a merger", NO_VALUE, ge=0, le=10
     )
     early_concentration: float = _field(
-        4.15,
-        "proxy rule: from this C on a galaxy counts as early type",
-        "Conselice (2003), no value",
-        ge=0,
-        le=10,
+        4.15, "proxy rule: from this C on a galaxy counts as early type", NO_VALUE, ge=0, le=10
     )
     null_draws: int = _field(
-        3, "draws of structureless data that a score is held beside", ge=2, le=1000
+        3, "draws of structureless data that a score is compared with", ge=2, le=1000
     )
     judged_components: int = _field(
-        4,
-        "components of the mixtures that sections 14 to 18 judge; k is swept there",
-        4,
-        ge=2,
-        le=36,
+        4, "components of the mixtures that pages 14 to 18 examine", 4, ge=2, le=36
     )
     study_draws: int = _field(
-        3,
-        "seeds and draws of a study that the project does not carry for this run's sample and "
-        "parameters",
-        ge=2,
-        le=1000,
+        3, "seeds and draws of a study that is not precomputed for this run", ge=2, le=1000
     )
     n_mocks: int = _field(
-        2000, "mock galaxies of known family that section 21 draws", ge=40, le=1_000_000
+        2000, "mock galaxies of known family that page 21 draws", ge=40, le=1_000_000
     )
     mock_artefacts: float = _field(
-        0.05, "share of artefacts among the mock galaxies of section 21", ge=0, le=1
+        0.05, "share of artefacts among the mock galaxies of page 21", ge=0, le=1
     )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
-        24,
-        "images that measuring and embedding are timed on, by the slow peers too",
-        ge=8,
-        le=1_000_000,
+        24, "images on which every stage is timed, the slow ones too", ge=8, le=1_000_000
     )
     seed: int = _field(0, "seed of every random choice", ge=0, le=2**31 - 1)
 
@@ -254,13 +224,13 @@ TRAINING = (
     "standardise_deep", "hidden_dims", "latent_dim", "activation", "loss_weighting", "epochs",
     "batch_size", "learning_rate", "weight_decay", "holdout_fraction",
 )  # fmt: skip
-"""What decides the bottleneck, beside `UPSTREAM`."""
+"""What decides the bottleneck, together with `UPSTREAM`."""
 
 SPACE = ("space", "deep_components", "measured", "scale")
-"""What decides what is clustered, beside `UPSTREAM` and `TRAINING`."""
+"""What decides what is clustered, together with `UPSTREAM` and `TRAINING`."""
 
 MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confidence")
-"""What decides the judged mixtures, beside the space they are fitted in."""
+"""What decides the examined mixtures, together with the space they are fitted in."""
 
 
 RECIPE = (
@@ -269,10 +239,10 @@ RECIPE = (
     "anomaly_percent", "late_concentration", "early_concentration", "merger_asymmetry",
     "min_cluster_size",
 )  # fmt: skip
-"""What decides how clusters and anomalies are made and judged; sample, networks and seed apart."""
+"""What decides clusters, anomalies and their scores; sample, networks and seed apart."""
 
 OF_THE_RUN_ALONE = ("framing", *SPACE, "n_components", "mixture_fit", "covariance_type")
-"""What of `RECIPE` has no part where pages make the paper's own recipe beside the run's."""
+"""What of `RECIPE` has no part where pages fit the paper's own pipeline next to the run's."""
 
 
 JUDGING = (
@@ -283,18 +253,10 @@ JUDGING = (
 
 
 def departures(parameters: Parameters) -> list[str]:
-    """Where a recipe is not that of the profile `book`.
+    """Names among `RECIPE` in which parameters differ from the profile `book`.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        Of a run.
-
-    Returns
-    -------
-    list of str
-        Names among `RECIPE`; what takes no part where an autoencoder makes the space is left out.
-        The training counts in any space, since the paper's recipe is made with it on some pages.
+    What takes no part where an autoencoder makes the space is left out. The training counts
+    in any space, since some pages fit the paper's pipeline with it.
     """
     book = make_parameters("book", {})
     idle = SPACE[1:] if parameters.space == "autoencoder" else ()
@@ -303,18 +265,7 @@ def departures(parameters: Parameters) -> list[str]:
 
 
 def split_names(value: str) -> list[str]:
-    """Split a comma-joined parameter.
-
-    Parameters
-    ----------
-    value : str
-        For example "512,128".
-
-    Returns
-    -------
-    list of str
-        Its parts without blanks; empty parts left out.
-    """
+    """Parts of a comma-joined parameter, without blanks; empty parts are left out."""
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
@@ -324,20 +275,7 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 
 def check_names(names: Iterable[str], known: Iterable[str] | None = None) -> None:
-    """Refuse parameter names that do not exist.
-
-    Parameters
-    ----------
-    names : iterable of str
-        What somebody typed.
-    known : iterable of str, optional
-        The names there are; those of `Parameters` if not given.
-
-    Raises
-    ------
-    UserError
-        For the first unknown name, with the nearest known one.
-    """
+    """Refuse names that are not among the known ones (default: all parameters)."""
     known = list(Parameters.model_fields if known is None else known)
     for name in names:
         if name not in known:
@@ -409,26 +347,13 @@ def parse_assignments(text: str) -> dict[str, Any]:
             raise UserError(f"cannot read {part!r}: expected name=value")
         check_names([name])
         if name in values:
-            raise UserError(f"parameter {name} is given twice; say it once")
-        values[name] = parse_value(name, value)
+            raise UserError(f"parameter {name} is given twice; give it once")
+        values[name] = _parse_value(name, value)
     return values
 
 
-def parse_value(name: str, text: str) -> Any:
-    """Read one value as YAML, keeping text parameters text.
-
-    Parameters
-    ----------
-    name : str
-        A known parameter.
-    text : str
-        What was typed.
-
-    Returns
-    -------
-    bool, int, float or str
-        The value; its range is checked by `make_parameters`.
-    """
+def _parse_value(name: str, text: str) -> Any:
+    """Read one value as YAML, keeping text parameters text; `make_parameters` checks its range."""
     kind = Parameters.model_fields[name].annotation
     if kind is str:
         return text
@@ -444,42 +369,25 @@ def parse_value(name: str, text: str) -> Any:
     return value
 
 
-def parameter_table(names: Iterable[str] | None = None) -> pd.DataFrame:
-    """List the parameters for people.
-
-    Parameters
-    ----------
-    names : iterable of str, optional
-        Which ones; all if not given.
-
-    Returns
-    -------
-    DataFrame
-        Columns parameter, meaning, type and range, default, paper.
-    """
+def parameter_table() -> pd.DataFrame:
+    """All parameters for people: parameter, meaning, type and range, default, paper."""
     import pandas as pd
 
-    fields = Parameters.model_fields
+    schema = Parameters.model_json_schema()["properties"]
     rows = [
         {
             "parameter": name,
-            "meaning": fields[name].description,
-            "type and range": _type_and_range(name),
-            "default": str(fields[name].default),
-            "paper": _paper(name),
+            "meaning": field.description,
+            "type and range": _type_and_range(field),
+            "default": str(field.default),
+            "paper": schema[name]["paper"],
         }
-        for name in (names or fields)
+        for name, field in Parameters.model_fields.items()
     ]
     return pd.DataFrame(rows)
 
 
-def _paper(name: str) -> str:
-    extra = Parameters.model_fields[name].json_schema_extra
-    return str(extra["paper"]) if isinstance(extra, dict) else OPEN
-
-
-def _type_and_range(name: str) -> str:
-    field = Parameters.model_fields[name]
+def _type_and_range(field: FieldInfo) -> str:
     if typing.get_origin(field.annotation) is Literal:
         return " | ".join(typing.get_args(field.annotation))
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
@@ -494,70 +402,22 @@ def _type_and_range(name: str) -> str:
 
 
 def write_parameters(path: Path, profile: str, parameters: Parameters) -> None:
-    """Write a run's parameters, leaving the file alone where nothing changed.
-
-    Parameters
-    ----------
-    path : Path
-        The run's `parameters.yml`.
-    profile : str
-        Name of the profile they started from.
-    parameters : Parameters
-        All of them.
-    """
+    """Write a run's parameters, leaving the file alone where nothing changed."""
     text = yaml.safe_dump({"profile": profile, **parameters.model_dump()}, sort_keys=False)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    dict
-        Its content.
-
-    Raises
-    ------
-    UserError
-        If it is no YAML, or something else than a mapping.
-    """
+def read_parameters(path: Path) -> tuple[str, Parameters]:
+    """Read profile and parameters of a run, refusing what the schema does not allow."""
+    if not path.exists():
+        raise UserError(f"{path} is missing: make the run first, for example with: make book")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not YAML: {error}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected lines `name: value`")
-    return content
-
-
-def read_parameters(path: Path) -> tuple[str, Parameters]:
-    """Read a run's parameters.
-
-    Parameters
-    ----------
-    path : Path
-        A `parameters.yml`.
-
-    Returns
-    -------
-    tuple of str and Parameters
-        Profile name and parameters.
-
-    Raises
-    ------
-    UserError
-        If the file lacks or holds what the schema refuses.
-    """
-    if not path.exists():
-        raise UserError(f"{path} is missing: make the run first, for example with: make book")
-    content = read_mapping(path)
     profile = content.pop("profile", "book")
     check_names(content)
     try:

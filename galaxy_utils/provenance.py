@@ -1,4 +1,4 @@
-"""Checksums, versions, and files that are either whole or not there."""
+"""Checksums, versions, imports, and files that are either complete or not there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -32,45 +33,20 @@ PACKAGES = (
 
 
 def sha256_of_file(path: Path) -> str:
-    """Checksum of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        sha256, 64 hex digits.
-    """
+    """Checksum of a file: sha256, 64 hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a kill leaves the old one or the new one.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder exists.
-    text : str
-        Whole content.
-    """
+    """Write a text file so that a kill leaves the old one or the new one."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # others may write it, too
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 
 
 def versions() -> dict[str, str]:
-    """Versions of this package and of those whose numbers it passes on.
-
-    Returns
-    -------
-    dict of str to str
-        Package name to version; build suffixes such as +cpu are kept.
-    """
+    """Versions of this package and of `PACKAGES`; build suffixes such as +cpu are kept."""
     return {"galaxy_utils": __version__} | {name: metadata.version(name) for name in PACKAGES}
 
 
@@ -101,19 +77,14 @@ def modules_of(source: Path, root: Path = PACKAGE.parent) -> list[Path]:
     return sorted(found - {source})
 
 
-def _code_of(source: Path) -> str:
-    text = source.read_text(encoding="utf-8")
-    if source.suffix != ".ipynb":
-        return text
-    cells = json.loads(text)["cells"]
-    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-
-
 def _imports(source: Path, root: Path) -> set[Path]:
-    found: set[Path] = set()
-    for module, name in _imported_names(_code_of(source), _package_of(source, root)):
-        found |= _files_of(module, name, root)
-    return found
+    """Modules that a notebook or module imports itself."""
+    code = source.read_text(encoding="utf-8")
+    if source.suffix == ".ipynb":
+        cells = json.loads(code)["cells"]
+        code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    names = _imported_names(code, _package_of(source, root))
+    return {path for module, name in names for path in _files_of(module, name, root)}
 
 
 def _package_of(source: Path, root: Path) -> str:
@@ -122,16 +93,26 @@ def _package_of(source: Path, root: Path) -> str:
     return ".".join(source.relative_to(root).parent.parts) if inside else ""
 
 
+@cache
 def _imported_names(code: str, package: str) -> set[tuple[str, str]]:
-    """What is imported, as (module, name); the name is empty for a module itself."""
+    """What is imported, as (module, name); the name is empty for a module itself.
+
+    Imports in functions count like others; those for the type checker alone do not.
+    """
     names: set[tuple[str, str]] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom):
+    queue: list[ast.AST] = [ast.parse(code)]
+    while queue:
+        node = queue.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            queue += node.orelse
+        elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1]
             base = ".".join([*above, *filter(None, [node.module])]) if node.level else node.module
             names |= {(str(base), alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {(alias.name, "") for alias in node.names}
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case | ast.Module):
+            queue += ast.iter_child_nodes(node)
     return {(module, name) for module, name in names if module.split(".")[0] == PACKAGE.name}
 
 
@@ -159,18 +140,10 @@ def _files_of(module: str, name: str, root: Path) -> set[Path]:
 
 
 def git_commit(folder: Path) -> str:
-    """Commit of the checkout, marked where files differ from it.
+    """Abbreviated hash of the checkout that holds a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        A folder inside the checkout; changes elsewhere do not count.
-
-    Returns
-    -------
-    str
-        Abbreviated hash, `+changes` appended where tracked files of the folder differ;
-        `unknown` outside a git checkout.
+    `+changes` is appended where tracked files of the folder, not those elsewhere,
+    differ from it; `unknown` outside a git checkout.
     """
     commands = (
         ["git", "rev-parse", "--short", "HEAD"],

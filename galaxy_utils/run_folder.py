@@ -1,4 +1,4 @@
-"""The run folder: the only module that knows where artefacts lie.
+"""The run folder: where artefacts lie.
 
 runs/<name>/
 parameters.yml      what was asked for
@@ -8,7 +8,7 @@ results/NN.json     numbers of one section, by key
 results.json        all of them
 tables/ figures/    what the paper numbers
 notebooks/          executed copies
-state/NN.json       what each execution depended on
+state/NN.json       how far each page is and how long it took
 catalogue.parquet   one row a galaxy
 provenance.json     versions, commit, checksums, host, times
 html/               the book
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # imported where a table is read: the workflow starts at once
 
 
 ROOT = Path(__file__).resolve().parents[1]
-"""The checkout: notebooks, data and the lock lie beside the package."""
+"""The checkout: it holds notebooks, data, the lock and this package."""
 
 
 DATA = ROOT / "data"
@@ -86,22 +86,12 @@ class RunFolder:
 
     @classmethod
     def named(cls, name: str) -> RunFolder:
-        """Run folder of a name, inside the checkout's `runs/`.
-
-        Parameters
-        ----------
-        name : str
-            Letters, digits, dot, dash and underscore.
-
-        Returns
-        -------
-        RunFolder
-            It need not exist.
+        """Run folder of a name, inside the checkout's `runs/`; it need not exist.
 
         Raises
         ------
         UserError
-            If the name could lead out of `runs/`, or is kept for measured tables.
+            If the name could lead out of `runs/`, or is reserved for measured tables.
         """
         if name in (MEASUREMENTS, CLASSIFIED):
             raise UserError(
@@ -116,23 +106,7 @@ class RunFolder:
         return cls(ROOT / "runs" / name)
 
     def file(self, relative: str) -> Path:
-        """Path of something in the run folder, its parent made.
-
-        Parameters
-        ----------
-        relative : str
-            For example `tables/table_1.csv`.
-
-        Returns
-        -------
-        Path
-            Inside the run folder.
-
-        Raises
-        ------
-        UserError
-            If it leads out of the run folder.
-        """
+        """Path of something in the run folder, with its parent; no path leads out of the folder."""
         path = self.path / relative
         if not path.resolve().is_relative_to(self.path.resolve()):
             raise UserError(f"{relative!r} leads out of the run folder {self.path}")
@@ -140,100 +114,28 @@ class RunFolder:
         return path
 
     def read_json(self, relative: str) -> Any:
-        """Read a JSON file of the run.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        object
-            Its content.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
+        """Content of a JSON file of the run."""
         return json.loads(self.existing(relative).read_text(encoding="utf-8"))
 
     def write_json(self, relative: str, content: Any) -> None:
-        """Write a JSON file of the run, whole or not at all.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-        content : object
-            What JSON can hold.
-        """
+        """Write a JSON file of the run, complete or not at all."""
         write_atomically(self.file(relative), json.dumps(content, indent=1) + "\n")
 
     def read_table(self, relative: str) -> pd.DataFrame:
-        """Read a parquet artefact.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        DataFrame
-            The table.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
+        """Read a parquet artefact."""
         import pandas as pd
 
         return pd.read_parquet(self.existing(relative))
 
     def read_arrays(self, relative: str) -> dict[str, NDArray[Any]]:
-        """Read an npz artefact.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Its arrays.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet.
-        """
+        """Read an npz artefact: arrays by name."""
         import numpy as np
 
         with np.load(self.existing(relative), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
 
     def existing(self, relative: str) -> Path:
-        """Path of something that an earlier section made.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        UserError
-            If it was not made yet; the message says how to make it.
-        """
+        """Path of what an earlier page made; where it is missing the error tells how to make it."""
         path = self.file(relative)
         if path.exists():
             return path
@@ -243,18 +145,7 @@ class RunFolder:
         )
 
     def results(self, numbers: Iterable[str]) -> dict[str, Any]:
-        """Recorded results of pages.
-
-        Parameters
-        ----------
-        numbers : iterable of str
-            Numbers of the pages, two digits each.
-
-        Returns
-        -------
-        dict of str to dict
-            Key to {value, text, unit, section}.
-        """
+        """Recorded results of pages by number: key to {value, text, unit, section, cell}."""
         merged: dict[str, Any] = {}
         for number in numbers:
             merged |= self.read_json(f"results/{number}.json")

@@ -294,7 +294,3 @@ def test_the_table_lists_every_parameter_with_meaning_and_paper() -> None:
     assert table.loc["framing", "type and range"] == "eq1 | crop2 | native | centre | quarter"
     assert table.loc["latent_dim", "default"] == "64"
     assert table.loc["seed", "paper"] == "not stated"
-
-
-def test_the_table_can_be_of_some() -> None:
-    assert list(parameter_table(["seed", "epochs"])["parameter"]) == ["seed", "epochs"]

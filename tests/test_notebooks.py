@@ -53,15 +53,47 @@ def typed_digits(text: str) -> list[str]:
     return re.findall(r".{0,30}\d.{0,20}", NAMES_WITH_DIGITS.sub("", without_lists))
 
 
-def test_there_is_one_notebook_a_section() -> None:
-    assert [path.stem for path in NOTEBOOKS] == [section.name for section in SECTIONS]
+def test_there_is_one_entry_per_notebook() -> None:
+    assert [path.stem for path in NOTEBOOKS] == [section.notebook for section in SECTIONS]
 
 
-@pytest.mark.parametrize("section", [s for s in SECTIONS if s.after], ids=lambda s: s.name)
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.notebook)
+def test_the_title_is_the_notebooks_first_heading(section: Section) -> None:
+    heading = "".join(cells(section.path, "markdown")[0]["source"]).splitlines()[0]
+    assert heading == f"# {section.title}"
+
+
+LISTING = [section for section in SECTIONS if section.results]
+
+
+@pytest.mark.parametrize("section", LISTING, ids=lambda section: section.notebook)
+def test_every_result_can_be_found_by_searching_for_its_key(section: Section) -> None:
+    code = "\n".join("".join(cell["source"]) for cell in cells(section.path, "code"))
+    assert [key for key in section.results if f'"{key}"' not in code] == []
+    recorded = re.findall(r"page\.(?:record|record_number|state)\(\s*(f?\S+)", code)
+    assert not [key for key in recorded if key.startswith("f")], "a key is put together"
+
+
+UNUSED: dict[str, str] = {}
+"""Results that nothing shows or judges, and why they are recorded nevertheless."""
+
+
+def test_every_result_is_shown_or_judged() -> None:
+    pages = [*NOTEBOOKS, *(ROOT / "book").rglob("*.md")]
+    texts = [path.read_text(encoding="utf-8") for path in pages]
+    shown = {key for text in texts for key in re.findall(r"\{\{\s*r\.([\w.]+)", text)}
+    ledger = [ROOT / "data" / "paper_values.yml", *(ROOT / "galaxy_utils" / "ledger").glob("*.py")]
+    judged = "\n".join(path.read_text(encoding="utf-8") for path in ledger)
+    listed = {key for section in LISTING for key in section.results}
+    unused = {key for key in listed - shown if not re.search(rf"{re.escape(key)}(?!\w)", judged)}
+    assert unused == set(UNUSED)
+
+
+@pytest.mark.parametrize("section", [s for s in SECTIONS if s.waits_for], ids=lambda s: s.notebook)
 def test_what_a_section_waits_for_is_made_by_an_earlier_one(section: Section) -> None:
     made = [name for earlier in SECTIONS if earlier.number < section.number
             for name in earlier.outputs]  # fmt: skip
-    assert set(section.after) <= set(made) and not set(section.after) & set(section.reads)
+    assert set(section.waits_for) <= set(made) and not set(section.waits_for) & set(section.reads)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
@@ -92,17 +124,14 @@ def test_uses_every_parameter_it_declares(notebook: Path) -> None:
             if "parameters" not in cell["metadata"].get("tags", ())]  # fmt: skip
     names = {node.id for part in code for node in ast.walk(ast.parse(part))
              if isinstance(node, ast.Name)}  # fmt: skip
-    opens_sample = {"sample", "n_galaxies", "from_pixels"}  # read through page.galaxies()
-    opens_sample = opens_sample if "galaxies" in names else set()
-    unused = set(declared_parameters(notebook)) - names - {"run"} - opens_sample
-    assert not unused
+    assert not set(declared_parameters(notebook)) - names - {"run"}
 
 
-@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.notebook)
 def test_sample_is_declared_where_it_is_read(section: Section) -> None:
-    opens = any("page.galaxies()" in "".join(c["source"]) for c in cells(section.notebook, "code"))
+    opens = any("open_galaxies(" in "".join(c["source"]) for c in cells(section.path, "code"))
     assert opens == section.sample
-    assert ("sample" in declared_parameters(section.notebook)) == section.sample
+    assert ("sample" in declared_parameters(section.path)) == section.sample
 
 
 @pytest.mark.parametrize("page", RESULT_PAGES, ids=lambda path: path.stem)

@@ -29,7 +29,7 @@ from galaxy_utils.evaluation.search import (
     make_space,
 )
 from galaxy_utils.experiments.study import Row, Study
-from galaxy_utils.features.crops import central
+from galaxy_utils.features.preprocessing import centre_crop
 
 FIVE, PIXELS, RANDOM = "five parameters", "pixels", "random ConvNeXt"
 GALAXY, ONE_VIEW, MIRRORED = "galaxy ConvNeXt", "galaxy ConvNeXt, one view", "galaxy ConvNeXt, 8"
@@ -145,7 +145,7 @@ def pixels(image: Image) -> NDArray[np.float32]:
     ndarray of float32, shape (3072,)
         The central quarter of height and width, 32 x 32 px, three bands, counts / 255.
     """
-    framed = central(np.asarray(image, np.float32) / np.float32(255), 4)
+    framed = centre_crop(np.asarray(image, np.float32) / np.float32(255), 4)
     return np.asarray(resize(framed, (32, 32), anti_aliasing=True), np.float32).ravel()
 
 

@@ -31,7 +31,7 @@ class ImageMeasurement:
 
     def __call__(self, images: Mapping[str, Image]) -> pd.DataFrame:
         """Return the feature table of images by objid; NaN where something was not measured."""
-        from galaxy_utils.features.embedding import Configuration  # torch: only where needed
+        from galaxy_utils.features.backbones import EmbeddingSpec  # torch: only where needed
         from galaxy_utils.features.inference import embed, load_encoder
 
         index = pd.Index(images, name="objid")
@@ -40,7 +40,7 @@ class ImageMeasurement:
         if self.shape:
             appearances = [measure_photometry(image) for image in images.values()]
             values |= {name: [getattr(row, name) for row in appearances] for name in SHAPE}
-        encoders = {name: load_encoder(Configuration.named(name)) for name in self.networks}
+        encoders = {name: load_encoder(EmbeddingSpec.named(name)) for name in self.networks}
         deep = {name: embed(encoder, images.values()) for name, encoder in encoders.items()}
         return make_feature_table(pd.DataFrame(values, index, dtype=float), deep)
 

@@ -343,18 +343,18 @@ def _all_features(
     images: Sequence[Callable[[], Image]], seed: int, many: bool, carried: encoders.Features
 ) -> encoders.Features:
     """Features by encoder; of a small sample not those of every framing."""
-    from galaxy_utils.features.embedding import Configuration
+    from galaxy_utils.features.backbones import EmbeddingSpec
     from galaxy_utils.features.galaxy_convnext import random_network
     from galaxy_utils.features.inference import embed, engine_name, load_encoder, make_encoder
 
     found = dict(carried)
     for name, which in encoders.CONFIGURATIONS.items():
         if name not in found and (many or name not in encoders.SPARED):
-            found[name] = embed(load_encoder(Configuration.named("-".join(which))), images)
-    configuration = Configuration("galaxy_convnext", "quarter")
+            found[name] = embed(load_encoder(EmbeddingSpec.named("-".join(which))), images)
+    spec = EmbeddingSpec("galaxy_convnext", "quarter")
     network = random_network(seed)
-    found[encoders.RANDOM] = embed(make_encoder(configuration, network, engine_name()), images)
-    mirrored = embed(load_encoder(configuration), [partial(_mirrored, i) for i in images])
+    found[encoders.RANDOM] = embed(make_encoder(spec, network, engine_name()), images)
+    mirrored = embed(load_encoder(spec), [partial(_mirrored, i) for i in images])
     found[encoders.MIRRORED] = np.asarray((found[encoders.GALAXY] + mirrored) / 2, np.float32)
     found[encoders.PIXELS] = np.stack([encoders.pixels(image()) for image in images])
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +21,8 @@ from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABE
 from galaxy_utils.experiments.selection import alternative_pipeline
 from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.features.galaxies import mock_folder
-from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
+from galaxy_utils.features.galaxies import Galaxies
+from galaxy_utils.features.named_samples import mock_folder
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.purging import PhysicalLimits, purge
@@ -75,19 +74,17 @@ class Simulated:
 
 def read_inputs(folder: RunFolder, parameters: Parameters) -> Simulated:
     """Simulate and measure; whatever was measured before is taken up again."""
-    p, cores = parameters, os.cpu_count() or 1
+    p = parameters
     where = mock_folder(p.seed, p.mock_artefacts)
     sample = mock_sample(where, p.n_mocks, p.seed, p.mock_artefacts)
-    journal = where.with_name(f"{where.name}-measured")
-    morphology = measure_morphology(sample, journal, cores, p.engine)
-    appearance = measure_appearances(sample, journal, cores)
-    morphology = morphology.assign(**{name: appearance[name].to_numpy(float) for name in SHAPE})
+    galaxies = Galaxies(sample, None, where.with_name(f"{where.name}-measured"))
+    morphology = galaxies.measurements(p.engine)
     names = [
         f"{backbone}-{crop}"
         for crop in dict.fromkeys((PAPER.crop, alternative_spec().crop))
         for backbone in split_names(p.backbones)
     ]
-    deep = {name: measure_embedding(sample, name, journal).astype(np.float32) for name in names}
+    deep = {name: galaxies.embedding(name) for name in names}
     forest = IsolationForest(n_estimators=200, contamination=0.01, random_state=p.seed)
     purged = purge(morphology, PhysicalLimits(), forest)
     embedded = [np.isfinite(block).all(axis=1) for block in deep.values()]

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from galaxy_utils.config import (
-    PROFILES,
-    split_names,
-)
+from galaxy_utils.config import PROFILES, split_names
 from galaxy_utils.data.sample import read_rows
 from galaxy_utils.errors import UserError
-from galaxy_utils.experiments.study import Study, rows_digest
-from galaxy_utils.features.galaxies import MEASURED
+from galaxy_utils.experiments.study import Study, differences, resumed_note, rows_digest, run_study
+from galaxy_utils.features.kept import kept_objids
+from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.provenance import git_commit, sha256_of_file
-from galaxy_utils.run_folder import ROOT, STUDIES, RunFolder
+from galaxy_utils.run_folder import ROOT, SMALL, STUDIES, RunFolder
+
+if TYPE_CHECKING:
+    from galaxy_utils.workflow.page import Page
 
 
 def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,10 +55,10 @@ def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> d
 
 
 def _sample_digest(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> str:
-    if run["sample"] not in MEASURED or run["from_pixels"]:
+    if run["sample"] not in PRECOMPUTED or run["from_pixels"]:
         return str(folder.read_json("sample.json")["digest"])
     embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
-    return measured_digest(MEASURED[run["sample"]], (*embeddings, *study.files))
+    return measured_digest(PRECOMPUTED[run["sample"]], (*embeddings, *study.files))
 
 
 def measured_digest(folder: Path, files: Iterable[str]) -> str:
@@ -130,3 +131,78 @@ def read_study(name: str) -> pd.DataFrame:
             f"again: make studies STUDIES={name}"
         )
     return pd.read_csv(path, dtype={"text": str})
+
+
+def load_study(
+    page: Page, study: Study, make_inputs: Callable[..., Any] | None, draws: int
+) -> pd.DataFrame:
+    """Result of a study: the precomputed one, or measured now where that is of something else.
+
+    Parameters
+    ----------
+    page : Page
+        The page that shows it.
+    study : Study
+        What to measure.
+    make_inputs : callable or None
+        What makes its inputs of folder and parameters; the study's own if None. Called
+        only where it is measured now.
+    draws : int
+        Seeds and draws where it is measured now.
+
+    Returns
+    -------
+    DataFrame
+        Its rows; none where it needs images that the run does not have.
+    """
+    if study.name not in page.section.studies:
+        raise UserError(f"page {page.section.notebook} does not declare study {study.name}")
+    settings = study_settings(page.folder, study, page.settings.model_dump())
+    if study.after:
+        settings["after"] = {name: page.rows_taken[name] for name in study.after}
+    path = STUDIES / f"{study.name}.json"
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    changed = differences(stored, settings) if stored else ["the carried result"]
+    if stored and not changed:
+        rows = read_study(study.name)
+        page.studied[study.name] = (
+            f"carried by the project, {stored['draws']} draws, code `{stored['code']}`, "
+            f"{stored['minutes']:.0f} minutes on {stored['cores']} cores"
+            f"{resumed_note(stored)}; to make it again: "
+            f"`make studies STUDIES={study.name} DRAWS={stored['draws']}`"
+        )
+    else:
+        make_inputs = make_inputs or study.inputs
+        assert make_inputs is not None
+        inputs = make_inputs(page.folder, page.settings)
+        if inputs is None:
+            page.studied[study.name] = "not measured: it needs images, and the run has none"
+            return pd.DataFrame()
+        names = ", ".join(name if " " in name else f"`{name}`" for name in changed)
+        page.studied[study.name] = (
+            f"measured on this page with {draws} draws, since the one that the project carries "
+            f"differs in {names}"
+        )
+        processes = 1 if len(kept_objids(page.folder)) < SMALL else None
+        journal = study_journal(page.folder, settings)
+        rows = run_study(study, inputs, draws, page.settings.seed, journal, processes)
+    page.rows_taken[study.name] = rows_digest(rows)
+    return rows
+
+
+def studies_note(page: Page) -> Any:
+    """Markdown that says where the studies of a page are from, a line each."""
+    from IPython.display import Markdown
+
+    lines = [f"- Study *{name}*: {text}." for name, text in page.studied.items()]
+    if page.settings.space != "autoencoder":
+        lines.append(
+            "- This run clusters principal components; where this page executes the whole "
+            "chain it judges the autoencoder's recipe in the same framing."
+        )
+    if page.settings.mixture_fit == "consensus":
+        lines.append(
+            "- This run's mixture is distilled from a consensus; a mixture fitted here is the "
+            "likeliest one in its space, and also where it says *the run's own*."
+        )
+    return Markdown("\n".join(lines))

@@ -1,1 +1,5 @@
-"""Pages: what they read and record, how they are executed and rendered."""
+"""Pages, their execution, the book that they become, and what timing them needs."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

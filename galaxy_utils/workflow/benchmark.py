@@ -1,4 +1,4 @@
-"""The table of what the benchmarks measured, and the goals that it is held against."""
+"""The table of what the benchmarks measured, and the goals to compare it with."""
 
 from __future__ import annotations
 
@@ -83,18 +83,7 @@ GOALS = (
 
 
 def read_benchmarks(path: Path = TABLE) -> pd.DataFrame:
-    """Read what was measured.
-
-    Parameters
-    ----------
-    path : Path
-        The table; one that is not there is empty.
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS`; galaxies is a whole number, value a float.
-    """
+    """Read what was measured: columns `COLUMNS`; a table that is not there is empty."""
     if not path.exists():
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.read_csv(path, dtype={"galaxies": int, "value": float}, keep_default_na=False)
@@ -117,7 +106,7 @@ def record_benchmark(
         By which clock, on how many threads, with which version.
     hardware : str
         As of `timing.hardware`; results of other hardware, or measured in another
-        way, stay beside.
+        way, stay as they are.
     path : Path
         The table.
     """
@@ -140,13 +129,8 @@ def _write(rows: pd.DataFrame, path: Path) -> None:
     write_atomically(path, rows[list(COLUMNS)].to_csv(index=False, lineterminator="\n"))
 
 
-def judged(table: pd.DataFrame) -> pd.DataFrame:
-    """Hold each result against its goal.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As of `read_benchmarks`.
+def compare_with_goals(table: pd.DataFrame) -> pd.DataFrame:
+    """Compare each result with its goal.
 
     Returns
     -------
@@ -155,11 +139,11 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
         measured, in the order of `GOALS`, with what, goal (in words, empty
         where there is none) and reached (yes, no, not measured or empty).
     """
-    rows = [row for goal in GOALS for row in _judged_rows(goal, table[table["key"] == goal.key])]
+    rows = [row for goal in GOALS for row in _rows_with_goal(goal, table[table["key"] == goal.key])]
     return pd.DataFrame(rows, columns=[*COLUMNS, "what", "goal", "reached"])
 
 
-def _judged_rows(goal: Goal, found: pd.DataFrame) -> list[dict[Any, Any]]:
+def _rows_with_goal(goal: Goal, found: pd.DataFrame) -> list[dict[Any, Any]]:
     rows: list[dict[Any, Any]] = [
         {**row, "what": goal.what, "goal": _in_words(goal, row["galaxies"]),
          "reached": _reached(goal, row["galaxies"], row["value"])}
@@ -189,20 +173,7 @@ def _reached(goal: Goal, galaxies: object, value: float) -> str:
 
 
 def latest(table: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Results of one benchmark on the hardware, and in the way, that it was last run.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As of `read_benchmarks`.
-    key : str
-        Of one of `GOALS`.
-
-    Returns
-    -------
-    DataFrame
-        Its rows, by the number of galaxies.
-    """
+    """Rows of one benchmark on the hardware, and in the way, that it was last run; by galaxies."""
     rows = table[table["key"] == key]
     if rows.empty:
         return rows
@@ -214,20 +185,7 @@ def latest(table: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def value_of(table: pd.DataFrame, key: str) -> float | None:
-    """Value of one benchmark at its largest number of galaxies.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As of `read_benchmarks`.
-    key : str
-        Of one of `GOALS`.
-
-    Returns
-    -------
-    float or None
-        None where it was not measured.
-    """
+    """Value of one benchmark at its largest number of galaxies; None where it was not measured."""
     rows = latest(table, key)
     return None if rows.empty else float(rows["value"].iloc[-1])
 
@@ -235,15 +193,7 @@ def value_of(table: pd.DataFrame, key: str) -> float | None:
 def memory_ratio(table: pd.DataFrame) -> float | None:
     """Peak memory at the largest number of galaxies over that at the smallest.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As of `read_benchmarks`.
-
-    Returns
-    -------
-    float or None
-        None for fewer than two numbers, or where they lie less than four times apart.
+    None for fewer than two numbers, or where they lie less than four times apart.
     """
     rows = latest(table, MEMORY)
     if rows.empty or rows["galaxies"].iloc[-1] < 4 * rows["galaxies"].iloc[0]:
@@ -252,12 +202,7 @@ def memory_ratio(table: pd.DataFrame) -> float | None:
 
 
 def limits(table: pd.DataFrame) -> pd.DataFrame:
-    """What was reached by each network that has a goal, and what could be had at most.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As of `read_benchmarks`.
+    """What each network with a goal reached, and what could be had at most.
 
     Returns
     -------
@@ -278,18 +223,7 @@ def limits(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def scan(table: pd.DataFrame) -> pd.DataFrame:
-    """Wall time against the number of galaxies, each number measured by itself.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As of `read_benchmarks`.
-
-    Returns
-    -------
-    DataFrame
-        Columns stage (`WALL`, `EMBED_WALL`), galaxies, seconds; one machine.
-    """
+    """Wall time against the number of galaxies on one machine: stage, galaxies, seconds."""
     rows = pd.concat([latest(table, key) for key in (WALL, EMBED_WALL)])
     rows = rows.rename(columns={"key": "stage", "value": "seconds"})
     return rows[["stage", "galaxies", "seconds"]].reset_index(drop=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,7 @@ from galaxy_utils.data.images import Image, ImageError
 from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
 from galaxy_utils.evaluation.drift import Drift, measure_drift
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.features.galaxies import fingerprint_of, open_galaxies
-from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
+from galaxy_utils.features.galaxies import Galaxies, fingerprint_of, open_galaxies
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.purging import PhysicalLimits, purge
@@ -159,12 +157,10 @@ def classify_sample(
     table, drift
         As of `classify_folder`.
     """
-    workers, about = cores or os.cpu_count() or 1, model.about
-    measured = measure_morphology(sample, journal, workers, about["engine"])
-    shape = measure_appearances(sample, journal, workers)
-    measured = measured.assign(**{name: shape[name].to_numpy(float) for name in SHAPE})
+    about, galaxies = model.about, Galaxies(sample, None, journal, cores)
+    measured = galaxies.measurements(about["engine"])
     deep = {
-        name: measure_embedding(sample, name, journal).astype(np.float32)
+        name: galaxies.embedding(name)
         for name in _configurations(about["backbones"], about["framing"])
     }
     table, space = model.classify(measured, make_feature_table(measured[model.measured], deep))

@@ -1,65 +1,42 @@
-"""Execute one section: only if something that it depends on has changed."""
+"""What a page depends on, and its execution; Snakemake decides when (see `Snakefile`)."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 from galaxy_utils.config import read_parameters
 from galaxy_utils.errors import UserError
-from galaxy_utils.provenance import modules_of, sha256_of_file
+from galaxy_utils.provenance import modules_of
 from galaxy_utils.run_folder import DATA, ROOT, STUDIES, RunFolder
-from galaxy_utils.workflow.sections import HEADER, Section, declared_parameters, judged_by
+from galaxy_utils.workflow.progress import Progress
+from galaxy_utils.workflow.sections import Section, declared_parameters, result_sources
 
 LOCK = ROOT / "requirements.lock"
 
 
 def external_inputs(section: Section) -> list[Path]:
-    """Files of the checkout that a section depends on.
-
-    Parameters
-    ----------
-    section : Section
-        The section.
-
-    Returns
-    -------
-    list of Path
-        Its notebook, the modules it imports, the lock, its data.
-    """
-    data = [DATA / name for name in section.data]
-    carried = (STUDIES / f"{name}.{kind}" for name in section.studies for kind in ("csv", "json"))
-    data += [path for path in carried if path.exists()]
-    return [section.notebook, *modules_of(section.notebook), LOCK, *data]
+    """Files of the checkout that a page depends on: notebook, modules, lock, data, studies."""
+    studies = (STUDIES / f"{name}.{kind}" for name in section.studies for kind in ("csv", "json"))
+    data = [DATA / name for name in section.data] + [path for path in studies if path.exists()]
+    return [section.path, *modules_of(section.path), LOCK, *data]
 
 
 def run_inputs(section: Section) -> list[str]:
-    """Files of the run folder that a section depends on.
-
-    Parameters
-    ----------
-    section : Section
-        The section.
-
-    Returns
-    -------
-    list of str
-        Paths in the run folder.
-    """
-    results = [f"results/{judged.number}.json" for judged in judged_by(section)]
+    """Files of the run that a page depends on, as paths in the run folder."""
+    results = [f"results/{source.number}.json" for source in result_sources(section)]
     return [*section.reads, *results, *(["sample.json"] if section.sample else [])]
 
 
 def parameters_of(section: Section, folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """Parameters of a run that a section's page depends on.
+    """Parameters of a run on which a page depends.
 
     Parameters
     ----------
     section : Section
-        The section.
+        The page.
     folder : RunFolder
         The run.
 
@@ -71,85 +48,65 @@ def parameters_of(section: Section, folder: RunFolder) -> dict[str, dict[str, An
     """
     profile, parameters = read_parameters(folder.existing("parameters.yml"))
     values = {"profile": profile, **parameters.model_dump()}  # younger ones with their defaults
-    declared = declared_parameters(section.notebook)
-    used = {name: values[name] for name in declared if name != "run"}
-    shown = {name: values[name] for name in (*HEADER, *section.shows)}
+    used = {name: values[name] for name in declared_parameters(section.path) if name != "run"}
+    shown = {name: values[name] for name in section.shown_parameters}
     return {"used": used | {"run": folder.path.name}, "shown": shown}
 
 
-def dependencies(section: Section, folder: RunFolder) -> dict[str, Any]:
-    """Everything whose change re-runs a section, by content.
+def execute(section: Section, folder: RunFolder, threads: int) -> None:
+    """Execute the notebook of a page.
 
     Parameters
     ----------
     section : Section
-        The section.
+        The page.
     folder : RunFolder
-        The run; the inputs exist.
-
-    Returns
-    -------
-    dict
-        `parameters`, as of `parameters_of`, and `files`: path to sha256.
-    """
-    files = {str(path.relative_to(ROOT)): sha256_of_file(path) for path in external_inputs(section)}
-    files |= {name: sha256_of_file(folder.existing(name)) for name in run_inputs(section)}
-    return {"parameters": parameters_of(section, folder), "files": files}
-
-
-def execute(section: Section, folder: RunFolder) -> bool:
-    """Bring one section up to date.
-
-    Parameters
-    ----------
-    section : Section
-        The section.
-    folder : RunFolder
-        The run.
-
-    Returns
-    -------
-    bool
-        Whether the notebook was executed; False where nothing had changed.
+        The run; what the page reads exists.
+    threads : int
+        How many threads its libraries may use.
 
     Raises
     ------
     UserError
         If a cell fails; the message names it, the notebook up to there is kept.
     """
-    now = dependencies(section, folder)
-    state_path = folder.file(f"state/{section.number}.json")
-    outputs = [folder.file(name) for name in section.outputs]
-    state = json.loads(state_path.read_text()) if state_path.exists() else {}
-    if state.get("dependencies") == now and all(path.exists() for path in outputs):
-        for path in outputs:
-            os.utime(path)  # newer than its inputs again, for the workflow
-        return False
-    state_path.unlink(missing_ok=True)
-    started = time.time()
-    _papermill(section, folder, now["parameters"]["used"])
-    seconds = round(time.time() - started, 1)
-    folder.write_json(f"state/{section.number}.json", {"dependencies": now, "seconds": seconds})
-    return True
+    os.environ |= kernel_environment(threads)
+    with Progress(section.number, folder) as progress:
+        _papermill(section, folder, progress)
 
 
-def _papermill(section: Section, folder: RunFolder, parameters: dict[str, Any]) -> None:
-    import papermill
+def kernel_environment(threads: int) -> dict[str, str]:
+    """Environment variables that keep a kernel's libraries to its share of the machine.
+
+    Threads that wait do so asleep: by default OpenMP lets them spin, and two
+    processes that each spin on all cores slow each other several times.
+    """
+    pools = ("OMP", "MKL", "OPENBLAS", "NUMBA")
+    counts = {f"{name}_NUM_THREADS": str(threads) for name in pools}
+    return {**counts, "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+
+
+def _papermill(section: Section, folder: RunFolder, progress: Progress) -> None:
     from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
 
-    final = folder.file(f"notebooks/{section.name}.ipynb")
-    partial = folder.file(f"failed/{section.name}.ipynb")
+    final = folder.file(f"notebooks/{section.notebook}.ipynb")
+    partial = folder.file(f"failed/{section.notebook}.ipynb")
+    cells = len(json.loads(section.path.read_text(encoding="utf-8"))["cells"])
     try:
-        papermill.execute_notebook(
-            section.notebook, partial, parameters=parameters, cwd=ROOT,
-            kernel_name="python3", progress_bar=False, log_output=False,
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it warns of TCP on every start
+        execute_notebook(
+            section.path, partial, parameters=parameters_of(section, folder)["used"],
+            cwd=ROOT, kernel_name="python3", progress_bar=False, log_output=False,
+            # the kernel warns of TCP on every start
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             # all that a page makes is written by then, and its libraries take seconds to end
             shutdown_kernel="immediate",
+            on_cell_executed=lambda cell_index, **_: progress.cell_done(cell_index + 1, cells),
+            stderr_file=progress,
         )  # fmt: skip
     except PapermillExecutionError as error:
         raise UserError(
-            f"section {section.name} failed in cell {error.exec_count}: "
+            f"page {section.notebook} failed in cell {error.exec_count}: "
             f"{error.ename}: {error.evalue}\nThe notebook up to there: {partial}"
         ) from None
     partial.replace(final)

@@ -1,11 +1,9 @@
-"""A page of a run: what it reads, records and shows, and the sample that the run is of."""
+"""A page of a run: what its notebook reads, records and shows."""
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,15 +22,55 @@ from galaxy_utils.config import (
     make_parameters,
 )
 from galaxy_utils.errors import UserError
-from galaxy_utils.experiments.store import read_study, study_journal, study_settings
-from galaxy_utils.experiments.study import Study, differences, resumed_note, rows_digest, run_study
-from galaxy_utils.features.galaxies import MEASURED, Galaxies, open_galaxies
-from galaxy_utils.features.kept import kept_objids
 from galaxy_utils.provenance import git_commit, write_atomically
-from galaxy_utils.run_folder import DATA, ROOT, SMALL, STUDIES, RunFolder
-from galaxy_utils.workflow.sections import Section, declared_parameters, judged_by, section_of
+from galaxy_utils.run_folder import DATA, ROOT, RunFolder
+from galaxy_utils.workflow.sections import (
+    RESULT_KEY,
+    Section,
+    declared_parameters,
+    result_sources,
+    section_of,
+)
 
-KNOWN = frozenset(Parameters.model_fields)
+IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython", "begin"})
+"""Names that IPython keeps in a notebook, and this module's own."""
+
+
+def begin(number: str, namespace: Mapping[str, Any]) -> Page:
+    """Open a page: check the notebook's parameters and find its run.
+
+    papermill only warns of a parameter that the notebook does not declare and
+    runs the default; called first after the parameters, this sees every name
+    that was injected and refuses what it does not know.
+
+    Parameters
+    ----------
+    number : str
+        Number of the page, two digits.
+    namespace : mapping
+        The notebook's `globals()`.
+
+    Returns
+    -------
+    Page
+        The page.
+
+    Raises
+    ------
+    UserError
+        For an unknown, mistyped or out-of-range parameter.
+    """
+    section = section_of(number)
+    found = {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in IPYTHON_NAMES
+    }
+    check_names(found, declared_parameters(section.path))
+    folder = RunFolder.named(str(found.pop("run", "book")))
+    make_parameters("book", found)
+    pd.set_option("display.max_colwidth", None, "display.max_rows", None)
+    return Page(section, folder, found)
 
 
 @dataclass
@@ -42,7 +80,7 @@ class Page:
     Parameters
     ----------
     section : Section
-        The notebook's section.
+        The definition of the page.
     folder : RunFolder
         The run.
     parameters : mapping
@@ -58,10 +96,27 @@ class Page:
     started: float = field(default_factory=time.monotonic)
 
     @cached_property
+    def run_parameters(self) -> dict[str, Any]:
+        """All parameters of the run, also those that this notebook does not use."""
+        path = self.folder.path / "parameters.yml"
+        if not path.exists():
+            raise UserError(
+                f"{path} is missing: make the run first (make book RUN={self.folder.path.name})"
+            )
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+    @cached_property
     def changed(self) -> dict[str, Any]:
         """Parameters of this page that differ from the run's."""
         run = self.run_parameters if self.parameters else {}
         return {k: v for k, v in self.parameters.items() if k in run and run[k] != v}
+
+    @cached_property
+    def settings(self) -> Parameters:
+        """The run's parameters, with those that were changed on this page alone."""
+        values = self.run_parameters | dict(self.parameters)
+        known = {k: v for k, v in values.items() if k in Parameters.model_fields}
+        return make_parameters("book", known)
 
     @cached_property
     def out(self) -> RunFolder:
@@ -72,88 +127,26 @@ class Page:
         """
         return RunFolder(self.folder.path / "trial") if self.changed else self.folder
 
-    @cached_property
-    def run_parameters(self) -> dict[str, Any]:
-        """All parameters of the run, also those this notebook does not use."""
-        path = self.folder.path / "parameters.yml"
-        if not path.exists():
-            raise UserError(
-                f"{path} is missing: make the run first (make book RUN={self.folder.path.name})"
-            )
-        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-
     def table(self, relative: str) -> pd.DataFrame:
-        """Read a table of an earlier section, refusing what was not declared.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        DataFrame
-            The table.
-        """
-        self._check_declared(relative)
+        """Read a table of an earlier page, by its path in the run folder."""
+        self._check_declared("reads", relative)
         return self.folder.read_table(relative)
 
     def arrays(self, relative: str) -> dict[str, NDArray[Any]]:
-        """Read arrays of an earlier section, refusing what was not declared.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The arrays.
-        """
-        self._check_declared(relative)
+        """Read the arrays of an earlier page, by their path in the run folder."""
+        self._check_declared("reads", relative)
         return self.folder.read_arrays(relative)
 
     def data(self, name: str) -> Path:
-        """Path of a file of `data/`, refusing what was not declared.
-
-        Parameters
-        ----------
-        name : str
-            File name.
-
-        Returns
-        -------
-        Path
-            The file.
-        """
-        if name not in self.section.data:
-            raise UserError(f"section {self.section.name} does not declare that it reads {name}")
+        """Path of a file of `data/`."""
+        self._check_declared("data", name)
         return DATA / name
 
     def earlier_results(self) -> dict[str, Any]:
-        """Results of the sections that this one judges.
-
-        Returns
-        -------
-        dict of str to dict
-            Key to {value, text, unit, section}.
-
-        Raises
-        ------
-        UserError
-            If the section is not declared to read results.
-        """
-        if not self.section.results:
-            raise UserError(f"section {self.section.name} reads results that it does not declare")
-        return self.folder.results(section.number for section in judged_by(self.section))
-
-    def _check_declared(self, relative: str) -> None:
-        if relative not in self.section.reads:
-            raise UserError(
-                f"section {self.section.name} reads {relative} without declaring it in "
-                "galaxy_utils/workflow/sections.py: the workflow would not see it change"
-            )
+        """Results of the pages before: key to {value, text, unit, section, cell}."""
+        if not self.section.reads_results:
+            raise self._undeclared("reads_results", "true")
+        return self.folder.results(source.number for source in result_sources(self.section))
 
     def write(self, relative: str, content: pd.DataFrame | Mapping[str, Any]) -> None:
         """Write an artefact: parquet, json, safetensors or npz by its suffix.
@@ -161,25 +154,32 @@ class Page:
         Parameters
         ----------
         relative : str
-            Path in the run folder, declared in the section's `writes`.
+            Path in the run folder, among the page's `writes`.
         content : DataFrame or mapping
             A table; arrays by name (npz, safetensors); or what JSON can hold.
         """
-        from safetensors.numpy import save_file
-
-        if relative not in self.section.writes:
-            raise UserError(
-                f"section {self.section.name} does not declare that it writes {relative}"
-            )
+        self._check_declared("writes", relative)
         path = self.out.file(relative)
         if isinstance(content, pd.DataFrame):
             content.to_parquet(path, index=False)
         elif path.suffix == ".json":
             self.out.write_json(relative, dict(content))
         elif path.suffix == ".safetensors":
+            from safetensors.numpy import save_file
+
             save_file(dict(content), path)
         else:
             np.savez(path, allow_pickle=False, **content)
+
+    def _check_declared(self, name: str, entry: str) -> None:
+        if entry not in getattr(self.section, name):
+            raise self._undeclared(name, entry)
+
+    def _undeclared(self, name: str, entry: str) -> UserError:
+        return UserError(
+            f"page {self.section.notebook}: notebooks/pages.yml does not list {entry!r} under "
+            f"`{name}`, so the workflow would not notice a change; add it there"
+        )
 
     def record(self, key: str, value: Any, text: str | None = None, unit: str = "") -> None:
         """Record a number that the page shows.
@@ -187,8 +187,8 @@ class Page:
         Parameters
         ----------
         key : str
-            `<section>.<name>`, lower case, the name used in the prose.
-        value : bool, int, float or str
+            One of the page's `results`: `<topic>.<name>`, lower case, as the prose names it.
+        value : bool, int, float, str or None
             The number itself.
         text : str, optional
             How the prose shows it; made from the value if not given.
@@ -198,9 +198,11 @@ class Page:
         Raises
         ------
         UserError
-            If the key was recorded already or is malformed.
+            If the key is not listed, was recorded already, or is malformed.
         """
-        if not re.fullmatch(r"[a-z]+(\.[a-z][a-z0-9_]*)+", key) or key in self.recorded:
+        if self.section.results:
+            self._check_declared("results", key)
+        if not RESULT_KEY.fullmatch(key) or key in self.recorded:
             raise UserError(f"result key {key!r}: malformed, or recorded twice")
         plain = value.item() if isinstance(value, np.generic) else value
         if isinstance(plain, float):  # the last digits depend on the number of threads
@@ -209,7 +211,7 @@ class Page:
             "value": plain,
             "text": _as_text(plain) if text is None else text,
             "unit": unit,
-            "section": self.section.name,
+            "section": self.section.notebook,
             "cell": _cell_number(),
         }
 
@@ -232,7 +234,7 @@ class Page:
         form : str
             How it is shown, such as `.2f`.
         unknown : str
-            What the page says where there is none.
+            What the page shows where there is none.
         """
         missing = value is None or not np.isfinite(value)
         text = unknown if missing else format(value, form)
@@ -246,32 +248,15 @@ class Page:
         no: str,
         unknown: str = "This run could not measure it.",
     ) -> None:
-        """Record the sentence that fits what was found.
-
-        Parameters
-        ----------
-        key : str
-            As in `record`.
-        holds : bool or None
-            What was found; None where it could not be measured.
-        yes, no, unknown : str
-            The three sentences.
-        """
+        """Record the sentence that fits what was found: `unknown` where `holds` is None."""
         self.record(key, unknown if holds is None else yes if holds else no)
 
     def record_scores(self, prefix: str, found: pd.DataFrame, forms: Mapping[str, str]) -> None:
-        """Record scores with their ranges over seeds and, where they are known, intervals.
+        """Record the mean of each score, its range over seeds and, where known, its interval.
 
-        Parameters
-        ----------
-        prefix : str
-            What the keys begin with.
-        found : DataFrame
-            One row a score, columns mean, min, max; rows `<score>_low` and
-            `<score>_high` are the ends of its interval.
-        forms : mapping of str to str
-            Score to the format of its text. Each is recorded as `<prefix><score>`, with
-            `_lowest` and `_highest` over seeds, `_low` and `_high` of the interval.
+        The keys are put together: `<prefix><score>`, with `_lowest`, `_highest`, `_low` and
+        `_high`. `found` has one row per score, columns mean, min, max, and rows
+        `<score>_low` and `<score>_high`; `forms` maps a score to the format of its text.
         """
         ends = {"": "mean", "_lowest": "min", "_highest": "max"}
         known: dict[Any, dict[Any, Any]] = found.to_dict("index")
@@ -283,13 +268,7 @@ class Page:
                 self.record_number(f"{prefix}{score}{end}", value, form)
 
     def header(self) -> Any:
-        """Say with what this page was made.
-
-        Returns
-        -------
-        IPython.display.Markdown
-            Sample, backbones, seed, profile, code version.
-        """
+        """Markdown that names sample, backbones, seed, profile and code of this page."""
         from IPython.display import Markdown
 
         run = self.run_parameters
@@ -301,7 +280,7 @@ class Page:
             f"profile `{run['profile']}`",
             f"code `{git_commit(ROOT)}`",
         ]
-        if self.section.field and not self.folder.read_json("sample.json")["images"]:
+        if self.section.example_field and not self.folder.read_json("sample.json")["images"]:
             parts.append("**pictures of another sample:** `hdf`, the Hubble Deep Field")
         if self.changed:
             changed = ", ".join(f"`{name} = {value}`" for name, value in self.changed.items())
@@ -309,25 +288,13 @@ class Page:
         return Markdown(" · ".join(parts))
 
     def duration(self) -> Any:
-        """Say how long this page took.
-
-        Returns
-        -------
-        IPython.display.Markdown
-            Seconds since the page was opened.
-        """
+        """Markdown that says how long this page took."""
         from IPython.display import Markdown
 
         return Markdown(f"This page took {time.monotonic() - self.started:.0f} s to make.")
 
     def recipe_text(self) -> str:
-        """Say where the run departs from the recipe by which the paper is reproduced.
-
-        Returns
-        -------
-        str
-            Two sentences; empty where it does not.
-        """
+        """Where the run departs from the profile `book`, in two sentences; empty if nowhere."""
         found = departures(self.settings)
         if not found:
             return ""
@@ -340,138 +307,8 @@ class Page:
             f"beside, {recipe}."
         )
 
-    def galaxies(self) -> Galaxies:
-        """Open the run's sample.
-
-        Returns
-        -------
-        Galaxies
-            With the parameters of the run.
-        """
-        if not self.section.sample:
-            raise UserError(
-                f"section {self.section.name} does not declare that it reads the sample"
-            )
-        run = self.run_parameters | dict(self.parameters)
-        return open_galaxies(
-            run["sample"], run["n_galaxies"], run["from_pixels"], self.folder.file("measured")
-        )
-
-    @cached_property
-    def settings(self) -> Parameters:
-        """The run's parameters, with those that were changed on this page alone."""
-        values = self.run_parameters | dict(self.parameters)
-        return make_parameters("book", {k: v for k, v in values.items() if k in KNOWN})
-
-    def study(
-        self, study: Study, make_inputs: Callable[..., Any] | None, draws: int
-    ) -> pd.DataFrame:
-        """Result of a study: the carried one, or measured now where that is of something else.
-
-        Parameters
-        ----------
-        study : Study
-            What to measure.
-        make_inputs : callable
-            One of `galaxy_utils.inputs`; called only where it is measured now.
-        draws : int
-            Seeds and draws where it is measured now.
-
-        Returns
-        -------
-        DataFrame
-            Its rows; none where it needs images that the run does not have.
-        """
-        if study.name not in self.section.studies:
-            raise UserError(f"section {self.section.name} does not declare study {study.name}")
-        settings = study_settings(self.folder, study, self.settings.model_dump())
-        if study.after:
-            settings["after"] = {name: self.rows_taken[name] for name in study.after}
-        path = STUDIES / f"{study.name}.json"
-        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        changed = differences(stored, settings) if stored else ["the carried result"]
-        if stored and not changed:
-            self.studied[study.name] = (
-                f"carried by the project, {stored['draws']} draws, code `{stored['code']}`, "
-                f"{stored['minutes']:.0f} minutes on {stored['cores']} cores"
-                f"{resumed_note(stored)}; to make it again: "
-                f"`make studies STUDIES={study.name} DRAWS={stored['draws']}`"
-            )
-            return self._taken(study, read_study(study.name))
-        make_inputs = make_inputs or study.inputs
-        assert make_inputs is not None
-        inputs = make_inputs(self.folder, self.settings)
-        if inputs is None:
-            self.studied[study.name] = "not measured: it needs images, and the run has none"
-            return pd.DataFrame()
-        said = ", ".join(name if " " in name else f"`{name}`" for name in changed)
-        self.studied[study.name] = (
-            f"measured on this page with {draws} draws, since the one that the project carries "
-            f"differs in {said}"
-        )
-        journal = study_journal(self.folder, settings)
-        small = len(kept_objids(self.folder)) < SMALL
-        processes = 1 if small else None
-        rows = run_study(study, inputs, draws, self.settings.seed, journal, processes)
-        return self._taken(study, rows)
-
-    def _taken(self, study: Study, rows: pd.DataFrame) -> pd.DataFrame:
-        """Keep the checksum of a study's rows, for the studies that rest on it."""
-        self.rows_taken[study.name] = rows_digest(rows)
-        return rows
-
-    def studies_note(self) -> Any:
-        """Say where the page's studies are from.
-
-        Returns
-        -------
-        IPython.display.Markdown
-            A line a study.
-        """
-        from IPython.display import Markdown
-
-        lines = [f"- Study *{name}*: {text}." for name, text in self.studied.items()]
-        if self.settings.space != "autoencoder":
-            lines.append(
-                "- This run clusters principal components; where this page executes the whole "
-                "chain it judges the autoencoder's recipe in the same framing."
-            )
-        if self.settings.mixture_fit == "consensus":
-            lines.append(
-                "- This run's mixture is distilled from a consensus; where this page fits one anew, "
-                "it is the one of maximum likelihood in its space, and also where it says *the "
-                "run's own*."
-            )
-        return Markdown("\n".join(lines))
-
-    def pictures_note(self, galaxies: Galaxies) -> Any:
-        """A box that says which pictures are missing and how to get them.
-
-        Parameters
-        ----------
-        galaxies : Galaxies
-            The run's sample.
-
-        Returns
-        -------
-        IPython.display.Markdown or None
-            None where the run has images.
-        """
-        from IPython.display import Markdown
-
-        if galaxies.sample.has_images:
-            return None
-        name = galaxies.sample.name
-        folder = f"data/{name}/images/" if name in MEASURED else f"{name}/images/"
-        source = " (or let `make images` fetch them from SkyServer)" if name in MEASURED else ""
-        return Markdown(
-            ":::{admonition} Pictures are missing here\n:class: note\n"
-            f"This run has the measurements of `{name}`, not its images. Put the cutouts as "
-            f"`<objid>.jpg` into `{folder}`{source} and run the same `make book` again.\n:::"
-        )
-
     def show_table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
-        """Keep a table that a page numbers, as `tables/<name>.csv`.
+        """Keep a table that the page numbers, as `tables/<name>.csv`, and return it.
 
         Parameters
         ----------
@@ -517,7 +354,7 @@ class Page:
         return Picture(filename=str(png), width=int(figure.get_figwidth() * 80))
 
     def finish(self) -> pd.DataFrame:
-        """Write what was recorded, and check that all declared outputs are there.
+        """Write what was recorded, and check that everything declared is there.
 
         Returns
         -------
@@ -527,11 +364,15 @@ class Page:
         Raises
         ------
         UserError
-            If a declared artefact was not made.
+            If a declared artefact or result was not made.
         """
-        missing = [name for name in self.section.writes if not self.out.file(name).exists()]
+        missing = [name for name in self.section.artefacts if not self.out.file(name).exists()]
+        missing += [key for key in self.section.results if key not in self.recorded]
         if missing:
-            raise UserError(f"section {self.section.name} did not make {', '.join(missing)}")
+            raise UserError(
+                f"page {self.section.notebook} did not make {', '.join(missing)}, which "
+                "notebooks/pages.yml lists"
+            )
         self.out.write_json(f"results/{self.section.number}.json", self.recorded)
         numbers = {k: entry for k, entry in self.recorded.items() if not k.endswith("_text")}
         rows = [(key, entry["text"], entry["unit"]) for key, entry in numbers.items()]
@@ -554,45 +395,3 @@ def _as_text(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython", "begin"})
-"""Names that IPython keeps in a notebook, and this module's own."""
-
-
-def begin(number: str, namespace: Mapping[str, Any]) -> Page:
-    """Open a page: check the notebook's parameters and find its run.
-
-    papermill only warns of a parameter that the notebook does not declare and
-    runs the default; called first after the parameters, this sees every name
-    that was injected and refuses what it does not know.
-
-    Parameters
-    ----------
-    number : str
-        Section number, two digits.
-    namespace : mapping
-        The notebook's `globals()`.
-
-    Returns
-    -------
-    Page
-        The page.
-
-    Raises
-    ------
-    UserError
-        For an unknown, mistyped or out-of-range parameter.
-    """
-    section = section_of(number)
-    declared = declared_parameters(section.notebook)
-    found = {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith("_") and name not in IPYTHON_NAMES
-    }
-    check_names(found, declared)
-    folder = RunFolder.named(str(found.pop("run", "book")))
-    make_parameters("book", found)
-    pd.set_option("display.max_colwidth", None, "display.max_rows", None)
-    return Page(section, folder, found)

@@ -6,27 +6,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from galaxy_utils.config import (
-    Parameters,
-    read_parameters,
-)
+from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.data.download import Downloads
 from galaxy_utils.data.manifest import FAILURES, MANIFEST, lacks_images
 from galaxy_utils.data.paper_sample import is_complete
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.data.skyserver import SERVER, fetch_known, fetch_sample
 from galaxy_utils.errors import UserError
-from galaxy_utils.features.galaxies import (
-    MEASURED,
+from galaxy_utils.features.galaxies import evenly, open_galaxies
+from galaxy_utils.features.measured_table import read_measured
+from galaxy_utils.features.named_samples import (
+    PRECOMPUTED,
     SKYSERVER,
-    _open,
-    _paper_sample_of,
-    evenly,
-    open_galaxies,
     skyserver_folder,
-)
-from galaxy_utils.features.table import (
-    read_measured,
+    skyserver_recipe,
 )
 from galaxy_utils.run_folder import CATALOGUE, KEPT, RunFolder
 
@@ -50,14 +43,14 @@ def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
         If the server cannot be reached, or does not answer as it should.
     """
     if parameters.sample == SKYSERVER:
-        sample = _paper_sample_of(parameters.n_galaxies)
+        sample = skyserver_recipe(parameters.n_galaxies)
         folder = skyserver_folder(sample)
         if not is_complete(folder):
             _say_failures(fetch_sample(sample, folder, server or SERVER), folder)
-    elif parameters.sample in MEASURED and parameters.from_pixels:
-        opened, _ = _open(parameters.sample, 0)
+    elif parameters.sample in PRECOMPUTED and parameters.from_pixels:
+        opened = open_galaxies(parameters.sample).sample
         wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
-        images = MEASURED[parameters.sample] / "images"
+        images = PRECOMPUTED[parameters.sample] / "images"
         if _fetched_here(opened, images) and lacks_images(images, wanted["objid"]):
             _say_failures(_fetch_carried(wanted, images, server or SERVER), images)
 
@@ -83,23 +76,10 @@ def _fetched_here(opened: Sample, images: Path) -> bool:
 
 
 def shown_objids(folder: RunFolder) -> list[str]:
-    """Galaxies whose pictures the pages of a run show, or would show.
+    """Galaxies whose pictures the pages of a finished run show, or would show, each once.
 
-    Parameters
-    ----------
-    folder : RunFolder
-        A finished run.
-
-    Returns
-    -------
-    list of str
-        Examples (sections 01 to 03), purged galaxies (04), and those that
-        stand for clusters and anomalies (09), each once.
-
-    Raises
-    ------
-    UserError
-        If the run was not made.
+    Examples (pages 01 to 03), purged galaxies (04), and those that stand for clusters and
+    anomalies (09).
     """
     from galaxy_utils.clustering.taxonomy import representatives
 
@@ -122,7 +102,7 @@ def fetch_pictures(
     Parameters
     ----------
     sample : str
-        Key of `MEASURED`.
+        Key of `PRECOMPUTED`.
     run : str
         Name of a finished run of this sample.
     everything : bool
@@ -142,13 +122,13 @@ def fetch_pictures(
     UserError
         If there is no such sample or run, or the server cannot be reached.
     """
-    if sample not in MEASURED:
+    if sample not in PRECOMPUTED:
         raise UserError(
-            f"sample {sample!r}: pictures are fetched for {', '.join(MEASURED)}; the images of "
+            f"sample {sample!r}: pictures are fetched for {', '.join(PRECOMPUTED)}; the images of "
             f"{SKYSERVER} come with make skyserver, your own are where you put them"
         )
-    images = MEASURED[sample] / "images"
-    catalogue = read_measured(MEASURED[sample]).catalogue
+    images = PRECOMPUTED[sample] / "images"
+    catalogue = read_measured(PRECOMPUTED[sample]).catalogue
     if not everything:
         _check_run_of(sample, RunFolder.named(run))
         catalogue = catalogue[catalogue["objid"].isin(shown_objids(RunFolder.named(run)))]

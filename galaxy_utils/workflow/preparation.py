@@ -10,30 +10,17 @@ from pathlib import Path
 
 import yaml
 
-from galaxy_utils.config import (
-    Parameters,
-    split_names,
-)
-from galaxy_utils.features.galaxies import NAMED, fingerprint_of, open_galaxies
+from galaxy_utils.config import Parameters, split_names
+from galaxy_utils.features.galaxies import fingerprint_of, open_galaxies
+from galaxy_utils.features.named_samples import NAMED_SAMPLES
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import SECTIONS
 
 
 def absolute_sample(parameters: Parameters) -> Parameters:
-    """Make a sample's folder absolute: notebooks run in another directory.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        As asked for.
-
-    Returns
-    -------
-    parameters : Parameters
-        The same where the sample is a name.
-    """
-    if parameters.sample in NAMED:
+    """Make a sample's folder absolute, since notebooks run in another directory."""
+    if parameters.sample in NAMED_SAMPLES:
         return parameters
     folder = Path(parameters.sample).expanduser().resolve()
     return parameters.model_copy(update={"sample": str(folder)})
@@ -71,16 +58,8 @@ def write_sample_fingerprint(
 
 
 def write_provenance(folder: RunFolder, started: float) -> None:
-    """Write the run's provenance.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        A finished run.
-    started : float
-        Seconds since the epoch.
-    """
-    seconds = {s.name: folder.read_json(f"state/{s.number}.json")["seconds"] for s in SECTIONS}
+    """Write versions, commit, checksums, host and times of a finished run, begun at `started`."""
+    seconds = {s.notebook: folder.read_json(f"state/{s.number}.json")["seconds"] for s in SECTIONS}
     folder.write_json(
         "provenance.json",
         {

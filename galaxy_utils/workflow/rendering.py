@@ -26,30 +26,13 @@ PARAMETER_PAGE = "parameters.md"
 
 
 def book_inputs() -> list[Path]:
-    """Files of the checkout that the book is made from, beside the notebooks.
-
-    Returns
-    -------
-    list of Path
-        Prose pages, contents, bibliography, configuration, the paper's values.
-    """
+    """Files of the checkout that the book is made from, notebooks apart."""
     pages = (path for path in sorted(BOOK.rglob("*")) if path.is_file())
     return [*pages, CONFIG, CLAIMS]
 
 
 def substitutions(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers that prose may show: `r.<key>` ours, `paper.<id>` the paper's.
-
-    Parameters
-    ----------
-    results : mapping of str to dict
-        The run's results.
-
-    Returns
-    -------
-    dict
-        Nested by the dots of the keys; the leaves are text.
-    """
+    """Texts that prose may show, nested by the dots: `r.<key>` ours, `paper.<id>` the paper's."""
     ours = {key: entry["text"] for key, entry in results.items()}
     paper = {claim.id: claim.text for claim in read_claims(CLAIMS)}
     return {"r": _nested(ours), "paper": _nested(paper)}
@@ -67,12 +50,7 @@ def _nested(flat: Mapping[str, str]) -> dict[str, Any]:
 
 
 def render(folder: RunFolder) -> Path:
-    """Build the HTML of a run; warnings are errors.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        All its notebooks are executed.
+    """Build the HTML of a run whose notebooks are all executed; warnings are errors.
 
     Returns
     -------
@@ -105,7 +83,7 @@ def _stage(folder: RunFolder, source: Path) -> None:
         path.relative_to(BOOK): path for path in BOOK.rglob("*") if path.is_file()
     }
     for section in SECTIONS:
-        relative = Path("notebooks") / f"{section.name}.ipynb"
+        relative = Path("notebooks") / f"{section.notebook}.ipynb"
         wanted[relative] = folder.path / relative
     for table in sorted((folder.path / "tables").glob("*.csv")):
         wanted[Path("tables") / table.name] = table
@@ -122,18 +100,7 @@ def _stage(folder: RunFolder, source: Path) -> None:
 
 
 def with_anchors(text: str) -> str:
-    """Give every executed cell of a notebook an address, `#cell-<execution count>`.
-
-    Parameters
-    ----------
-    text : str
-        The notebook, JSON.
-
-    Returns
-    -------
-    str
-        The notebook with an empty, named cell before each code cell.
-    """
+    """Put an empty cell named `cell-<execution count>` before each executed cell, for links."""
     notebook = json.loads(text)
     cells = []
     for cell in notebook["cells"]:
@@ -184,9 +151,9 @@ def _jupyter_book(build: Path) -> None:
             build / "_build", ignore_errors=True
         )  # Sphinx would not read, nor warn of, these pages again
         lines = log.read_text(encoding="utf-8").splitlines()
-        said = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
+        warnings = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
         raise UserError(
-            "the book does not build cleanly:\n" + "\n".join(said[:20]) + f"\nLog: {log}"
+            "the book does not build cleanly:\n" + "\n".join(warnings[:20]) + f"\nLog: {log}"
         )
 
 

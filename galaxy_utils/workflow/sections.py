@@ -1,234 +1,129 @@
-"""The pages of the book: what each reads and writes, and its rule in the workflow."""
+"""The pages of the book, as `notebooks/pages.yml` defines them."""
 
 from __future__ import annotations
 
 import ast
 import json
-from dataclasses import dataclass
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from galaxy_utils.config import JUDGING
 from galaxy_utils.errors import UserError
+from galaxy_utils.run_folder import ROOT, SMALL
 
-if TYPE_CHECKING:  # imported where a table is read: the workflow starts at once
-    pass
-from galaxy_utils.run_folder import (
-    CATALOGUE,
-    DEEP,
-    GALAXIES,
-    KEPT,
-    LATENT,
-    ROOT,
-    SHAPES,
-    SMALL,
-    TIMES,
-    WEIGHTS,
-)
+PAGES = ROOT / "notebooks" / "pages.yml"
 
 HEADER = ("profile", "sample", "engine", "backbones", "framing", "seed")
-"""What the header of every page shows of the run."""
+"""Parameters that the header of every page shows."""
+
+RESULT_KEY = re.compile(r"[a-z]+(\.[a-z][a-z0-9_]*)+")
 
 
-@dataclass(frozen=True)
-class Section:
-    """One section of the paper: one notebook, one rule of the workflow.
+class Section(BaseModel):
+    """One page of the book: a notebook, and a rule of the workflow.
 
-    Parameters
-    ----------
-    number : str
-        Two digits.
-    slug : str
-        Rest of the notebook's name.
-    reads : tuple of str
-        Artefacts of earlier sections that it takes, as paths in the run folder.
-    writes : tuple of str
-        What it makes beside its results and its executed notebook.
-    data : tuple of str
-        Files of `data/` that it reads.
-    sample : bool
-        Whether it reads the galaxies themselves.
-    wide : bool
-        Whether it uses all cores, or measures time and so is beside no other, where the
-        sample is not small.
-    shows : tuple of str
-        Parameters that the page shows without using them, beside `HEADER`.
-    field : bool
-        Whether its pictures are of the built-in field where the run has no images.
-    studies : tuple of str
-        Studies whose carried results it shows, see `galaxy_utils.study`.
-    results : bool
-        Whether it reads the results of all sections before it that do not so themselves.
-    after : tuple of str
-        Artefacts that it waits for without reading them where the sample is not small.
-    long : bool
-        Whether it is begun as soon as it can be: the last to end would else be alone.
+    The fields are those that the head of `notebooks/pages.yml` explains.
     """
 
-    number: str
-    slug: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    notebook: str = Field(pattern=r"^\d\d-[a-z-]+$")
+    title: str
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
-    sample: bool = False
-    wide: bool = False
-    shows: tuple[str, ...] = ()
-    field: bool = False
     studies: tuple[str, ...] = ()
-    results: bool = False
-    after: tuple[str, ...] = ()
-    long: bool = False
+    shows: tuple[str, ...] = ()
+    sample: bool = False
+    example_field: bool = False
+    reads_results: bool = False
+    all_cores: bool = False
+    waits_for: tuple[str, ...] = ()
+    starts_early: bool = False
+    results: tuple[str, ...] = ()
 
     @property
-    def name(self) -> str:
-        """Stem of the notebook's file."""
-        return f"{self.number}-{self.slug}"
+    def number(self) -> str:
+        """Two digits."""
+        return self.notebook[:2]
 
     @property
-    def notebook(self) -> Path:
+    def path(self) -> Path:
         """The committed notebook."""
-        return ROOT / "notebooks" / f"{self.name}.ipynb"
+        return ROOT / "notebooks" / f"{self.notebook}.ipynb"
 
-    def cores(self, available: int, galaxies: int) -> int:
-        """How many cores the workflow keeps for it.
-
-        Parameters
-        ----------
-        available : int
-            Cores that there are.
-        galaxies : int
-            Size of the sample.
-
-        Returns
-        -------
-        int
-            All of them, or one.
-        """
-        return available if self.wide and galaxies >= SMALL else 1
-
-    def awaited(self, galaxies: int) -> tuple[str, ...]:
-        """Artefacts that it waits for without reading them, whatever it reads beside.
-
-        Parameters
-        ----------
-        galaxies : int
-            Size of the sample.
-
-        Returns
-        -------
-        tuple of str
-            Paths in the run folder; none where the sample is small.
-        """
-        return self.after if galaxies >= SMALL else ()
+    @property
+    def artefacts(self) -> tuple[str, ...]:
+        """What the page must make, as paths in the run folder."""
+        images = (f"figures/{name}.{kind}" for name in self.figures for kind in ("svg", "png"))
+        return (*self.writes, *images)
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Everything it makes, as paths in the run folder."""
-        return (f"notebooks/{self.name}.ipynb", f"results/{self.number}.json", *self.writes)
+        """The executed notebook, its results and its artefacts, as paths in the run folder."""
+        return (f"notebooks/{self.notebook}.ipynb", f"results/{self.number}.json", *self.artefacts)
+
+    @property
+    def shown_parameters(self) -> tuple[str, ...]:
+        """Parameters on which the page depends without declaring them."""
+        return (*HEADER, *self.shows, *(JUDGING if self.studies else ()))
+
+    def cores(self, available: int, galaxies: int) -> int:
+        """How many cores the workflow reserves for the page in a run of so many galaxies."""
+        return available if self.all_cores and galaxies >= SMALL else 1
+
+    def awaited(self, galaxies: int) -> tuple[str, ...]:
+        """What the page waits for without reading it in a run of so many galaxies."""
+        return self.waits_for if galaxies >= SMALL else ()
 
 
-def _figure(*numbers: str) -> tuple[str, ...]:
-    return tuple(f"figures/{n}.{kind}" for n in numbers for kind in ("svg", "png"))
+def read_sections(path: Path = PAGES) -> tuple[Section, ...]:
+    """Read the definitions of the pages.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file that holds a list, one entry per page.
+
+    Returns
+    -------
+    tuple of Section
+        In the order of the file.
+
+    Raises
+    ------
+    UserError
+        If an entry lacks a field, has one that does not exist, or lists a malformed key.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    entries = yaml.load(path.read_text(encoding="utf-8"), loader)
+    return tuple(_section(entry, path) for entry in entries)
 
 
-SEARCHED = ("studies/search.csv", "studies/search.json")
-"""The search that the project carries: some sections take recipes from it, whatever the run."""
+def _section(entry: dict[str, Any], path: Path) -> Section:
+    name = entry.get("notebook", "an entry without `notebook`")
+    try:
+        section = Section(**entry)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise UserError(f"{path}: {name}: {where}: {problem['msg']}") from None
+    for key in section.results:
+        if not RESULT_KEY.fullmatch(key) or section.results.count(key) > 1:
+            raise UserError(f"{path}: {name}: result key {key!r} is malformed or listed twice")
+    return section
 
 
-JUDGED = ("sample.json", GALAXIES, SHAPES, KEPT, DEEP, LATENT)
-
-
-SECTIONS = (
-    Section(
-        "01", "dataset", (), (GALAXIES, *_figure("figure_1")),
-        data=("paper_values.yml",), sample=True,
-        shows=(
-            "isolation_contamination", "standardise_deep", "latent_dim", "space",
-            "deep_components", "measured", "scale", "mixture_fit", "n_components",
-            "anomaly_percent",
-        ),
-    ),
-    Section("02", "image-preprocessing", reads=(GALAXIES,), sample=True, field=True),
-    Section(
-        "03", "morphological-parameters", (GALAXIES,), (SHAPES,),
-        sample=True, wide=True, field=True,
-    ),
-    Section("04", "data-purging", (GALAXIES, SHAPES), (KEPT,), sample=True),
-    Section(
-        "05", "deep-features", (KEPT,), (DEEP, TIMES), sample=True, wide=True,
-    ),
-    Section(
-        "06", "autoencoder", (KEPT, SHAPES, DEEP),
-        (LATENT, WEIGHTS), wide=True,
-    ),
-    Section(
-        "07", "gaussian-mixture", (GALAXIES, SHAPES, KEPT, DEEP, LATENT),
-        (CATALOGUE, "artefacts/mixture.npz"), data=SEARCHED,
-    ),
-    Section(
-        "08", "ablation", (CATALOGUE, DEEP, LATENT), ("tables/table_1.csv",),
-        shows=("mixture_fit",),
-    ),
-    Section(
-        "09", "taxonomy", (CATALOGUE, LATENT),
-        ("tables/table_2.csv", *_figure("figure_2", "figure_3", "figure_4")),
-        sample=True,
-    ),
-    Section(
-        "10", "proxy-validation", (CATALOGUE, LATENT),
-        _figure("figure_5", "figure_6"),
-    ),
-    Section(
-        "11", "probabilistic-stability",
-        (GALAXIES, SHAPES, KEPT, DEEP, CATALOGUE, LATENT, "artefacts/mixture.npz"),
-        data=SEARCHED,
-    ),
-    Section(
-        "12", "scalability", (CATALOGUE, DEEP, LATENT, TIMES), ("tables/table_3.csv",),
-        data=("paper_values.yml", "benchmarks.csv"), wide=True, shows=("mixture_fit",),
-    ),
-    Section("13", "comparison-of-algorithms", (CATALOGUE, LATENT)),
-    Section("14", "scores-beside-nulls", JUDGED, studies=("chain",), shows=JUDGING),
-    Section("15", "number-of-clusters", JUDGED, studies=("cluster_number",), shows=JUDGING),
-    Section(
-        "16", "circularity", JUDGED, data=("paper_values.yml",),
-        studies=("circularity",), shows=JUDGING,
-    ),
-    Section("17", "human-labels", JUDGED, studies=("algorithms",), shows=JUDGING),
-    Section(
-        "18", "anomalies", (*JUDGED, WEIGHTS),
-        studies=("oddities",), shows=JUDGING, long=True,
-    ),
-    Section(
-        "19", "algorithms-tested", JUDGED, data=("paper_values.yml",),
-        studies=("algorithms",), shows=JUDGING,
-    ),
-    Section(
-        "20", "what-we-would-do-instead", JUDGED,
-        studies=("search", "folds", "alternative"),
-        shows=JUDGING, long=True,
-    ),
-    Section(
-        "21", "known-truth", (GALAXIES, SHAPES), data=SEARCHED, studies=("known_truth",),
-        shows=JUDGING, long=True,
-        after=(TIMES,),  # begun before, it would keep waiting what measures time
-    ),
-    Section(
-        "22", "robustness", JUDGED, data=SEARCHED, studies=("robustness",), shows=JUDGING,
-        long=True,
-    ),
-    Section("23", "your-own-galaxies", data=("model/model.npz", "model/model.json")),
-    Section("24", "an-encoder-that-has-seen-galaxies", JUDGED,
-            data=("encoder/weights.safetensors", "encoder/encoder.json", "encoder/log.csv",
-                  *SEARCHED),
-            studies=("encoders",), shows=JUDGING, sample=True, long=True),
-    Section("25", "what-survives", results=True),
-    Section("26", "scorecard", data=("paper_values.yml",), results=True),
-)  # fmt: skip  # fmt: skip
+SECTIONS = read_sections()
 
 
 def section_of(number: str) -> Section:
-    """Find a section by its number.
+    """Find a page by its number.
 
     Parameters
     ----------
@@ -238,7 +133,7 @@ def section_of(number: str) -> Section:
     Returns
     -------
     Section
-        The section.
+        The page.
 
     Raises
     ------
@@ -248,25 +143,14 @@ def section_of(number: str) -> Section:
     for section in SECTIONS:
         if section.number == number:
             return section
-    raise UserError(f"no section {number!r}; there are 01 to {SECTIONS[-1].number}")
+    raise UserError(f"no page {number!r}; there are 01 to {SECTIONS[-1].number}")
 
 
-def judged_by(section: Section) -> tuple[Section, ...]:
-    """Sections whose results a section reads.
-
-    Parameters
-    ----------
-    section : Section
-        The section.
-
-    Returns
-    -------
-    tuple of Section
-        Those before it that read no results themselves; none where it reads no results.
-    """
-    if not section.results:
+def result_sources(section: Section) -> tuple[Section, ...]:
+    """Pages whose results a page reads: those before it that read no results themselves."""
+    if not section.reads_results:
         return ()
-    return tuple(s for s in SECTIONS if s.number < section.number and not s.results)
+    return tuple(s for s in SECTIONS if s.number < section.number and not s.reads_results)
 
 
 def declared_parameters(notebook: Path) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from galaxy_utils.clustering.autoencoder import train
-from galaxy_utils.clustering.fusion import Fused, Trained, Training
-from galaxy_utils.clustering.taxonomy import fit_mixture
+from galaxy_utils.clustering.fusion import Fused, Training
 from galaxy_utils.data.images import Image, band_mean
-from galaxy_utils.features.embedding import BACKBONES, Configuration
+from galaxy_utils.features.backbones import BACKBONES, EmbeddingSpec
 from galaxy_utils.features.inference import embed, load_encoder
 from galaxy_utils.morphology.measurement import Morphology, measure, measure_source
 from galaxy_utils.morphology.segmentation import Segmentation, segment
@@ -39,7 +37,7 @@ FRAME = 256
 """Side of the paper's cutouts, in pixels."""
 
 TIMED_EPOCHS = 2
-"""Epochs that are timed; every epoch costs the same, so the whole is scaled from them."""
+"""Epochs that are timed; each costs the same, so the training is scaled from them."""
 
 SMALLEST_N = 500
 """Smallest number of galaxies on the plot of cost against N, where the sample has as many."""
@@ -54,6 +52,7 @@ LINEAR = (0.8, 1.2)
 """Powers of N that are called near linear."""
 
 CPU = "CPU"
+COLUMNS = ("stage", "engine", "galaxies", "seconds", "memory_mb")
 MEGABYTE = 2**20
 DAY = 86_400.0
 
@@ -63,13 +62,7 @@ PixelJob = Callable[[list[Any]], object]
 
 
 def hardware() -> str:
-    """Name the processor, the memory and the accelerator.
-
-    Returns
-    -------
-    str
-        For example "Intel Xeon, 2 cores, 24 GB, no GPU".
-    """
+    """Processor, memory and accelerator, such as "Intel Xeon, 2 cores, 24 GB, no GPU"."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -79,57 +72,33 @@ def hardware() -> str:
     return f"{processor}, {os.cpu_count()} cores, {memory} GB, {gpu}"
 
 
-class PeakMemory:
-    """Largest memory of this process while a block runs, looked at every 20 ms."""
+def timed(job: Callable[[], object]) -> tuple[float, float]:
+    """Seconds that a job takes, and the largest memory of this process meanwhile, in MB."""
+    process, done, megabytes = psutil.Process(), threading.Event(), [0.0]
 
-    def __init__(self) -> None:
-        self.megabytes = 0.0
-        self._done = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
+    def watch() -> None:
+        while not done.wait(0.02):
+            megabytes.append(process.memory_info().rss / MEGABYTE)
 
-    def _watch(self) -> None:
-        process = psutil.Process()
-        while True:
-            self.megabytes = max(self.megabytes, process.memory_info().rss / MEGABYTE)
-            if self._done.wait(0.02):
-                return
-
-    def __enter__(self) -> PeakMemory:
-        """Begin to look."""
-        self._watcher.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Look a last time."""
-        self._done.set()
-        self._watcher.join()
+    megabytes.append(process.memory_info().rss / MEGABYTE)
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    started = time.perf_counter()
+    job()
+    spent = time.perf_counter() - started
+    done.set()
+    watcher.join()
+    megabytes.append(process.memory_info().rss / MEGABYTE)
+    return spent, max(megabytes)
 
 
 def enlarged(stamp: Image, side: int = FRAME) -> Image:
-    """Enlarge a stamp to the size of a cutout.
-
-    Parameters
-    ----------
-    stamp : ndarray of uint8, shape (height, width, 3)
-        A small image.
-    side : int
-        Side of the result, in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (side, side, 3)
-        Resized by bicubic interpolation.
-    """
+    """Enlarge a stamp of a small image to the size of a cutout, by bicubic interpolation."""
     resized = PillowImage.fromarray(stamp).resize((side, side), PillowImage.Resampling.BICUBIC)
     return np.asarray(resized)
 
 
-def time_in_pieces(
+def _time_in_pieces(
     stage: str,
     engine: str,
     job: PixelJob,
@@ -139,48 +108,25 @@ def time_in_pieces(
     prepare: Callable[[Image], object] | None = None,
     warm: int = 1,
 ) -> pd.DataFrame:
-    """Time a stage over a stream of images, a piece at a time.
+    """Time `number` images of a stream, `piece` of them at a time, after `warm` untimed ones.
 
-    Parameters
-    ----------
-    stage, engine : str
-        What is timed, and what runs it.
-    job : callable
-        Takes a list of images.
-    images : iterable of ndarray of uint8, shape (height, width, 3)
-        At least `number` of them.
-    number : int
-        How many images.
-    piece : int
-        Images that are timed together.
-    prepare : callable, optional
-        Turns an image into what the job takes, outside the time.
-    warm : int
-        Images that the job is given before, outside the time: it compiles and allocates.
-
-    Returns
-    -------
-    DataFrame
-        One row a piece: stage, engine, galaxies, seconds, memory_mb (largest
-        memory of the whole process meanwhile).
+    `prepare` turns an image into what the job takes, outside the time. One row per piece,
+    columns `COLUMNS`; the memory is the largest of the process meanwhile.
     """
     stream: Iterator[object] = map(prepare, images) if prepare else iter(images)
     job(list(itertools.islice(stream, warm)))
     rows = []
     for start in range(0, number, piece):
         block = list(itertools.islice(stream, min(piece, number - start)))
-        with PeakMemory() as memory:
-            started = time.perf_counter()
-            job(block)
-            spent = time.perf_counter() - started
-        rows.append((stage, engine, len(block), spent, memory.megabytes))
-    return pd.DataFrame(rows, columns=["stage", "engine", "galaxies", "seconds", "memory_mb"])
+        spent, megabytes = timed(partial(job, block))
+        rows.append((stage, engine, len(block), spent, megabytes))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def time_pixels(
     stamps: Sequence[Image], configurations: Sequence[str], number: int
 ) -> pd.DataFrame:
-    """Time everything that begins with pixels, with the plain ways beside the fast ones.
+    """Time everything that begins with pixels, the fast ways and the plain ones.
 
     Parameters
     ----------
@@ -194,7 +140,7 @@ def time_pixels(
     Returns
     -------
     DataFrame
-        As of `time_in_pieces`, the stages `morphology`, `statmorph`,
+        Columns `COLUMNS`, one row per piece; the stages `morphology`, `statmorph`,
         `engine_alone` and `statmorph_alone` (the same from the found source on),
         `features`, `plain_features` (PyTorch, one image at a time, no thread
         reading ahead), `rotation` (one of the steps that the search for the
@@ -202,8 +148,8 @@ def time_pixels(
         the same pieces.
     """
     stamps = _with_source(stamps, number)
-    encoders = [load_encoder(Configuration.named(name)) for name in configurations]
-    plain = [_eager(Configuration.named(name)) for name in configurations]
+    encoders = [load_encoder(EmbeddingSpec.named(name)) for name in configurations]
+    plain = [_eager(EmbeddingSpec.named(name)) for name in configurations]
     piece = max(PIECE, min(encoders[0].batch_size, number // 2))
     batch = f"{encoders[0].engine}, batches of {min(piece, encoders[0].batch_size)}"
     jobs: list[tuple[str, str, PixelJob]] = [
@@ -218,11 +164,11 @@ def time_pixels(
         "statmorph_alone": partial(measure_source, engine="statmorph"),
     }
     tables = [
-        time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece,
+        _time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece,
                        warm=1 if stage == "statmorph" else piece)
         for stage, engine, job in jobs
     ] + [
-        time_in_pieces(stage, CPU, lambda i, run=run: [run(one) for one in i],  # type: ignore[misc]
+        _time_in_pieces(stage, CPU, lambda i, run=run: [run(one) for one in i],  # type: ignore[misc]
                        itertools.cycle(stamps), number, piece, _segmented)
         for stage, run in alone.items()
     ]  # fmt: skip
@@ -250,81 +196,30 @@ def _measure_by_statmorph(images: list[Image]) -> list[Morphology]:
 
 
 def _rotate(images: list[Image]) -> float:
-    """Residuals of a batch turned by 180 degrees about a centre between pixels."""
+    """Residuals of a batch rotated by 180 degrees about a centre between pixels."""
     batch = torch.from_numpy(np.stack([band_mean(image) for image in images])[:, None]).float()
     turn = torch.tensor([[-1.0, 0.0, 0.001], [0.0, -1.0, 0.001]]).expand(len(batch), 2, 3)
     grid = torch.nn.functional.affine_grid(turn, list(batch.shape), align_corners=False)
-    turned = torch.nn.functional.grid_sample(batch, grid, align_corners=False)
-    return float((batch - turned).abs().sum())
+    rotated = torch.nn.functional.grid_sample(batch, grid, align_corners=False)
+    return float((batch - rotated).abs().sum())
 
 
-def _eager(configuration: Configuration) -> PixelJob:
-    network = BACKBONES[configuration.backbone].build(None).eval()
+def _eager(spec: EmbeddingSpec) -> PixelJob:
+    network = BACKBONES[spec.backbone].build(None).eval()
 
     def run(images: list[Image]) -> list[torch.Tensor]:
         """Features as a plain loop gives them."""
         with torch.inference_mode():
-            return [network(configuration.prepare(image)[None]) for image in images]
+            return [network(spec.prepare(image)[None]) for image in images]
 
     return run
-
-
-def mixture_job(
-    n_components: int, covariance_type: str, n_init: int, reg_covar: float, seed: int
-) -> MixtureJob:
-    """Bind the parameters of the mixture.
-
-    Parameters
-    ----------
-    n_components, covariance_type, n_init, reg_covar, seed : int, str, int, float, int
-        As in `taxonomy.fit_mixture`.
-
-    Returns
-    -------
-    callable
-        Takes the latent space, shape (n, dimension).
-    """
-    return lambda latent: fit_mixture(
-        latent, n_components, covariance_type, n_init, reg_covar, seed
-    )
-
-
-def train_briefly(fused: Fused, training: Training) -> Trained:
-    """Train for `TIMED_EPOCHS` only.
-
-    Parameters
-    ----------
-    fused : Fused
-        Input of the autoencoder.
-    training : Training
-        Its settings.
-
-    Returns
-    -------
-    Trained
-        Not trained to the end.
-    """
-    return train(fused, dataclasses.replace(training, epochs=min(TIMED_EPOCHS, training.epochs)))
 
 
 def growing_sizes(n_galaxies: int, smallest: int, number: int = 4) -> NDArray[np.int64]:
     """Numbers of galaxies to time at, evenly in logarithms, never above the sample.
 
-    Parameters
-    ----------
-    n_galaxies : int
-        Size of the sample.
-    smallest : int
-        Below this a stage cannot run.
-    number : int
-        How many sizes.
-
-    Returns
-    -------
-    ndarray of int64, shape (<= number,)
-        From `SMALLEST_N` (or `smallest`, where that is more) to the sample,
-        each once; the sample alone where it is not larger than `smallest`. A
-        sample below `SMALLEST_N` starts at an eighth of its size.
+    They begin at `SMALLEST_N`, in a smaller sample at an eighth of it, and never below
+    `smallest`, with which a stage cannot run.
     """
     wanted = SMALLEST_N if n_galaxies > SMALLEST_N else n_galaxies // 8
     first = min(max(smallest, wanted), n_galaxies)
@@ -350,7 +245,7 @@ def time_fits(
     latent : ndarray of float, shape (n, dimension)
         Input of the mixture.
     mixture : callable
-        As made by `mixture_job`.
+        Fits the mixture to a latent space.
     sizes : sequence of int
         Numbers of galaxies; each is timed `REPEATS` times.
     seed : int
@@ -359,34 +254,32 @@ def time_fits(
     Returns
     -------
     DataFrame
-        Columns as of `time_in_pieces`, one row a fit.
+        Columns `COLUMNS`, one row per fit.
     """
     order = np.random.default_rng(seed).permutation(len(latent))
-    scale = training.epochs / min(TIMED_EPOCHS, training.epochs)
+    brief = dataclasses.replace(training, epochs=min(TIMED_EPOCHS, training.epochs))
+    scale = training.epochs / brief.epochs
     rows = []
     for size in np.tile(sizes, REPEATS):  # in turns: a slow minute weighs on every number
         part = order[: int(size)]
         smaller = dataclasses.replace(fused, values=fused.values[part])
         jobs: dict[str, tuple[float, Callable[[], object]]] = {
-            "autoencoder": (scale, lambda: train_briefly(smaller, training)),  # noqa: B023
+            "autoencoder": (scale, lambda: train(smaller, brief)),  # noqa: B023
             "mixture": (1.0, lambda: mixture(latent[part])),  # noqa: B023
         }
         for stage, (factor, job) in jobs.items():
-            with PeakMemory() as memory:
-                started = time.perf_counter()
-                job()
-                spent = time.perf_counter() - started
-            rows.append((stage, CPU, int(size), factor * spent, memory.megabytes))
-    return pd.DataFrame(rows, columns=["stage", "engine", "galaxies", "seconds", "memory_mb"])
+            spent, megabytes = timed(job)
+            rows.append((stage, CPU, int(size), factor * spent, megabytes))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:
-    """Cost of one galaxy in each stage.
+    """Cost per galaxy of each stage; of fits only the largest counts.
 
     Parameters
     ----------
     times : DataFrame
-        As of `time_in_pieces` or `time_fits`; of fits only the largest counts.
+        As of `time_pixels` or `time_fits`.
 
     Returns
     -------
@@ -414,54 +307,26 @@ def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:
 
 
 def growth(times: pd.DataFrame) -> pd.DataFrame:
-    """Whole time of a fit against the number of galaxies.
+    """Shortest time of each fit at each number of galaxies: columns stage, galaxies, seconds.
 
-    Parameters
-    ----------
-    times : DataFrame
-        As of `time_fits`: every number timed by itself.
-
-    Returns
-    -------
-    DataFrame
-        Columns stage, galaxies, seconds: the shortest of the repeats, since what
-        else the machine does, and the first start, only add.
+    The shortest, since what else the machine does, and the first start, only add.
     """
     fits = times[times["stage"].isin(FITS)]
     return fits.groupby(["stage", "galaxies"])["seconds"].min().reset_index()
 
 
 def power_of_n(rows: pd.DataFrame) -> float:
-    """Slope of the cost in logarithms.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Columns galaxies, seconds.
-
-    Returns
-    -------
-    float
-        1 is linear; NaN for fewer than three sizes.
-    """
+    """Slope of seconds against galaxies in logarithms; NaN for fewer than three sizes."""
     if rows["galaxies"].nunique() < 3:
         return float("nan")
     return float(np.polyfit(np.log(rows["galaxies"]), np.log(rows["seconds"]), 1)[0])
 
 
 def near_linear(powers: pd.Series) -> bool | None:
-    """Whether costs grow by about the number of galaxies.
+    """Whether costs grow by about the number of galaxies, from the powers of N of all stages.
 
-    Parameters
-    ----------
-    powers : Series of float
-        Fitted powers of N, one a stage.
-
-    Returns
-    -------
-    bool or None
-        False where one is above `LINEAR`; None where one is below it, since
-        fixed costs then still hide the law; else True.
+    False where one is above `LINEAR`; None where one is below it, since fixed costs
+    then still hide the law.
     """
     if (powers > LINEAR[1]).any():
         return False
@@ -504,18 +369,7 @@ def extrapolate(
 
 
 def duration(days: float) -> str:
-    """Write a time in the unit that fits it.
-
-    Parameters
-    ----------
-    days : float
-        The time.
-
-    Returns
-    -------
-    str
-        In minutes, hours, days or years, to two digits.
-    """
+    """Write a time, given in days, in minutes, hours, days or years, to two digits."""
     for unit, size in (("years", 365.25), ("days", 1.0), ("hours", 1 / 24)):
         if days >= size:
             return f"{float(f'{days / size:.2g}'):,g} {unit}"

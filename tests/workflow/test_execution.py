@@ -1,60 +1,70 @@
-"""A notebook runs again when something that it depends on has changed, and otherwise not."""
+"""A page is executed again when something that it depends on has changed, and otherwise not."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from galaxy_utils import cli, run_folder
 from galaxy_utils.config import Parameters, make_parameters
+from galaxy_utils.errors import UserError
 from galaxy_utils.experiments.studies import STUDIES_BY_NAME
+from galaxy_utils.provenance import modules_of
 from galaxy_utils.run_folder import ROOT, RunFolder
-from galaxy_utils.workflow import execution as workflow
-from galaxy_utils.workflow import preparation, sections
-from galaxy_utils.workflow.execution import dependencies, execute, modules_of
-from galaxy_utils.workflow.sections import SEARCHED, SECTIONS, Section, section_of
+from galaxy_utils.workflow import building, preparation
+from galaxy_utils.workflow.execution import (
+    execute,
+    external_inputs,
+    kernel_environment,
+    parameters_of,
+    run_inputs,
+)
+from galaxy_utils.workflow.progress import BOOK, PLAN, LiveLine, Progress
+from galaxy_utils.workflow.sections import SECTIONS, Section, result_sources, section_of
 
 CARRIED = ("galaxy_utils", "notebooks", "book", "tests/baseline", "Snakefile", "_config.yml",
            "requirements.lock", "pyproject.toml")  # fmt: skip
+SEARCH = {"studies/search.csv", "studies/search.json"}
+"""The search that the project carries: some pages take recipes from it, whatever the run."""
 
 
-def names(paths: list[Path]) -> set[str]:
+def names(paths: Iterable[Path]) -> set[str]:
     return {path.stem for path in paths}
 
 
 def test_modules_are_followed_through_modules() -> None:
     found = names(modules_of(ROOT / "notebooks" / "07-gaussian-mixture.ipynb"))
-    assert {"run", "taxonomy", "plots", "measurement", "morphology"} <= found
-    assert not found & {"cli", "book", "workflow", "claims", "comparison"}
+    assert {"page", "taxonomy", "measurement"} <= found
+    assert not found & {"cli", "rendering", "execution", "claims", "comparison"}
 
 
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch, smoke: RunFolder) -> tuple[RunFolder, list[str]]:
-    """The smoke run, with papermill replaced by a note of what it would execute."""
-    executed: list[str] = []
-    monkeypatch.setattr(workflow, "_papermill", lambda section, *_: executed.append(section.name))
-    return smoke, executed
+def test_every_page_depends_on_few_modules() -> None:
+    shared = set.intersection(*(set(modules_of(section.path)) for section in SECTIONS))
+    assert len(shared) <= 8, sorted(shared)
+    assert names(modules_of(ROOT / "galaxy_utils/workflow/page.py")) | {"page"} == names(shared)
 
 
-def test_nothing_changed_nothing_runs(counted: tuple[RunFolder, list[str]]) -> None:
-    folder, executed = counted
-    assert not execute(section_of("06"), folder)
-    assert executed == []
+def test_no_page_depends_on_an_http_client() -> None:
+    imports = re.compile(r"^\s*(import|from) (requests|urllib3)\b", re.MULTILINE)
+    modules = (ROOT / "galaxy_utils").rglob("*.py")
+    clients = {path for path in modules if imports.search(path.read_text(encoding="utf-8"))}
+    assert clients
+    assert [s.number for s in SECTIONS if clients & set(modules_of(s.path))] == []
 
 
-def test_touched_files_do_not_count(counted: tuple[RunFolder, list[str]]) -> None:
-    folder, executed = counted
-    for path in [*(ROOT / "galaxy_utils").rglob("*.py"), *(folder.path / "artefacts").iterdir()]:
-        os.utime(path)
-    assert not execute(section_of("06"), folder)
-    assert executed == []
+def test_a_kernel_uses_the_threads_it_is_granted_and_waits_asleep() -> None:
+    environment = kernel_environment(3)
+    counts = {name: value for name, value in environment.items() if name.endswith("_NUM_THREADS")}
+    assert set(counts.values()) == {"3"} and {"OMP_NUM_THREADS", "NUMBA_NUM_THREADS"} <= set(counts)
+    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 @pytest.mark.parametrize("number", ["03", "05", "06", "12"])
@@ -76,92 +86,66 @@ def test_only_in_a_large_sample_known_truth_waits_for_what_measures_time() -> No
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.number)
 def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Section) -> None:
     studies = [STUDIES_BY_NAME[name][0] for name in section.studies]
-    source = section.notebook.read_text(encoding="utf-8")
+    source = section.path.read_text(encoding="utf-8")
     takes = any(study.carried for study in studies) or any(
         f"{name}(" in source for name in ("votes.voted_mixture", "inputs.chosen_variant")
     )
-    assert (set(SEARCHED) <= set(section.data)) == takes
+    assert (SEARCH <= set(section.data)) == takes
 
 
 def test_what_judges_results_is_not_judged_itself() -> None:
-    judged = [section.number for section in sections.judged_by(section_of("26"))]
+    judged = [section.number for section in result_sources(section_of("26"))]
     assert judged == [f"{number:02}" for number in range(1, 25)]
-    assert sections.judged_by(section_of("24")) == ()
+    assert result_sources(section_of("24")) == ()
 
 
-def change_input(folder: RunFolder) -> None:
-    path = folder.path / "artefacts" / "purged.parquet"
-    path.write_bytes(path.read_bytes() + b" ")
+def with_parameters(smoke: RunFolder, folder: Path, **changed: str) -> RunFolder:
+    """A run that has nothing but the smoke run's parameters, some of them changed."""
+    text = smoke.existing("parameters.yml").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.split(":")[0] not in changed]
+    folder.mkdir()
+    lines += [f"{name}: {value}" for name, value in changed.items()]
+    (folder / "parameters.yml").write_text("\n".join(lines), encoding="utf-8")
+    return RunFolder(folder)
 
 
-def change_used_parameter(folder: RunFolder) -> None:
-    path = folder.path / "parameters.yml"
-    before = path.read_text()
-    path.write_text(before.replace("latent_dim: 16", "latent_dim: 32"))
-    assert path.read_text() != before
-
-
-def lose_output(folder: RunFolder) -> None:
-    (folder.path / "artefacts" / "latent.npz").unlink()
-
-
-@pytest.mark.parametrize("change", [change_input, change_used_parameter, lose_output])
-def test_what_is_in_the_run_folder_counts(
-    change: Callable[[RunFolder], None],
-    counted: tuple[RunFolder, list[str]],
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("changed", "pages"),
+    [
+        ({"latent_dim": "32"}, {"01", "06", "12"}),
+        ({"n_components": "5"}, {"01", "07", "08", "10", "11", "12", "13"}),
+        ({"profile": "book"}, {section.number for section in SECTIONS}),  # in every header
+    ],
+    ids=lambda value: "-".join(value),
+)
+def test_parameters_count_where_they_are_used_or_shown(
+    smoke: RunFolder, tmp_path: Path, changed: dict[str, str], pages: set[str]
 ) -> None:
-    folder, executed = counted
-    copy = RunFolder(shutil.copytree(folder.path, tmp_path / folder.path.name))
-    change(copy)
-    assert execute(section_of("06"), copy)
-    assert executed == ["06-autoencoder"]
-
-
-def test_what_a_page_shows_of_the_run_counts(
-    counted: tuple[RunFolder, list[str]], tmp_path: Path
-) -> None:
-    folder, executed = counted
-    copy = RunFolder(shutil.copytree(folder.path, tmp_path / folder.path.name))
-    path = copy.path / "parameters.yml"
-    path.write_text(path.read_text().replace("n_components: 4", "n_components: 5"))
-    assert execute(section_of("01"), copy)  # figure 1 names the number of components
-    assert not execute(section_of("06"), copy)
-    path.write_text(path.read_text().replace("profile: smoke", "profile: book"))
-    assert execute(section_of("06"), copy)  # every header names the profile
-    assert executed == ["01-dataset", "06-autoencoder"]
-
-
-def test_an_unused_parameter_does_not_count(
-    counted: tuple[RunFolder, list[str]], tmp_path: Path
-) -> None:
-    folder, executed = counted
-    copy = RunFolder(shutil.copytree(folder.path, tmp_path / folder.path.name))
-    path = copy.path / "parameters.yml"
-    path.write_text(path.read_text().replace("n_components: 4", "n_components: 5"))
-    assert not execute(section_of("06"), copy)
-    assert executed == []
-
-
-@pytest.mark.parametrize("what", ["notebook", "module", "lock", "data"])
-def test_what_is_in_the_checkout_counts(
-    what: str, smoke: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    section = section_of("12")
-    before = dependencies(section, smoke)["files"]
-    paths = {
-        "notebook": "notebooks/12-scalability.ipynb",
-        "module": "galaxy_utils/workflow/timing.py",
-        "lock": "requirements.lock",
-        "data": "data/paper_values.yml",
+    before = with_parameters(smoke, tmp_path / "run")
+    after = with_parameters(smoke, tmp_path / "new", **changed)
+    stale = {
+        section.number
+        for section in SECTIONS
+        if parameters_of(section, before)["shown"] != parameters_of(section, after)["shown"]
+        or parameters_of(section, before)["used"] | {"run": ""}
+        != parameters_of(section, after)["used"] | {"run": ""}
     }
-    changed = ROOT / paths[what]
-    real = workflow.sha256_of_file
-    monkeypatch.setattr(
-        workflow, "sha256_of_file", lambda path: "changed" if path == changed else real(path)
-    )
-    after = dependencies(section, smoke)["files"]
-    assert {name for name in after if after[name] != before[name]} == {paths[what]}
+    studied = {section.number for section in SECTIONS if section.studies}
+    assert stale - studied == pages - studied
+    assert (stale >= studied) == ("n_components" not in changed)
+
+
+def test_files_of_the_checkout_and_of_the_run_count() -> None:
+    section = section_of("24")
+    assert {
+        ROOT / "notebooks/24-an-encoder-that-has-seen-galaxies.ipynb",
+        ROOT / "galaxy_utils/evaluation/encoders.py",
+        ROOT / "requirements.lock",
+        ROOT / "data/encoder/encoder.json",
+        ROOT / "data/studies/encoders.csv",
+    } <= set(external_inputs(section))
+    assert {"sample.json", "artefacts/deep.npz"} <= set(run_inputs(section))
+    assert "results/24.json" in run_inputs(section_of("26"))
 
 
 def test_a_run_older_than_a_parameter_has_its_default(smoke: RunFolder, tmp_path: Path) -> None:
@@ -169,35 +153,41 @@ def test_a_run_older_than_a_parameter_has_its_default(smoke: RunFolder, tmp_path
     older = "\n".join(line for line in text.splitlines() if not line.startswith("n_mocks"))
     (tmp_path / "older").mkdir()
     (tmp_path / "older" / "parameters.yml").write_text(older, encoding="utf-8")
-    found = workflow.parameters_of(section_of("21"), RunFolder(tmp_path / "older"))
+    found = parameters_of(section_of("21"), RunFolder(tmp_path / "older"))
     assert found["used"]["n_mocks"] == Parameters().n_mocks != make_parameters("smoke").n_mocks
 
 
 def test_a_failing_cell_is_named_and_the_notebook_kept(smoke: RunFolder, tmp_path: Path) -> None:
     copy = RunFolder(shutil.copytree(smoke.path, tmp_path / "copy"))
     (copy.path / "artefacts" / "deep.npz").write_bytes(b"damaged")
-    with pytest.raises(workflow.UserError, match=r"06-autoencoder failed in cell \d+: ") as told:
-        execute(section_of("06"), copy)
+    with pytest.raises(UserError, match=r"06-autoencoder failed in cell \d+: ") as told:
+        execute(section_of("06"), copy, 1)
     assert Path(str(told.value).rsplit(" ", 1)[-1]).exists()
 
 
 def test_a_run_with_an_impossible_parameter_is_refused(smoke: RunFolder, tmp_path: Path) -> None:
     text = smoke.existing("parameters.yml").read_text(encoding="utf-8")
     (tmp_path / "parameters.yml").write_text(text.replace("seed: 0", "seed: -1"), encoding="utf-8")
-    with pytest.raises(workflow.UserError, match=r"parameters.yml: parameter seed=-1: .* 0 "):
-        workflow.parameters_of(section_of("06"), RunFolder(tmp_path))
+    with pytest.raises(UserError, match=r"parameters.yml: parameter seed=-1: .* 0 "):
+        parameters_of(section_of("06"), RunFolder(tmp_path))
 
 
-def snakemake(checkout: Path, *more: str) -> str:
-    """Build in a copy of the checkout, running only what Snakemake finds out of date."""
+def build(checkout: Path, *words: str, status: int = 0) -> str:
+    """Build in a copy of the checkout; what it prints."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     done = subprocess.run(
         [sys.executable, "-m", "galaxy_utils.cli", "build", "--profile", "smoke", "--run",
-         "test-smoke", *more],
+         "test-smoke", *words],
         cwd=checkout, capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
-    return done.stdout
+    assert done.returncode == status, done.stdout[-1500:] + done.stderr[-1500:]
+    return done.stdout + done.stderr
+
+
+def executed(printed: str) -> list[str]:
+    """Numbers of the pages that a build says it has executed."""
+    lines = [line for line in printed.splitlines() if line.endswith(" s")]
+    return sorted(line[:2] for line in lines if line[:2].isdecimal() and line[2] == "-")
 
 
 @pytest.fixture
@@ -219,25 +209,69 @@ def fresh_clone(smoke: RunFolder, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_fresh_clone_with_touched_files_executes_nothing(fresh_clone: Path) -> None:
-    state = fresh_clone / "runs" / "test-smoke" / "state"
-    before = {path.name: path.read_bytes() for path in state.iterdir()}
-    snakemake(fresh_clone)
-    assert {path.name: path.read_bytes() for path in state.iterdir()} == before
+def edit(notebook: Path, cell: int, text: str) -> None:
+    content = json.loads(notebook.read_text())
+    content["cells"][cell]["source"][-1] += text
+    notebook.write_text(json.dumps(content))
 
 
 def test_only_what_depends_on_a_change_is_executed(fresh_clone: Path) -> None:
-    notebook = fresh_clone / "notebooks" / "10-proxy-validation.ipynb"
-    content = json.loads(notebook.read_text())
-    content["cells"][0]["source"][-1] += "\n\nOne more sentence."
-    notebook.write_text(json.dumps(content))
-    said = snakemake(fresh_clone)
-    executed = [line for line in said.splitlines() if line.endswith(" s") and line[:2].isdecimal()]
-    assert [line.split(":")[0] for line in executed] == ["10-proxy-validation"]
-    assert (
-        "One more sentence"
-        in (fresh_clone / "runs/test-smoke/html/notebooks/10-proxy-validation.html").read_text()
-    )
+    run = fresh_clone / "runs" / "test-smoke"
+    state = {path.name: path.read_bytes() for path in (run / "state").glob("[0-9]*.json")}
+    assert len(state) == len(SECTIONS)
+    assert executed(build(fresh_clone)) == []  # every file is touched, none is changed
+    assert {name: (run / "state" / name).read_bytes() for name in state} == state
+
+    edit(fresh_clone / "notebooks" / "10-proxy-validation.ipynb", 0, "\n\nOne more sentence.")
+    pages = fresh_clone / "notebooks" / "pages.yml"
+    pages.write_text(pages.read_text().replace('"What survives?"', "Survivors"))
+    (run / "artefacts" / "mixture.npz").unlink()
+    # 07 writes the same again, so nothing that reads it is executed; nor what reads results of 10
+    assert executed(build(fresh_clone)) == ["07", "10", "25"]
+    assert "One more sentence" in (run / "html/notebooks/10-proxy-validation.html").read_text()
+    assert executed(build(fresh_clone)) == []
+
+
+def test_what_was_changed_by_hand_counts(fresh_clone: Path) -> None:
+    path = fresh_clone / "runs/test-smoke/artefacts/purged.parquet"
+    path.write_bytes(path.read_bytes() + b" ")
+    printed = build(fresh_clone, "--dry-run")
+    jobs = {line.split()[0] for line in printed.splitlines() if line.endswith(" 1")}
+    assert {"deep_features", "autoencoder", "gaussian_mixture", "book"} <= jobs
+    assert not jobs & {"dataset", "data_purging"}
+
+
+def test_a_failing_page_is_told_and_tried_again(fresh_clone: Path) -> None:
+    notebook = fresh_clone / "notebooks" / "13-comparison-of-algorithms.ipynb"
+    before = notebook.read_text()
+    edit(notebook, 3, "\nraise ValueError('broken on purpose')")
+    printed = build(fresh_clone, status=2)
+    assert "page 13-comparison-of-algorithms failed in cell" in printed
+    assert "ValueError: broken on purpose" in printed
+    assert "build.log" in printed and "Error in" not in printed
+    notebook.write_text(before)
+    assert executed(build(fresh_clone)) == ["13"]
+
+
+def test_the_line_says_what_runs_and_how_far_it_is(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    line = LiveLine(folder, cores=2)
+    assert line.text({}, set()) == "looking at what has changed"
+    folder.write_json(PLAN, ["03-morphology", "15-number", BOOK])
+    folder.write_json("state/15.json", {"started": 0.0, "seconds": 600.0})  # of an earlier build
+    with Progress("03", folder) as page:
+        page.cell_done(2, 20)
+        assert line.text(line.plan(), set()).startswith(
+            "0 of 3 done; 03-morphology (2 of 20 cells)"
+        )
+    other = Progress("15", folder).__enter__()
+    other.write("study cluster_number:  25%|##5  | 5/20 [00:10<00:30]\r")
+    text = line.text(line.plan(), {"03"})
+    assert "1 of 3 done; 15-number (study cluster_number, 5 of 20 units)" in text
+    assert text.endswith("about 10 min left")
+    assert line.errors() == ["15-number was killed: perhaps the memory is too small"]
+    other.__exit__(ValueError, ValueError("no such thing"), None)
+    assert line.errors() == ["no such thing"]
 
 
 def test_a_dry_run_tells_and_writes_nothing(
@@ -278,11 +312,11 @@ def test_a_dry_run_is_one_wherever_it_is_said(
     monkeypatch.setattr(run_folder, "ROOT", tmp_path)
     monkeypatch.setattr(preparation, "write_sample_fingerprint",
                         lambda folder, _, keep: folder.write_json("sample.json", {}))  # fmt: skip
-    monkeypatch.setattr(cli, "_snakemake", lambda folder, cores, rest: handed.append(rest))
+    monkeypatch.setattr(building, "_run", handed.append)
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "parameters.yml").write_text("as it was")
     assert cli.main(["build", "--profile", "smoke", "--run", "mine", *words]) == 0
-    assert "--dry-run" in handed[0]
+    assert words[-1] in handed[0]
     assert "lies here" not in capsys.readouterr().out
     kept = [path.name for path in (tmp_path / "runs" / "mine").iterdir() if path.name != ".lock"]
     assert kept == ["parameters.yml"]
@@ -291,7 +325,7 @@ def test_a_dry_run_is_one_wherever_it_is_said(
 
 @pytest.mark.parametrize("word", ["--jobs", "-j4", "--executor", "-p", "--nolock", "slurm"])
 def test_other_words_for_snakemake_make_no_dry_run(word: str) -> None:
-    assert not cli.DRY_RUN.fullmatch(word)
+    assert not building.is_dry_run([word])
 
 
 def _written(root: Path, files: dict[str, str]) -> None:
@@ -326,6 +360,12 @@ ROOM = {
         ("from galaxy_utils.room import *", {"mixture", "base", "errors", "other"}),
         ("from galaxy_utils.room.deep import run", {"__init__", "kernel"}),
         ("from galaxy_utils.room import deep", {"__init__", "kernel"}),
+        ("def later():\n    from galaxy_utils.room import spare", {"other"}),
+        (
+            "if TYPE_CHECKING:\n    from galaxy_utils.room import spare\n"
+            "else:\n    from galaxy_utils.room import base",
+            {"base"},
+        ),
     ],
 )
 def test_modules_are_followed_into_subpackages(

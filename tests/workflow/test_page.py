@@ -16,17 +16,26 @@ from galaxy_utils.clustering import votes
 from galaxy_utils.config import make_parameters
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.errors import UserError
-from galaxy_utils.features import embedding
-from galaxy_utils.features.galaxies import Galaxies, measured_folder, open_galaxies
+from galaxy_utils.features import backbones
+from galaxy_utils.features.galaxies import Galaxies, open_galaxies
 from galaxy_utils.features.kept import read_latent
+from galaxy_utils.features.named_samples import measured_folder
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow.page import Page, begin
-from galaxy_utils.workflow.sections import SECTIONS, Section, declared_parameters, section_of
+from galaxy_utils.workflow.sections import (
+    SECTIONS,
+    Section,
+    declared_parameters,
+    read_sections,
+)
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    section = Section("06", "autoencoder", ("artefacts/in.parquet",), ("artefacts/out.npz",))
+    section = Section(
+        notebook="06-autoencoder", title="Autoencoder", reads=("artefacts/in.parquet",),
+        writes=("artefacts/out.npz",),
+    )  # fmt: skip
     return Page(section, RunFolder(tmp_path), {})
 
 
@@ -49,15 +58,19 @@ def test_a_missing_artefact_says_how_to_make_it(tmp_path: Path) -> None:
 
 
 def test_results_are_read_only_where_that_is_declared(page: Page) -> None:
-    with pytest.raises(UserError, match="reads results that it does not declare"):
+    with pytest.raises(UserError, match="`reads_results`"):
         page.earlier_results()
 
 
 def test_only_declared_artefacts_are_read_and_written(page: Page) -> None:
-    with pytest.raises(UserError, match="without declaring"):
+    with pytest.raises(UserError, match="'artefacts/other.parquet' under `reads`"):
         page.table("artefacts/other.parquet")
-    with pytest.raises(UserError, match="does not declare that it writes"):
+    with pytest.raises(UserError, match="`reads`"):
+        page.arrays("artefacts/out.npz")
+    with pytest.raises(UserError, match="'artefacts/other.npz' under `writes`"):
         page.write("artefacts/other.npz", {"x": np.zeros(1)})
+    with pytest.raises(UserError, match="'benchmarks.csv' under `data`"):
+        page.data("benchmarks.csv")
 
 
 def test_what_is_written_is_read_back_without_pickle(page: Page) -> None:
@@ -73,6 +86,18 @@ def test_results_are_recorded_once_with_text(page: Page) -> None:
     for key in ("autoencoder.share", "Upper.case", "nodot"):
         with pytest.raises(UserError, match="result key"):
             page.record(key, 1)
+
+
+def test_only_listed_results_are_recorded_and_all_of_them(page: Page, tmp_path: Path) -> None:
+    section = page.section.model_copy(update={"results": ("a.one", "a.two"), "writes": ()})
+    listed = Page(section, RunFolder(tmp_path), {})
+    listed.record("a.one", 1)
+    with pytest.raises(UserError, match="'a.three' under `results`"):
+        listed.record_number("a.three", 3.0, ".1f")
+    with pytest.raises(UserError, match=r"did not make a\.two"):
+        listed.finish()
+    listed.state("a.two", True, "Yes.", "No.")
+    assert listed.finish()["key"].tolist() == ["a.one", "a.two"]
 
 
 def test_what_was_not_measured_is_no_number(page: Page) -> None:
@@ -114,8 +139,25 @@ def test_finish_refuses_a_page_that_made_less_than_it_declares(page: Page) -> No
 def test_sections_read_only_what_earlier_ones_write() -> None:
     made = {"sample.json"}  # written when the run is opened
     for section in SECTIONS:
-        assert set(section.reads) <= made, section.name
+        assert set(section.reads) <= made, section.notebook
         made |= set(section.writes)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{notebook: 01-dataset}", "01-dataset: title: Field required"),
+        ("{notebook: 01-dataset, title: A, raeds: [x]}", "raeds: Extra inputs"),
+        ("{notebook: dataset, title: A}", "notebook: String should match"),
+        ("{notebook: 01-dataset, title: A, results: [a.b, a.b]}", "'a.b' is malformed or listed"),
+        ("{notebook: 01-dataset, title: A, results: [Ab]}", "'Ab' is malformed or listed"),
+    ],
+)
+def test_a_wrong_entry_of_a_page_is_named(entry: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "pages.yml"
+    path.write_text(f"- {entry}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        read_sections(path)
 
 
 @pytest.mark.parametrize(
@@ -197,8 +239,7 @@ def test_two_folders_of_one_name_have_two_measured_tables(tmp_path: Path) -> Non
     assert first.name.startswith("images-") and first.parent == ROOT / "runs" / "measured"
 
 
-def test_a_sentence_follows_what_was_found(tmp_path: Path) -> None:
-    page = Page(section_of("01"), RunFolder(tmp_path), {})
+def test_a_sentence_follows_what_was_found(page: Page) -> None:
     for key, holds in {"a.yes": True, "a.no": False, "a.unknown": None}.items():
         page.state(key, holds, "It holds.", "It does not.")
     texts = [entry["text"] for entry in page.recorded.values()]
@@ -210,7 +251,7 @@ def test_a_network_to_be_downloaded_is_looked_for_before_anything_runs(
 ) -> None:
     # Section 12 times the network itself, so a measured table is not enough.
     asked: list[str] = []
-    monkeypatch.setattr(embedding, "ensure_weights", asked.append)
+    monkeypatch.setattr(backbones, "ensure_weights", asked.append)
     galaxies = Galaxies(hdf_sample(), None, Path())
     for backbone in ("efficientnet_lite0", "efficientnet_b0"):
         galaxies.check_embedding(backbone, "eq1")

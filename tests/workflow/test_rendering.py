@@ -74,7 +74,7 @@ def test_provenance_is_whole(smoke: RunFolder) -> None:
     assert made["seed"] == 0
     assert made["sample"]["sample"] == "hdf" and made["sample"]["galaxies"] == 160
     assert len(made["data"]["data/sdss5000/manifest.json"]) == 64
-    assert set(made["seconds_per_section"]) == {section.name for section in SECTIONS}
+    assert set(made["seconds_per_section"]) == {section.notebook for section in SECTIONS}
     assert {"torch", "statmorph", "galaxy_utils"} <= set(made["versions"])
 
 
@@ -101,12 +101,14 @@ def again(smoke: RunFolder) -> RunFolder:
 
 
 def executed(folder: RunFolder, *numbers: str) -> list[Path]:
-    return [folder.path / "notebooks" / f"{s.name}.ipynb" for s in SECTIONS if s.number in numbers]
+    return [
+        folder.path / "notebooks" / f"{s.notebook}.ipynb" for s in SECTIONS if s.number in numbers
+    ]
 
 
 def test_executed_notebooks_have_outputs_to_compare(smoke: RunFolder) -> None:
     for section in SECTIONS:
-        notebook = nbformat.read(smoke.path / "notebooks" / f"{section.name}.ipynb", 4)
+        notebook = nbformat.read(smoke.path / "notebooks" / f"{section.notebook}.ipynb", 4)
         last = notebook.cells[-2]
         assert last.outputs and "text/plain" in last.outputs[0].data
 
@@ -238,10 +240,10 @@ def test_no_placeholder_is_left(pages: dict[Path, Page]) -> None:
 
 def test_every_page_says_with_what_it_was_made(smoke: RunFolder) -> None:
     for section in SECTIONS:
-        text = (smoke.path / "html" / "notebooks" / f"{section.name}.html").read_text()
+        text = (smoke.path / "html" / "notebooks" / f"{section.notebook}.html").read_text()
         plain = re.sub(r"<[^>]+>", "", text)
         for part in ("sample hdf", "efficientnet_lite0", "seed 0", "profile smoke", "code "):
-            assert part in plain, f"{section.name}: {part}"
+            assert part in plain, f"{section.notebook}: {part}"
 
 
 def test_every_claim_stands_on_the_scorecard_with_a_verdict(smoke: RunFolder) -> None:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from galaxy_utils.clustering.fusion import Training, fuse
 from galaxy_utils.data.hubble import hubble_deep_field
+from galaxy_utils.workflow import timing
 from galaxy_utils.workflow.timing import (
     PIECE,
     REPEATS,
     TIMED_EPOCHS,
-    PeakMemory,
+    _time_in_pieces,
     _with_source,
     duration,
     enlarged,
@@ -29,8 +30,8 @@ from galaxy_utils.workflow.timing import (
     per_galaxy,
     power_of_n,
     time_fits,
-    time_in_pieces,
     time_pixels,
+    timed,
 )
 
 RNG = np.random.default_rng(0)
@@ -70,21 +71,23 @@ STAMPS = [hubble_deep_field()[64:128, 64 * i : 64 * i + 64] for i in range(3)]
 def test_a_stream_is_timed_in_pieces() -> None:
     seen: list[int] = []
     stamps = STAMPS * 10
-    rows = time_in_pieces("stage", "engine", lambda i: seen.append(len(i)), stamps, 25, 10)
+    rows = _time_in_pieces("stage", "engine", lambda i: seen.append(len(i)), stamps, 25, 10)
     assert seen == [1, 10, 10, 5]  # the first one allocates and is not timed
     assert list(rows["galaxies"]) == [10, 10, 5]
     assert (rows["seconds"] > 0).all()
     assert rows["memory_mb"].between(50, 50_000).all()
 
 
-def test_memory_is_seen_while_it_is_held() -> None:
-    with PeakMemory() as before:
-        time.sleep(0.05)
-    with PeakMemory() as meanwhile:
+def test_time_and_memory_of_a_job_are_seen_while_it_runs() -> None:
+    def hold() -> None:
         held = np.ones(30_000_000)  # 240 MB
         time.sleep(0.1)
         del held
-    assert 200 < meanwhile.megabytes - before.megabytes < 300
+
+    seconds, before = timed(lambda: time.sleep(0.05))
+    _, meanwhile = timed(hold)
+    assert 0.05 <= seconds < 0.5
+    assert 200 < meanwhile - before < 300
 
 
 def test_everything_that_begins_with_pixels_is_timed() -> None:
@@ -105,13 +108,17 @@ def test_a_stamp_without_a_source_is_not_timed() -> None:
         _with_source([empty], 1)
 
 
-def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs() -> None:
+def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen: list[int] = []
+    monkeypatch.setattr(timing, "timed", lambda job: (job(), (1.0, 100.0))[1])
     training = replace(TRAINING, epochs=2 * TIMED_EPOCHS)
     rows = time_fits(FUSED, training, LATENT, lambda part: seen.append(len(part)), [20, 80], 0)
     assert seen == [20, 80] * REPEATS
     assert list(rows["stage"]) == ["autoencoder", "mixture"] * 2 * REPEATS
     assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == seen
+    assert list(rows["seconds"]) == [2.0, 1.0] * 2 * REPEATS
 
 
 PIECES = pd.DataFrame(

@@ -1,0 +1,23 @@
+from .building import build as build
+from .building import is_dry_run as is_dry_run
+from .execution import execute as execute
+from .page import Page as Page
+from .page import begin as begin
+from .pictures import fetch_pictures as fetch_pictures
+from .rendering import render as render
+from .sections import SECTIONS as SECTIONS
+from .sections import Section as Section
+from .sections import section_of as section_of
+
+__all__ = [
+    "SECTIONS",
+    "Page",
+    "Section",
+    "begin",
+    "build",
+    "execute",
+    "fetch_pictures",
+    "is_dry_run",
+    "render",
+    "section_of",
+]

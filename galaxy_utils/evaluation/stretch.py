@@ -1,4 +1,4 @@
-"""What an 8-bit asinh stretch and JPEG do to the five parameters, on mocks whose flux we know."""
+"""What an 8-bit asinh stretch and JPEG do to the five parameters, on simulated galaxies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.stats import median_abs_deviation, spearmanr
 
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image, band_mean
-from galaxy_utils.experiments.study import Row
+from galaxy_utils.evaluation.resampling import bootstrap, interval
 from galaxy_utils.morphology.measurement import FIVE, measure
 from galaxy_utils.simulate.drawing import draw
 
@@ -26,159 +26,89 @@ OTHERS = {
     "twice the softening": replace(survey.FITTED, softening=2 * survey.FITTED.softening),
     "twice the brightness": replace(survey.FITTED, brightness=2 * survey.FITTED.brightness),
 }
-"""Other stretches that a server might use, each off the fitted one in one constant: what the bias
-owes to the guess. The darker black point lies near the noise of one pixel above the sky."""
+"""Other stretches that a server might use, each off the fitted one in one constant. The darker
+black point lies near the noise of one pixel above the sky."""
 
 KINDS = (LINEAR, STRETCHED, COMPRESSED, *OTHERS)
-"""The same galaxy, the same noise: flux in r; the composite's band mean; the cutout's band mean, by
-the fitted stretch and by the others."""
-
-Plane = NDArray[np.float64]
+"""The same galaxy with the same noise: flux in r; band mean of the composite; band mean of the
+cutout by the fitted stretch and by the others."""
 
 
-def versions_of(row: pd.Series, seed: int) -> dict[str, Plane]:
-    """One mock as linear flux and as the images made from it.
+def _versions(row: pd.Series, seed: int) -> dict[str, NDArray[np.float64]]:
+    """One galaxy by `KINDS`, all with the blur of resampling.
 
-    Parameters
-    ----------
-    row : Series
-        Of `mock_families.truth`.
-    seed : int
-        Of the mock universe.
-
-    Returns
-    -------
-    dict of str to ndarray of float64, shape (256, 256)
-        `KINDS`, all with the blur of resampling. Linear flux is in units of
-        a hundredth of the noise of one pixel, so that its digitisation plays
-        no part.
+    Linear flux is in units of a hundredth of a pixel's noise: its digitisation plays no part.
     """
-    made = draw(row, seed)
-    red = made.bands[survey.BANDS.index("r")].astype(np.float64)
+    simulated = draw(row, seed)
+    red = simulated.bands[survey.BANDS.index("r")].astype(np.float64)
     unit = 1.4826 * float(np.median(np.abs(red - np.median(red)))) / 100
-    others = {name: survey.composite(made.bands, constants) for name, constants in OTHERS.items()}
+    others = {name: survey.composite(simulated.bands, other) for name, other in OTHERS.items()}
     return {
         LINEAR: gaussian_filter(red, survey.RESAMPLING, mode="nearest") / unit,
-        STRETCHED: band_mean(survey.resample(survey.composite(made.bands))),
-        COMPRESSED: _opened(made.composite),
-        **{name: _opened(survey.as_cutout(image)) for name, image in others.items()},
+        STRETCHED: band_mean(survey.resample(survey.composite(simulated.bands))),
+        COMPRESSED: _after_jpeg(simulated.composite),
+        **{name: _after_jpeg(survey.as_cutout(image)) for name, image in others.items()},
     }
 
 
-def _opened(cutout: Image) -> Plane:
-    """Band mean after the cutout's own JPEG."""
+def _after_jpeg(cutout: Image) -> NDArray[np.float64]:
     return band_mean(np.asarray(PillowImage.open(io.BytesIO(survey.jpeg(cutout)))))
 
 
-def stretch_rows(table: pd.DataFrame, seed: int) -> list[Row]:
-    """Measure mocks in every version.
+def measure_stretches(truth: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Measure simulated galaxies, but no artefacts, in linear flux and in images made from it.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of `mock_families.truth`; artefacts are passed over.
-    seed : int
-        Of the mock universe.
-
-    Returns
-    -------
-    list of dict
-        Keys objid, family, kind, and the five parameters, None where one could
-        not be measured.
+    Columns objid, family, kind (one of `KINDS`) and the five parameters, NaN where one could not
+    be measured.
     """
-    rows: list[Row] = []
-    for _, row in table[~table["is_artefact"]].iterrows():
-        for kind, image in versions_of(row, seed).items():
+    rows = []
+    for _, row in truth[~truth["is_artefact"]].iterrows():
+        for kind, image in _versions(row, seed).items():
             found = measure(image)
-            values = {name: float(getattr(found, name)) for name in FIVE}
-            five = {name: value if np.isfinite(value) else None for name, value in values.items()}
-            rows.append({"objid": row["objid"], "family": row["family"], "kind": kind, **five})
-    return rows
+            five = [float(getattr(found, name)) for name in FIVE]
+            rows.append((row["objid"], row["family"], kind, *five))
+    table = pd.DataFrame(rows, columns=["objid", "family", "kind", *FIVE])
+    return table.replace([np.inf, -np.inf], np.nan)
 
 
 def stretch_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Bias and scatter of each parameter against linear flux.
+    """Compare each parameter with its value on linear flux.
 
     Parameters
     ----------
     rows : DataFrame
-        Of `stretch_rows`.
+        From `measure_stretches`.
 
     Returns
     -------
     DataFrame
-        One row a parameter and kind: parameter, kind, median_linear,
-        scatter_linear (between galaxies), bias (median difference), low and
-        high (95 % interval of the median by bootstrap), scatter (1.4826 times
-        the median absolute deviation of the differences), correlation
-        (Spearman's), used and lost (numbers of galaxies).
+        One row per parameter and kind: parameter, kind, median_linear, scatter_linear (between
+        galaxies), bias (median difference), low and high (95 % interval of it), scatter (robust
+        standard deviation of the differences), correlation (Spearman's), used and lost (numbers
+        of galaxies).
     """
     table = []
     for name in FIVE:
         wide = rows.pivot(index="objid", columns="kind", values=name)
         for kind in KINDS[1:]:
             pair = wide[[LINEAR, kind]].dropna()
-            table.append({"parameter": name, "kind": kind, **_compared(pair, len(wide))})
+            table.append({
+                "parameter": name, "kind": kind, **_comparison(*pair.to_numpy(np.float64).T),
+                "used": len(pair), "lost": len(wide) - len(pair),
+            })  # fmt: skip
     return pd.DataFrame(table)
 
 
-def bias_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """Biases of all stretches side by side.
-
-    Parameters
-    ----------
-    compared : DataFrame
-        Of `stretch_table`.
-
-    Returns
-    -------
-    DataFrame
-        One row a parameter: parameter, linear (median), between (scatter of
-        galaxies), a column for each of `KINDS` but the first (median
-        difference to linear flux), lowest and highest over all cutouts.
-    """
-    first = compared[compared["kind"] == COMPRESSED].set_index("parameter")
-    wide = compared.pivot(index="parameter", columns="kind", values="bias")
-    wide = wide.loc[list(FIVE), list(KINDS[1:])]
-    cutouts = wide[list(KINDS[2:])]
-    wide = wide.assign(lowest=cutouts.min(axis=1), highest=cutouts.max(axis=1))
-    wide.insert(0, "linear", first["median_linear"])
-    wide.insert(1, "between", first["scatter_linear"])
-    return wide.reset_index().rename_axis(columns=None)
-
-
-def turned(compared: pd.DataFrame) -> list[str]:
-    """Parameters whose bias is surely below zero by one cutout and surely above by another.
-
-    Parameters
-    ----------
-    compared : DataFrame
-        Of `stretch_table`; sure is what its interval says.
-
-    Returns
-    -------
-    list of str
-        In the order of `FIVE`.
-    """
-    cutouts = compared[compared["kind"].isin(KINDS[2:])]
-    ends = cutouts.groupby("parameter").agg(below=("high", "min"), above=("low", "max"))
-    both = (ends["below"] < 0) & (ends["above"] > 0)
-    return [name for name in FIVE if both[name]]
-
-
-def _compared(pair: pd.DataFrame, number: int) -> Row:
-    linear, other = pair.to_numpy(np.float64).T
+def _comparison(linear: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, float]:
     difference = other - linear
-    rng = np.random.default_rng(0)
-    drawn = np.median(rng.choice(difference, (500, len(difference))), axis=1)
+    medians = bootstrap(lambda rows: float(np.median(difference[rows])), len(difference), 0, 500)
+    low, high = interval(medians)
     return {
         "median_linear": float(np.median(linear)),
         "scatter_linear": float(median_abs_deviation(linear, scale="normal")),
         "bias": float(np.median(difference)),
-        "low": float(np.percentile(drawn, 2.5)),
-        "high": float(np.percentile(drawn, 97.5)),
+        "low": low,
+        "high": high,
         "scatter": float(median_abs_deviation(difference, scale="normal")),
         "correlation": float(spearmanr(linear, other).statistic),
-        "used": len(pair),
-        "lost": number - len(pair),
     }

@@ -12,10 +12,7 @@ from typing import Any
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.encoders import STUDY as ENCODERS
-from galaxy_utils.evaluation.known_truth import KNOWN_TRUTH
-from galaxy_utils.evaluation.oddities import ODDITIES
-from galaxy_utils.evaluation.robustness import ROBUSTNESS
-from galaxy_utils.experiments import algorithms, inputs, n_components, selection
+from galaxy_utils.experiments import algorithms, inputs, n_components, outliers, perturbations, recovery, selection
 from galaxy_utils.experiments.nulls import CHAIN, CIRCULARITY, read_inputs
 from galaxy_utils.experiments.selection import ALTERNATIVE, FOLDS, SEARCH
 from galaxy_utils.experiments.store import read_study, study_journal, study_settings
@@ -38,12 +35,12 @@ _ALL: tuple[tuple[Study, Inputs], ...] = (
     (CIRCULARITY, read_inputs),
     (n_components.CLUSTER_NUMBER, n_components.read_inputs),
     (algorithms.ALGORITHMS, algorithms.read_inputs),
-    (ODDITIES, inputs.for_oddities),
+    (outliers.OUTLIERS, outliers.read_inputs),
     (SEARCH, selection.inputs),
     (FOLDS, selection.inputs),
     (ALTERNATIVE, selection.alternative_inputs),
-    (ROBUSTNESS, inputs.for_robustness),
-    (KNOWN_TRUTH, inputs.for_known_truth),
+    (perturbations.PERTURBED, perturbations.read_inputs),
+    (recovery.RECOVERY, recovery.read_inputs),
     (ENCODERS, inputs.for_encoders),
 )
 

@@ -9,13 +9,10 @@ import pytest
 from galaxy_utils.evaluation.stretch import (
     COMPRESSED,
     KINDS,
-    LINEAR,
     OTHERS,
     STRETCHED,
-    bias_table,
-    stretch_rows,
+    measure_stretches,
     stretch_table,
-    turned,
 )
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.simulate.families import truth
@@ -44,36 +41,9 @@ def test_bias_and_scatter_are_those_put_in() -> None:
     assert same.loc["gini", "lost"] == 1 and same.loc["m20", "lost"] == 0
 
 
-def test_the_range_of_biases_is_that_of_the_cutouts() -> None:
-    values = {LINEAR: 3.0, STRETCHED: 9.0, COMPRESSED: 2.8}
-    values |= dict(zip(OTHERS, (3.1, 2.5, 2.7), strict=True))
-    frames = [
-        pd.DataFrame({name: np.linspace(0, 1, 30) + value for name in FIVE}).assign(
-            kind=kind, objid=[str(i) for i in range(30)]
-        )
-        for kind, value in values.items()
-    ]
-    table = bias_table(stretch_table(pd.concat(frames, ignore_index=True)))
-    assert list(table["parameter"]) == list(FIVE) and len(table.columns) == 10
-    assert table["lowest"].to_numpy() == pytest.approx(-0.5)
-    assert table["highest"].to_numpy() == pytest.approx(0.1)
-    assert table[COMPRESSED].to_numpy() == pytest.approx(-0.2)
-
-
-def test_a_sign_turns_only_beyond_the_intervals() -> None:
-    rows = [
-        {"parameter": name, "kind": kind, "low": place - width, "high": place + width}
-        for name, width in zip(FIVE, (0.1, 0.1, 0.6, 0.6, 0.1), strict=True)
-        for kind, place in zip(KINDS[1:], (9, -0.5, 0.5, 0.5, 0.5), strict=True)
-    ]
-    found = turned(pd.DataFrame(rows))
-    assert found == [FIVE[0], FIVE[1], FIVE[4]]
-    assert turned(pd.DataFrame(rows).assign(low=0.1, high=0.2)) == []
-
-
 def test_every_galaxy_is_measured_in_every_version_and_artefacts_are_not() -> None:
     table = truth(8, 2, 0.3)
-    rows = pd.DataFrame(stretch_rows(table, 2))
+    rows = measure_stretches(table, 2)
     galaxies = table[~table["is_artefact"]]["objid"]
     assert sorted(set(rows["objid"])) == sorted(galaxies)
     assert (rows.groupby("kind")["objid"].nunique() == len(galaxies)).all()
@@ -81,6 +51,6 @@ def test_every_galaxy_is_measured_in_every_version_and_artefacts_are_not() -> No
 
 
 def test_a_stretch_makes_galaxies_less_concentrated() -> None:
-    rows = pd.DataFrame(stretch_rows(truth(12, 9, 0.0), 9))
+    rows = measure_stretches(truth(12, 9, 0.0), 9)
     found = stretch_table(rows).set_index(["parameter", "kind"])["bias"]
     assert found["concentration", STRETCHED] < -0.1 and found["gini", STRETCHED] < -0.02

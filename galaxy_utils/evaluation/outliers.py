@@ -1,0 +1,277 @@
+"""Outliers: several scores of how unusual a galaxy is, tested on corruptions that we inject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import shift
+from sklearn.base import clone
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+from statsmodels.stats.multitest import multipletests
+
+from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
+from galaxy_utils.clustering.mixture import OrderedGaussianMixture
+from galaxy_utils.data.images import Image
+from galaxy_utils.evaluation.resampling import p_value, permutation
+from galaxy_utils.morphology.measurement import FIVE
+
+MIXTURE_LIKELIHOOD = "mixture likelihood (paper)"
+CORRUPTIONS = ("trail", "blend", "shifted")
+
+CONTROL = "unspoilt"
+"""Galaxies measured again as they are: a detector that finds them finds the measurement."""
+
+DEPTHS = {"precision_half": 0.5, "precision": 1.0, "precision_twice": 2.0}
+"""How many of the most unusual galaxies are inspected, in units of the number injected."""
+
+CHANCE = "chance"
+PERMUTATIONS = 2000
+
+
+def outlier_scores(
+    X: pd.DataFrame,
+    latent: NDArray[np.floating],
+    autoencoder: FusionAutoencoder,
+    mixture: OrderedGaussianMixture,
+    forest: IsolationForest,
+    neighbours: NearestNeighbors,
+) -> pd.DataFrame:
+    """Score how unusual every galaxy is in five ways.
+
+    Parameters
+    ----------
+    X : DataFrame
+        Feature table of n galaxies.
+    latent : ndarray of shape (n, latent_dim)
+        Their bottleneck.
+    autoencoder : FusionAutoencoder
+        Fitted.
+    mixture, forest, neighbours : estimator
+        Unfitted; they are fitted to the bottleneck, the forest also to the five parameters.
+
+    Returns
+    -------
+    DataFrame of shape (n, 5)
+        One column per detector, larger is more unusual: negative log-likelihood; Isolation
+        Forest in the bottleneck; distance to the last of the neighbours there; reconstruction
+        error, each modality in units of its variance; Isolation Forest on the z-scored five
+        parameters.
+
+    References
+    ----------
+    Liu, Ting & Zhou (2008), ICDM, 413; Ramaswamy, Rastogi & Shim (2000), SIGMOD, 427.
+    """
+    values = latent.astype(np.float64)
+    five = StandardScaler().fit_transform(X[list(FIVE)].to_numpy())
+    number = min(neighbours.n_neighbors, len(values) - 1)
+    distances, _ = clone(neighbours).fit(values).kneighbors(n_neighbors=number)
+    scores = {
+        MIXTURE_LIKELIHOOD: -clone(mixture).fit(values).score_samples(values),
+        "Isolation Forest, latent": -clone(forest).fit(values).score_samples(values),
+        "tenth neighbour, latent": distances[:, -1],
+        "autoencoder error": _reconstruction_error(autoencoder, X),
+        "Isolation Forest, five parameters": -clone(forest).fit(five).score_samples(five),
+    }
+    return pd.DataFrame(scores, X.index)
+
+
+def _reconstruction_error(autoencoder: FusionAutoencoder, X: pd.DataFrame) -> NDArray[np.float64]:
+    values = autoencoder.concatenate(X)
+    squared = (autoencoder.reconstruct(X) - values) ** 2
+    errors = [
+        squared[:, columns].mean(axis=1) / values[:, columns].var()
+        for columns in autoencoder.modalities_.values()
+    ]
+    return np.asarray(np.mean(errors, axis=0), np.float64)
+
+
+def corrupt(kind: str, image: Image, other: Image, rng: np.random.Generator) -> Image:
+    """Return a corrupted copy of an image: one of `CORRUPTIONS`, or `CONTROL`.
+
+    A satellite trail near the centre; a second galaxy, the brighter of both in every pixel; the
+    frame cut an eighth to a quarter of its width away from the galaxy; or nothing.
+    """
+    if kind == CONTROL:
+        return image.copy()
+    if kind == "trail":
+        return _add_trail(image, rng)
+    return _add_blend(image, other, rng) if kind == "blend" else _shift_frame(image, rng)
+
+
+def _add_trail(image: Image, rng: np.random.Generator) -> Image:
+    height, width = image.shape[:2]
+    y, x = np.mgrid[:height, :width] - np.array([height / 2, width / 2])[:, None, None]
+    angle, offset = rng.uniform(0, np.pi), rng.uniform(-0.1, 0.1) * width
+    distance = x * np.sin(angle) - y * np.cos(angle) - offset
+    light = rng.uniform(120, 220) * np.exp(-0.5 * (distance / rng.uniform(1.0, 2.5)) ** 2)
+    return np.asarray(np.clip(image + light[..., None], 0, 255).round(), dtype=np.uint8)
+
+
+def _add_blend(image: Image, other: Image, rng: np.random.Generator) -> Image:
+    angle = rng.uniform(0, 2 * np.pi)
+    distance = rng.uniform(0.05, 0.12) * image.shape[0]
+    offset = (distance * np.sin(angle), distance * np.cos(angle), 0)
+    moved = shift(other.astype(float), offset, order=1, mode="nearest")
+    return np.asarray(np.maximum(image, np.clip(moved, 0, 255).round()), dtype=np.uint8)
+
+
+def _shift_frame(image: Image, rng: np.random.Generator) -> Image:
+    angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.125, 0.25) * image.shape[0]
+    rows, columns = round(distance * np.sin(angle)), round(distance * np.cos(angle))
+    return np.roll(image, (rows, columns), axis=(0, 1))
+
+
+def inject(
+    X: pd.DataFrame,
+    image_of: Callable[[str], Image],
+    measure: Callable[[Mapping[str, Image]], pd.DataFrame],
+    percent: float,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Corrupt `percent` of the galaxies and measure them again, and as many controls.
+
+    `image_of` gives the image of an objid, `measure` the feature table of images by objid. Returns
+    `X` with the new measurements, and the kind of each galaxy: one of `CORRUPTIONS` (at least one
+    of each), `CONTROL` (fewer in a small sample), None. A galaxy that cannot be measured any more
+    keeps its old measurements.
+    """
+    n = len(X)
+    rng = np.random.default_rng(seed)
+    number = max(len(CORRUPTIONS), round(percent / 100 * n))
+    rows = rng.choice(n, min(2 * number, n), replace=False)
+    chosen = [
+        CORRUPTIONS[i % len(CORRUPTIONS)] if i < number else CONTROL for i in range(len(rows))
+    ]
+    objids, others = X.index[rows], X.index[rng.integers(0, n, len(rows))]
+    images = {
+        objid: corrupt(kind, image_of(objid), image_of(other), rng)
+        for kind, objid, other in zip(chosen, objids, others, strict=True)
+    }
+    measured = measure(images)
+    complete = np.isfinite(measured.to_numpy()).all(axis=1)
+    kinds = pd.Series([None] * n, X.index, dtype=object)
+    kinds[objids[complete]] = np.array(chosen, dtype=object)[complete]
+    measured = measured[complete]
+    table = pd.concat([X.drop(index=measured.index), measured[X.columns]]).loc[X.index]
+    return table, kinds
+
+
+def detection_scores(kinds: pd.Series, scores: pd.DataFrame) -> pd.DataFrame:
+    """Measure how well detectors rank injected corruptions above the other galaxies.
+
+    Columns detector, kind (`all`, one of `CORRUPTIONS`, `CONTROL`), score, value. Scores: `DEPTHS`,
+    the share of injected galaxies among the most unusual, for `all`; `recall`, the share of a kind
+    among as many of the most unusual as were injected; `auc`, the area under the ROC curve against
+    the galaxies left alone.
+    """
+    untouched = kinds.isna().to_numpy()
+    injected = ~untouched & (kinds != CONTROL).to_numpy()
+    rows: list[tuple[str, str, str, float]] = []
+    for detector, score in scores.items():
+        order = np.argsort(-score.to_numpy(), kind="stable")
+        top = np.zeros(len(kinds), dtype=bool)
+        top[order[: injected.sum()]] = True
+        for name, depth in DEPTHS.items():
+            deepest = order[: max(1, round(depth * injected.sum()))]
+            rows.append((str(detector), "all", name, float(injected[deepest].mean())))
+        for kind in ("all", *CORRUPTIONS, CONTROL):
+            members = injected if kind == "all" else (kinds == kind).to_numpy()
+            if members.any():
+                judged = members | untouched
+                area = float(roc_auc_score(members[judged], score[judged]))
+                rows.append((str(detector), kind, "recall", float(top[members].mean())))
+                rows.append((str(detector), kind, "auc", area))
+    return pd.DataFrame(rows, columns=["detector", "kind", "score", "value"])
+
+
+def detection_table(rows: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Summarise how well detectors find injected corruptions.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `detection_scores`, over draws, with the column `planted` (how many were injected);
+        may be empty.
+    n : int
+        Galaxies of the sample.
+
+    Returns
+    -------
+    DataFrame
+        Index detector, best first, `CHANCE` last. Columns `DEPTHS`, lowest and highest (precision
+        over draws), enrichment (precision over chance), auc, and `recall <kind>` and
+        `auc <kind>` of every kind and the control. Without rows it has no columns.
+    """
+    if rows.empty:
+        return pd.DataFrame(index=pd.Index([], name="detector"))
+    table = rows.pivot_table("value", "detector", ["score", "kind"], sort=False)
+    table.columns = table.columns.map(" ".join).str.removesuffix(" all")
+    precision = rows[rows["score"] == "precision"].groupby("detector")["value"]
+    chance = float(rows["planted"].mean()) / n
+    table = table.drop(columns="recall").assign(
+        lowest=precision.min(), highest=precision.max(), enrichment=table["precision"] / chance
+    )
+    table = table.sort_values("precision", ascending=False)
+    table.loc[CHANCE] = [0.5 if str(name).startswith("auc") else chance for name in table]
+    table.loc[CHANCE, "enrichment"] = 1.0
+    return table
+
+
+def describe_outliers(
+    outliers: NDArray[np.bool_], quality: pd.DataFrame, types: pd.Series, seed: int
+) -> pd.DataFrame:
+    """Compare outliers with the other galaxies in what took no part in finding them.
+
+    Parameters
+    ----------
+    outliers : ndarray of bool, shape (n,)
+        The selected galaxies.
+    quality : DataFrame
+        Columns flag, sn_per_pixel, n_sources, rpetro_circ (pixels), the same galaxies.
+    types : Series of object
+        Galaxy Zoo types, None where there is none.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    DataFrame
+        Columns property, anomalies, others (percent or medians), p_holm: two-sided permutation
+        test of the difference of means (of ranks, for medians), corrected over the rows.
+
+    References
+    ----------
+    Holm (1979), Scand. J. Stat. 6, 65.
+    """
+    shares = {"flag above 0 (%)": quality["flag"] > 0}
+    if types.notna().any():
+        shares["people could not tell (%)"] = types.isna()
+        shares["seen as merger (%)"] = types == "merger"
+    medians = {
+        "S/N per pixel": quality["sn_per_pixel"],
+        "sources in the frame": quality["n_sources"],
+        "Petrosian radius (px)": quality["rpetro_circ"],
+    }
+    tested: dict[str, NDArray[np.floating]] = {k: 1.0 * v.to_numpy() for k, v in shares.items()}
+    rows = [(k, 100 * v[outliers].mean(), 100 * v[~outliers].mean()) for k, v in tested.items()]
+    rows += [(k, v[outliers].median(), v[~outliers].median()) for k, v in medians.items()]
+    tested |= {name: column.rank().to_numpy(float) for name, column in medians.items()}
+    p = [_permutation_p(values, outliers, seed) for values in tested.values()]
+    table = pd.DataFrame(rows, columns=["property", "anomalies", "others"])
+    return table.assign(p_holm=multipletests(p, method="holm")[1])
+
+
+def _permutation_p(values: NDArray[np.floating], outliers: NDArray[np.bool_], seed: int) -> float:
+    centred, number = np.nan_to_num(values - np.nanmean(values)), int(outliers.sum())
+
+    def difference(order: NDArray[np.int64]) -> float:
+        return float(abs(centred[order[:number]].sum()))
+
+    null = permutation(difference, len(centred), seed, PERMUTATIONS)
+    return p_value(abs(centred[outliers].sum()), null)

@@ -1,0 +1,70 @@
+"""The experiment `oddities`: corruptions injected into a run's galaxies, ranked by detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import NearestNeighbors
+
+from galaxy_utils.clustering.pipelines import paper_pipeline
+from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters, split_names
+from galaxy_utils.data.images import Image
+from galaxy_utils.evaluation.outliers import CONTROL, detection_scores, inject, outlier_scores
+from galaxy_utils.experiments.images import ImageMeasurement
+from galaxy_utils.experiments.study import Row, Study
+from galaxy_utils.features.feature_table import FusionColumns
+from galaxy_utils.features.run_table import galaxies_of, read_feature_table
+from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Feature table, parameters of the run, and what reads and measures images."""
+
+    X: pd.DataFrame
+    parameters: Parameters
+    image_of: Callable[[str], Image]
+    measure: Callable[[Mapping[str, Image]], pd.DataFrame]
+
+
+def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
+    """Read a run; None without images."""
+    sample = galaxies_of(folder, parameters).sample
+    if not sample.has_images:
+        return None
+    X = read_feature_table(folder, parameters)
+    networks = [f"{name}-{parameters.framing}" for name in split_names(parameters.backbones)]
+    columns = FusionColumns(FIVE, parameters.framing)(X)
+    return Inputs(X[columns], parameters, sample.image, ImageMeasurement(networks))
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    return [{"draw": draw, "seed": seed + draw} for draw in range(draws)]
+
+
+def _measure(inputs: Inputs, unit: Row) -> list[Row]:
+    parameters, seed = inputs.parameters, unit["seed"]
+    percent = parameters.anomaly_percent
+    X, kinds = inject(inputs.X, inputs.image_of, inputs.measure, percent, seed)
+    pipeline = paper_pipeline(parameters, seed)
+    latent = pipeline["fuse"].fit_transform(X)
+    scores = outlier_scores(
+        X, latent, pipeline["fuse"],
+        mixture=pipeline["mixture"],
+        forest=IsolationForest(n_estimators=200, random_state=seed),
+        neighbours=NearestNeighbors(n_neighbors=10),
+    )  # fmt: skip
+    injected = int((kinds.notna() & (kinds != CONTROL)).sum())
+    rows = detection_scores(kinds, scores)
+    rows.insert(0, "planted", injected)
+    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+
+
+OUTLIERS = Study(
+    "oddities", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE, "anomaly_percent"),
+    inputs=read_inputs,
+)  # fmt: skip

@@ -1,0 +1,193 @@
+"""The experiment `known_truth`: pipelines on simulated galaxies, whose families are known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest
+
+from galaxy_utils.clustering.mixture import lowest
+from galaxy_utils.clustering.pipelines import PAPER, PipelineSpec
+from galaxy_utils.config import MIXTURE, TRAINING, Parameters, split_names
+from galaxy_utils.evaluation.recovery import recovery_in_bins, recovery_scores
+from galaxy_utils.evaluation.stretch import measure_stretches
+from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABEL, alternative_spec
+from galaxy_utils.experiments.selection import alternative_pipeline
+from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
+from galaxy_utils.features.feature_table import make_feature_table
+from galaxy_utils.features.galaxies import Galaxies
+from galaxy_utils.features.named_samples import mock_folder
+from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.morphology.purging import PhysicalLimits, purge
+from galaxy_utils.run_folder import RunFolder
+from galaxy_utils.simulate.drawing import mock_sample
+from galaxy_utils.simulate.families import FAMILIES, truth
+
+STRETCHED_MANY, STRETCHED_FEW = 400, 16
+"""Simulated galaxies that are measured in linear flux, too, in a large and a small experiment."""
+
+FIVE_ALONE = "five parameters alone"
+
+MEASURED_MIXTURE = "mixture, measured"
+"""Peer of the alternative: the same measured parameters and kind of mixture, fitted by likelihood;
+no deep features and no consensus."""
+
+MEASURED_K_MEANS = "K-Means, measured"
+"""Peer of the alternative: K-means on z-scores of all measured parameters; it has no likelihood,
+and so calls nothing an outlier."""
+
+QUANTITIES = ("magnitude_r", "size_over_seeing", "inclination")
+"""What recovery is measured against."""
+
+INCLINED = ("lenticular", "spiral")
+"""Families that have an inclination: for edge-on discs it is the family, round ones have none."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Simulated galaxies and their measurements.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        Of all, see `simulate.families.truth`.
+    measured : DataFrame
+        Of all: objid, the five parameters, axis ratio and colours, flag, rpetro_circ, kept.
+    X : DataFrame
+        Feature table of those that were not purged, index objid.
+    parameters : Parameters
+        Of the run; its seed is also that of the simulation.
+    """
+
+    truth: pd.DataFrame
+    measured: pd.DataFrame
+    X: pd.DataFrame
+    parameters: Parameters
+
+
+def read_inputs(folder: RunFolder, parameters: Parameters) -> Simulated:
+    """Simulate and measure; whatever was measured before is taken up again."""
+    p = parameters
+    where = mock_folder(p.seed, p.mock_artefacts)
+    sample = mock_sample(where, p.n_mocks, p.seed, p.mock_artefacts)
+    galaxies = Galaxies(sample, None, where.with_name(f"{where.name}-measured"))
+    morphology = galaxies.measurements(p.engine)
+    names = [
+        f"{backbone}-{crop}"
+        for crop in dict.fromkeys((PAPER.crop, alternative_spec().crop))
+        for backbone in split_names(p.backbones)
+    ]
+    deep = {name: galaxies.embedding(name) for name in names}
+    forest = IsolationForest(n_estimators=200, contamination=0.01, random_state=p.seed)
+    purged = purge(morphology, PhysicalLimits(), forest)
+    embedded = [np.isfinite(block).all(axis=1) for block in deep.values()]
+    kept = np.logical_and.reduce([purged["kept"].to_numpy(bool), *embedded])
+    columns = morphology.set_index("objid").loc[kept, [*FIVE, *SHAPE]].astype(np.float64)
+    X = make_feature_table(columns.fillna(columns.median()), {k: v[kept] for k, v in deep.items()})
+    measured = morphology[["objid", *FIVE, *SHAPE, "flag", "rpetro_circ"]]
+    drawn = truth(p.n_mocks, p.seed, p.mock_artefacts)
+    return Simulated(drawn, measured.assign(kept=kept.astype(int)), X, p)
+
+
+def _specs() -> dict[str, PipelineSpec]:
+    best = alternative_spec()
+    return {
+        PAPER_LABEL: PAPER,
+        ALTERNATIVE_LABEL: best,
+        FIVE_ALONE: replace(best, measured="five", crop="none"),
+        MEASURED_MIXTURE: replace(best, crop="none"),
+        MEASURED_K_MEANS: PipelineSpec("five+axis+colours", "z", "none", 0, "pca"),
+    }
+
+
+def _recover(data: Simulated, seed: int, each_galaxy: bool) -> list[Row]:
+    """Fit every pipeline to all that was not purged, artefacts included."""
+    known = data.truth.set_index("objid").loc[data.X.index]
+    families = known["family"].mask(known["is_artefact"], None)
+    numbers = tuple(dict.fromkeys((data.parameters.judged_components, len(FAMILIES))))
+    rows: list[Row] = []
+    for name, spec in _specs().items():
+        space = spec.space(data.parameters, seed).fit(data.X).transform(data.X)
+        for k in numbers:
+            labels, outliers = _cluster(data, name, spec, space, k, seed)
+            scores = recovery_scores(families, labels, outliers, space, seed)
+            found: list[Row] = [{"score": s, "value": v} for s, v in scores.items()]
+            if k == numbers[-1]:
+                found += _in_bins(known.assign(cluster=labels))
+                if each_galaxy:
+                    found += _each(data.X.index, labels, outliers)
+            rows += [{"recipe": name, "k": k, **row} for row in found]
+    return rows
+
+
+def _cluster(
+    data: Simulated, name: str, spec: PipelineSpec, space: NDArray[np.floating], k: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the cluster of each galaxy, and whether its likelihood is among the lowest."""
+    parameters = data.parameters.model_copy(update={"judged_components": k})
+    if name == MEASURED_K_MEANS:
+        labels = KMeans(k, n_init=10, random_state=seed).fit_predict(space)
+        return labels.astype(np.int64), np.zeros(len(labels), dtype=bool)
+    mixture: Any
+    if name == ALTERNATIVE_LABEL:
+        mixture = alternative_pipeline(parameters, seed).fit(data.X)
+        likelihood = mixture.score_samples(data.X)
+    else:
+        mixture = spec.pipeline(parameters, seed)["mixture"].fit(space)
+        likelihood = mixture.score_samples(space)
+    return mixture.labels_, lowest(likelihood, parameters.anomaly_percent)
+
+
+def _in_bins(known: pd.DataFrame) -> list[Row]:
+    galaxies = known[~known["is_artefact"]]
+    names = pd.crosstab(galaxies["cluster"], galaxies["family"]).idxmax(axis=1)
+    galaxies = galaxies.assign(
+        named=galaxies["cluster"].map(names),
+        size_over_seeing=galaxies["half_light_radius"] / galaxies["seeing"],
+    )
+    inclined = galaxies[galaxies["family"].isin(INCLINED)]
+    tables = [
+        recovery_in_bins(inclined if quantity == "inclination" else galaxies, quantity)
+        for quantity in QUANTITIES
+    ]
+    return [row for table in tables for row in _records(table)]
+
+
+def _each(objids: pd.Index, labels: NDArray[np.int64], outliers: NDArray[np.bool_]) -> list[Row]:
+    table = pd.DataFrame({"objid": objids, "cluster": labels, "odd": outliers.astype(int)})
+    return _records(table)
+
+
+def _records(table: pd.DataFrame) -> list[Row]:
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _units(draws: int, seed: int) -> list[Row]:
+    number = STRETCHED_MANY if draws >= FEW_DRAWS else STRETCHED_FEW
+    recipes = [{"what": "recipes", "draw": d, "seed": seed + d} for d in range(draws)]
+    return [{"what": "measured"}, {"what": "stretch", "number": number}, *recipes]
+
+
+def _measure(data: Simulated, unit: Row) -> list[Row]:
+    if unit["what"] == "measured":
+        rows: list[Row] = json.loads(data.measured.to_json(orient="records"))
+        return rows
+    if unit["what"] == "stretch":
+        table = measure_stretches(data.truth.head(unit["number"]), data.parameters.seed)
+        return _records(table.astype(object).where(table.notna(), None))
+    return _recover(data, unit["seed"], each_galaxy=unit["draw"] == 0)
+
+
+RECOVERY = Study(
+    "known_truth", _units, _measure,
+    ("n_mocks", "mock_artefacts", "backbones", "engine", *TRAINING, *MIXTURE, "anomaly_percent",
+     "seed"),
+    of_sample=False, carried=("search",), profile="best", inputs=read_inputs,
+)  # fmt: skip

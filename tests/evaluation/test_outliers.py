@@ -1,0 +1,195 @@
+"""Injected corruptions are there, and detectors are scored by what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import NearestNeighbors
+
+from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
+from galaxy_utils.clustering.mixture import OrderedGaussianMixture
+from galaxy_utils.data.hubble import hdf_sample
+from galaxy_utils.evaluation.outliers import (
+    CHANCE,
+    CONTROL,
+    CORRUPTIONS,
+    MIXTURE_LIKELIHOOD,
+    corrupt,
+    describe_outliers,
+    detection_scores,
+    detection_table,
+    inject,
+    outlier_scores,
+)
+from galaxy_utils.features.feature_table import make_feature_table
+from galaxy_utils.morphology.measurement import FIVE
+
+IMAGES = [image[:64, :64] for image in list(hdf_sample().cutouts.values())[:8]]
+
+
+def value_of(rows: pd.DataFrame, detector: str, score: str, kind: str = "all") -> float:
+    return rows.set_index(["detector", "score", "kind"])["value"][detector, score, kind]
+
+
+@pytest.mark.parametrize("kind", [*CORRUPTIONS, CONTROL])
+def test_a_corrupted_image_differs_and_the_original_and_the_control_do_not(kind: str) -> None:
+    before = IMAGES[0].copy()
+    found = corrupt(kind, IMAGES[0], IMAGES[1], np.random.default_rng(0))
+    np.testing.assert_array_equal(IMAGES[0], before)
+    assert found.shape == before.shape and found.dtype == np.uint8 and found is not IMAGES[0]
+    changed = (found != before).any(axis=-1).mean()
+    assert changed == 0 if kind == CONTROL else changed > 0.02
+    again = corrupt(kind, IMAGES[0], IMAGES[1], np.random.default_rng(0))
+    np.testing.assert_array_equal(found, again)
+
+
+def test_a_blend_is_the_brighter_of_two_and_a_shift_an_eighth_to_a_quarter_of_the_frame() -> None:
+    blend = corrupt("blend", IMAGES[0], IMAGES[1], np.random.default_rng(0))
+    assert (blend >= IMAGES[0]).all()
+    point = np.zeros((64, 64, 3), np.uint8)
+    point[32, 32] = 255
+    for seed in range(5):
+        shifted = corrupt("shifted", point, point, np.random.default_rng(seed))
+        place = np.argwhere(shifted[..., 0])[0] - 32
+        assert 7 <= np.hypot(*place) <= 17
+
+
+def _table(n: int) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    index = pd.Index([f"g{i}" for i in range(n)], name="objid")
+    five = pd.DataFrame(rng.normal(size=(n, 5)), index, list(FIVE))
+    return make_feature_table(five, {"net-eq1": rng.normal(size=(n, 12)).astype(np.float32)})
+
+
+def _nines(images: Mapping[str, np.ndarray], columns: pd.Index) -> pd.DataFrame:
+    table = pd.DataFrame(9.0, pd.Index(images, name="objid"), columns)
+    return table.astype({name: np.float32 for name in columns if ":" in name})
+
+
+def test_injected_galaxies_stand_in_the_place_of_the_originals() -> None:
+    X = _table(100)
+
+    def measure(images: Mapping[str, np.ndarray]) -> pd.DataFrame:
+        table = _nines(images, X.columns[::-1])
+        table.iloc[0, 3] = np.nan  # cannot be measured any more: stays as it was
+        return table
+
+    found, kinds = inject(X, lambda objid: IMAGES[int(objid[1:]) % 8], measure, 6.0, seed=3)
+    mine = kinds.notna()
+    assert (kinds[mine] != CONTROL).sum() == 5 and (kinds == CONTROL).sum() == 6
+    assert (found[mine] == 9).all(axis=None) and not (X == 9).any(axis=None)
+    pd.testing.assert_frame_equal(found[~mine], X[~mine])
+    assert list(found.columns) == list(X.columns) and (found.dtypes == X.dtypes).all()
+
+
+def test_in_a_small_sample_the_control_has_what_is_left() -> None:
+    X = _table(4)
+    _, kinds = inject(X, lambda _: IMAGES[0], lambda images: _nines(images, X.columns), 2.0, 0)
+    assert sorted(kinds) == sorted([*CORRUPTIONS, CONTROL])
+
+
+def test_a_perfect_detector_finds_all_and_an_inverted_one_nothing() -> None:
+    kinds = pd.Series([None] * 200, dtype=object)
+    kinds[:6] = ["trail", "blend", "shifted"] * 2
+    perfect = kinds.notna() + np.linspace(0, 0.1, 200)
+    rows = detection_scores(kinds, pd.DataFrame({"perfect": perfect, "inverted": -perfect}))
+    assert value_of(rows, "perfect", "precision") == value_of(rows, "perfect", "auc") == 1
+    assert value_of(rows, "perfect", "recall", "blend") == 1
+    assert value_of(rows, "inverted", "precision") == value_of(rows, "inverted", "auc") == 0
+
+
+def test_distant_galaxies_are_outliers_by_every_detector() -> None:
+    X = _table(300)
+    away = 25 * np.random.default_rng(2).choice([-1, 1], size=(4, 17))
+    X = X.astype(float)
+    X.iloc[:4] += away  # each its own way: a group would get a component of its own
+    encoder = FusionAutoencoder(hidden_dims=(16,), latent_dim=4, epochs=5)
+    latent = encoder.fit_transform(X)
+    scores = outlier_scores(
+        X, latent, encoder, OrderedGaussianMixture(2, n_init=1, random_state=0),
+        IsolationForest(random_state=0), NearestNeighbors(n_neighbors=10),
+    )  # fmt: skip
+    kinds = pd.Series(["trail"] * 4 + [None] * 296, X.index, dtype=object)
+    rows = detection_scores(kinds, scores)
+    for detector in set(rows["detector"]) - {"autoencoder error"}:
+        assert value_of(rows, detector, "auc") > 0.95, detector
+
+
+def test_reconstruction_errors_are_in_units_of_each_modality() -> None:
+    X = _table(50)
+    encoder = FusionAutoencoder(hidden_dims=(16,), latent_dim=4, epochs=0).fit(X)
+    error = encoder.reconstruct(X) - encoder.concatenate(X)
+    deep, five = (error[:, part] ** 2 for part in (slice(0, 12), slice(12, 17)))
+    values = encoder.concatenate(X)
+    expected = deep.mean(axis=1) / values[:, :12].var() + five.mean(axis=1) / values[:, 12:].var()
+    scores = outlier_scores(
+        X, encoder.transform(X), encoder, OrderedGaussianMixture(2),
+        IsolationForest(n_estimators=10), NearestNeighbors(n_neighbors=60),
+    )  # fmt: skip
+    np.testing.assert_allclose(scores["autoencoder error"], expected / 2, rtol=1e-4)
+    assert np.isfinite(scores).all(axis=None)
+
+
+def _detections(n: int, injected: int) -> pd.DataFrame:
+    """One detector ranks half of the injected behind as many others, another one is blind."""
+    kinds = pd.Series([None] * n, dtype=object)
+    kinds[:injected] = [CORRUPTIONS[i % 3] for i in range(injected)]
+    kinds[injected : 2 * injected] = CONTROL
+    paper = np.random.default_rng(0).random(n)
+    paper[: injected // 2] += 5
+    paper[-(injected // 2) :] += 10
+    blind = np.random.default_rng(1).random(n)
+    rows = detection_scores(kinds, pd.DataFrame({MIXTURE_LIKELIHOOD: paper, "blind": blind}))
+    return rows.assign(draw=0, planted=injected)
+
+
+def test_precision_is_given_at_several_depths_and_for_chance() -> None:
+    table = detection_table(_detections(4000, 40), 4000)
+    paper = table.loc[MIXTURE_LIKELIHOOD]
+    assert paper[["precision_half", "precision"]].tolist() == [0, 0.5]
+    assert 0.25 <= paper["precision_twice"] < 0.35
+    assert paper["enrichment"] == pytest.approx(50) and table.loc["blind", "enrichment"] < 10
+    assert table.index[0] == MIXTURE_LIKELIHOOD and table.index[-1] == CHANCE
+    assert table.loc[CHANCE, ["precision", "enrichment", "auc"]].tolist() == [0.01, 1, 0.5]
+    assert detection_table(pd.DataFrame(), 10).empty
+
+
+def test_the_range_over_draws_is_that_of_the_precision() -> None:
+    rows = _detections(4000, 40)
+    low = rows.assign(draw=1, value=0.5 * rows["value"])
+    paper = detection_table(pd.concat([rows, low]), 4000).loc[MIXTURE_LIKELIHOOD]
+    assert paper[["lowest", "precision", "highest"]].tolist() == [0.25, 0.375, 0.5]
+
+
+def test_the_control_is_neither_injected_nor_left_alone() -> None:
+    table = detection_table(_detections(4000, 40), 4000)
+    assert table.loc[MIXTURE_LIKELIHOOD, f"recall {CONTROL}"] == 0
+    assert table.loc[MIXTURE_LIKELIHOOD, f"auc {CONTROL}"] == pytest.approx(0.5, abs=0.1)
+    kinds = pd.Series(["trail", CONTROL, None, None], dtype=object)
+    rows = detection_scores(kinds, pd.DataFrame({"all": [3.0, 4.0, 2.0, 1.0]}))
+    assert value_of(rows, "all", "precision") == 0  # the control was more unusual
+    assert value_of(rows, "all", "auc") == 1  # but is no galaxy left alone
+
+
+def test_outliers_differ_in_what_was_made_to_differ_and_in_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    outliers = np.arange(400) < 40
+    quality = pd.DataFrame(
+        rng.normal(10, 1, (400, 3)), columns=["sn_per_pixel", "n_sources", "rpetro_circ"]
+    )
+    quality["flag"] = (rng.random(400) < np.where(outliers, 0.8, 0.1)).astype(int)
+    quality.loc[outliers, "rpetro_circ"] += 5
+    types = pd.Series(np.where(outliers, "merger", "spiral"), dtype=object)
+    types[rng.random(400) < 0.5] = None
+    table = describe_outliers(outliers, quality, types, 0).set_index("property")
+    assert set(table.index[table["p_holm"] < 0.05]) == {
+        "flag above 0 (%)", "seen as merger (%)", "Petrosian radius (px)",
+    }  # fmt: skip
+    assert table.loc["seen as merger (%)", "others"] == 0
+    assert table.loc["flag above 0 (%)", "anomalies"] == 100 * (quality["flag"][:40] > 0).mean()
+    untyped = describe_outliers(outliers, quality, pd.Series([None] * 400, dtype=object), 0)
+    assert len(untyped) == 4

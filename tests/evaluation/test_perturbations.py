@@ -1,0 +1,222 @@
+"""Perturbed images are what they say, and shifts and changes of cluster are counted rightly."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image as PillowImage
+from scipy.ndimage import gaussian_filter
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from galaxy_utils.clustering.mixture import OrderedGaussianMixture
+from galaxy_utils.data.hubble import hdf_sample
+from galaxy_utils.evaluation import perturbations
+from galaxy_utils.evaluation.perturbations import (
+    ANOTHER_SEED,
+    PERTURBATIONS,
+    UNCHANGED,
+    changes_with_intervals,
+    cluster_changes,
+    feature_shifts,
+    parameter_shifts,
+    seed_changes,
+    significantly_different,
+)
+from galaxy_utils.features.feature_table import make_feature_table
+from galaxy_utils.morphology.measurement import FIVE
+
+IMAGE = next(iter(hdf_sample().cutouts.values()))
+
+
+def perturbed(name: str, seed: int = 0) -> np.ndarray:
+    return PERTURBATIONS[name](IMAGE, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_a_perturbed_image_is_an_image_and_the_original_stays(name: str) -> None:
+    before = IMAGE.copy()
+    found = perturbed(name)
+    np.testing.assert_array_equal(IMAGE, before)
+    assert found.shape == IMAGE.shape and found.dtype == np.uint8
+    assert (found == IMAGE).all() == (name == UNCHANGED)
+    np.testing.assert_array_equal(found, perturbed(name))
+
+
+def test_turning_is_anticlockwise_and_mirroring_swaps_left_and_right() -> None:
+    np.testing.assert_array_equal(perturbed("turned by 90°")[-1, 0], IMAGE[0, 0])
+    np.testing.assert_array_equal(perturbed("mirrored")[0, -1], IMAGE[0, 0])
+
+
+def test_moving_moves_by_two_pixels() -> None:
+    found = perturbed("moved by 2 px")
+    inner = found[4:-4, 4:-4]
+    places = [(r, c) for r in (2, 6) for c in (2, 6)]
+    size = len(IMAGE) - 8
+    assert any((inner == IMAGE[r : r + size, c : c + size]).all() for r, c in places)
+
+
+def _noisy_frame() -> np.ndarray:
+    """A square of 100 counts over a sky of 40 with correlated noise of 6."""
+    frame = np.full((128, 128, 3), 40.0)
+    frame[56:72, 56:72] += 100
+    rng = np.random.default_rng(5)
+    for band in range(3):
+        frame[..., band] += 6 * perturbations.sky_noise((128, 128), rng)
+    return np.clip(frame, 0, 255).round().astype(np.uint8)
+
+
+def _neighbour_correlation(sky: np.ndarray) -> float:
+    return float(np.corrcoef(sky[:, :-1, 0].ravel(), sky[:, 1:, 0].ravel())[0, 1])
+
+
+def test_noise_is_correlated_as_the_sky_of_the_cutouts_is() -> None:
+    noise = perturbations.sky_noise((512, 512), np.random.default_rng(0))
+    assert noise.std() == pytest.approx(1, abs=0.02)
+    for apart, expected in ((1, 0.76), (2, 0.38), (3, 0.13)):
+        found = np.corrcoef(noise[:, :-apart].ravel(), noise[:, apart:].ravel())[0, 1]
+        assert found == pytest.approx(expected, abs=0.06)
+
+
+def test_dimming_keeps_the_noise_of_the_sky_and_takes_a_share_of_the_light() -> None:
+    image = _noisy_frame()
+    found = PERTURBATIONS["dimmed"](image, np.random.default_rng(1)).astype(float)
+    sky = found[:40]
+    assert sky.mean() == pytest.approx(40, abs=0.4)
+    assert sky.std() == pytest.approx(image[:40].std(), rel=0.06)
+    before = _neighbour_correlation(image[:40].astype(float))
+    assert _neighbour_correlation(sky) == pytest.approx(before, abs=0.05)
+    light = found[58:70, 58:70].mean() - 40
+    assert light == pytest.approx(100 * perturbations.DIMMING, rel=0.05)
+
+
+def test_blurring_blurs_and_leaves_the_sky_as_noisy_as_before() -> None:
+    image = _noisy_frame()
+    found = PERTURBATIONS["blurred"](image, np.random.default_rng(1)).astype(float)
+    smooth = gaussian_filter(image.astype(float), (1, 1, 0), mode="nearest")
+    assert smooth[:40].std() < 0.85 * image[:40].std()
+    assert found[:40].std() == pytest.approx(image[:40].std(), rel=0.06)
+    edge = (slice(40, 88), slice(52, 60))
+    np.testing.assert_allclose(
+        found[edge].mean(axis=(0, 2)), smooth[edge].mean(axis=(0, 2)), atol=2
+    )
+    flat = np.full((64, 64, 3), 40, np.uint8)
+    np.testing.assert_array_equal(PERTURBATIONS["blurred"](flat, np.random.default_rng(0)), flat)
+
+
+@pytest.mark.parametrize(("quality", "options"), [(75, {}), (95, {"subsampling": 0})])
+def test_compression_is_that_of_the_library_at_the_quality_that_its_name_says(
+    quality: int, options: dict[str, int]
+) -> None:
+    file = io.BytesIO()
+    PillowImage.fromarray(IMAGE).save(file, "JPEG", quality=quality, **options)
+    expected = np.asarray(PillowImage.open(file))
+    np.testing.assert_array_equal(perturbed(f"compressed ({quality})"), expected)
+
+
+def _table(n: int = 200) -> pd.DataFrame:
+    """Two groups of galaxies, the second half on the other side."""
+    rng = np.random.default_rng(0)
+    side = np.repeat([-1.0, 1.0], n // 2)[:, None]
+    index = pd.Index([f"g{i}" for i in range(n)], name="objid")
+    five = pd.DataFrame(5 * side + rng.normal(size=(n, 5)), index, list(FIVE))
+    return make_feature_table(five, {"net-eq1": 5 * side + rng.normal(size=(n, 8))})
+
+
+def _pipeline(seed: int) -> Pipeline:
+    mixture = OrderedGaussianMixture(2, n_init=1, random_state=seed)
+    return Pipeline([("space", StandardScaler()), ("mixture", mixture)])
+
+
+def _value(table: pd.DataFrame, **labels: str) -> float:
+    chosen = table[(table[list(labels)] == pd.Series(labels)).all(axis=1)]
+    assert len(chosen) == 1
+    return chosen["value"].iloc[0]
+
+
+def test_galaxies_that_cross_over_change_cluster_without_a_refit() -> None:
+    X = _table()
+    pipeline = _pipeline(0).fit(X)
+    means = pipeline["mixture"].means_.copy()
+    rows = X.index[[150, 3, 7, 160]]
+    half = X.loc[rows].mul([1, -1, -1, 1], axis=0)
+    tables = {UNCHANGED: X.loc[rows], "half": half, "none": X.head(0)}
+    found = cluster_changes(pipeline, X, tables, 0.85)
+    assert _value(found, change=UNCHANGED, score="changed") == 0
+    assert _value(found, change="half", score="changed") == 0.5
+    assert _value(found, change="half", score="changed_confident") == 0.5
+    assert _value(found, change="half", score="confident") == 4
+    assert np.isnan(_value(found, change="none", score="changed"))
+    np.testing.assert_array_equal(pipeline["mixture"].means_, means)
+    unsure = cluster_changes(pipeline, X, tables, 1.0)
+    assert _value(unsure, change="half", score="confident") == 0
+    assert np.isnan(_value(unsure, change="half", score="changed_confident"))
+
+
+def test_another_seed_only_numbers_clusters_anew_where_they_are_clear() -> None:
+    X = _table()
+    found = seed_changes(_pipeline(0).fit(X), _pipeline(1).fit(X), X, X.index[:30], 0.85)
+    assert _value(found, score="changed") == 0 and _value(found, score="confident") == 30
+    other = _pipeline(0).fit(X.assign(**{name: X[name].to_numpy()[::-1] for name in FIVE}))
+    other["mixture"].weights_ = other["mixture"].weights_[::-1]
+    apart = seed_changes(_pipeline(0).fit(X), other, X, X.index, 0.85)
+    assert _value(apart, score="changed") < 0.6  # numbers are matched first
+
+
+def test_shifts_are_in_units_of_the_scatter_between_galaxies() -> None:
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame(rng.normal(0, 3, (4000, 5)), columns=list(FIVE))
+    X["m20"] = 1.0
+    moved = X.sample(2000, random_state=0) + rng.normal(1.5, 0.3, (2000, 5))
+    found = parameter_shifts(X, moved)
+    assert _value(found, of="gini", score="bias") == pytest.approx(0.5, abs=0.02)
+    assert _value(found, of="gini", score="scatter") == pytest.approx(0.1, rel=0.06)
+    assert np.isnan(_value(found, of="m20", score="bias"))
+
+
+def test_features_move_in_units_of_the_distance_between_galaxies() -> None:
+    rectangle = np.array([[0, 0], [3, 0], [3, 4], [0, 4]], float)  # median of its sides: 3.5
+    X = make_feature_table(pd.DataFrame(index=range(4)), {"net-eq1": rectangle})
+    moved = X.copy()
+    moved.iloc[:, 0] += 1.75
+    assert feature_shifts(X, X)["value"].tolist() == [0]
+    found = feature_shifts(X, moved)
+    assert found["of"].tolist() == ["net-eq1"] and found["value"].iloc[0] == pytest.approx(0.5)
+
+
+def _rows(paper: float, ours: float) -> pd.DataFrame:
+    rows = [
+        {"seed": seed, "change": change, "of": of, "score": score, "value": value}
+        for seed, extra in ((0, 0.0), (1, 0.02))
+        for change in (ANOTHER_SEED, UNCHANGED, "blurred", "mirrored")
+        for of, score, value in (
+            ("paper", "changed", paper + extra if change == "blurred" else 0.1),
+            ("ours", "changed", ours + extra if change == "blurred" else 0.1),
+            ("paper", "changed_confident", 0.05), ("ours", "changed_confident", 0.05),
+            ("galaxies", "number", 300 if change == "blurred" else 350),
+        )
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_intervals_are_wilsons_over_the_galaxies_that_were_measured() -> None:
+    table = changes_with_intervals(_rows(0.09, 0.3)).set_index(["recipe", "change"])
+    row = table.loc[("paper", "blurred")]
+    p, n, z = 0.1, 300, 1.959964
+    centre, half = (p + z**2 / (2 * n)), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert row["low"] == pytest.approx(100 * (centre - half) / (1 + z**2 / n))
+    assert row["high"] == pytest.approx(100 * (centre + half) / (1 + z**2 / n))
+    assert row[["percent", "lowest", "highest"]].tolist() == pytest.approx([10, 9, 11])
+    assert row["confident"] == pytest.approx(5) and len(table) == 8
+    assert changes_with_intervals(pd.DataFrame()).empty
+
+
+def test_pipelines_differ_where_their_intervals_lie_apart() -> None:
+    apart = changes_with_intervals(_rows(0.09, 0.3))
+    assert significantly_different(apart, "paper", "ours") == (["blurred"], [])
+    assert significantly_different(apart, "ours", "paper") == ([], ["blurred"])
+    close = changes_with_intervals(_rows(0.09, 0.1))
+    assert significantly_different(close, "paper", "ours") == ([], [])

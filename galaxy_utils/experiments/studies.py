@@ -1,131 +1,55 @@
-"""All studies, and how each gets its inputs from a finished run."""
+"""Former names, until everything imports `registry` and `measuring`."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from galaxy_utils.clustering.consensus import CONSENSUS
-from galaxy_utils.config import Parameters, read_parameters
-from galaxy_utils.errors import UserError
-from galaxy_utils.evaluation.algorithms import ALGORITHMS
-from galaxy_utils.evaluation.chain import CHAIN, CIRCULARITY
-from galaxy_utils.evaluation.cluster_number import CLUSTER_NUMBER
-from galaxy_utils.evaluation.cross_validation import CROSS_VALIDATION, FOLDS
-from galaxy_utils.evaluation.encoders import STUDY as ENCODERS
-from galaxy_utils.evaluation.known_truth import KNOWN_TRUTH
-from galaxy_utils.evaluation.oddities import ODDITIES
-from galaxy_utils.evaluation.robustness import ROBUSTNESS
-from galaxy_utils.evaluation.search import COMPARED, SEARCH
-from galaxy_utils.experiments import inputs
-from galaxy_utils.experiments.store import read_study, study_journal, study_settings
-from galaxy_utils.experiments.study import (
-    Study,
-    differences,
-    finished_units,
-    rows_digest,
-    run_study,
-    write_study,
-)
-from galaxy_utils.provenance import PACKAGE, git_commit
-from galaxy_utils.run_folder import STUDIES, RunFolder
+import pandas as pd
 
-Inputs = Callable[[RunFolder, Parameters], Any]
+from galaxy_utils.experiments.experiment import Experiment
+from galaxy_utils.experiments.measuring import load_or_measure, measure_experiment
+from galaxy_utils.experiments.registry import EXPERIMENTS, check_names, find_experiment
+from galaxy_utils.experiments.study import ignoring_upstream
+
+if TYPE_CHECKING:
+    from galaxy_utils.workflow.page import Page
+
+check_study_names, measure_study = check_names, measure_experiment
+
+_INPUTS = {
+    "circularity": "for_chain", "compared": "for_search", **{
+        name: f"for_{name}" for name in (
+            "chain", "cluster_number", "algorithms", "oddities", "search", "consensus", "folds",
+            "cross_validation", "robustness", "known_truth", "encoders",
+        )
+    },
+}  # fmt: skip
 
 
-_ALL: tuple[tuple[Study, Inputs], ...] = (
-    (CHAIN, inputs.for_chain),
-    (CIRCULARITY, inputs.for_chain),
-    (CLUSTER_NUMBER, inputs.for_cluster_number),
-    (ALGORITHMS, inputs.for_algorithms),
-    (ODDITIES, inputs.for_oddities),
-    (SEARCH, inputs.for_search),
-    (COMPARED, inputs.for_search),
-    (CONSENSUS, inputs.for_consensus),
-    (FOLDS, inputs.for_folds),
-    (CROSS_VALIDATION, inputs.for_cross_validation),
-    (ROBUSTNESS, inputs.for_robustness),
-    (KNOWN_TRUTH, inputs.for_known_truth),
-    (ENCODERS, inputs.for_encoders),
-)
+def with_inputs(experiment: Experiment) -> Experiment:
+    """The experiment with the function of `inputs` that makes its inputs."""
+    from galaxy_utils.experiments import inputs
 
-STUDIES_BY_NAME = {study.name: (study, make_inputs) for study, make_inputs in _ALL}
+    found = getattr(inputs, _INPUTS[experiment.name])
+    return replace(experiment, inputs=ignoring_upstream(found))
 
 
-def check_study_names(names: Iterable[str]) -> None:
-    """Refuse names of studies that do not exist.
-
-    Parameters
-    ----------
-    names : iterable of str
-        What somebody typed.
-
-    Raises
-    ------
-    UserError
-        For the first unknown name.
-    """
-    for name in names:
-        if name not in STUDIES_BY_NAME:
-            close = difflib.get_close_matches(name, STUDIES_BY_NAME, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise UserError(f"no study {name!r}{hint}; there are: {', '.join(STUDIES_BY_NAME)}")
+def load_study(
+    page: Page, study: Experiment, make_inputs: Callable[..., Any] | None, draws: int
+) -> pd.DataFrame:
+    """Load or measure; upstream rows are those that the page has loaded before."""
+    if make_inputs is not None:
+        study = replace(study, inputs=ignoring_upstream(make_inputs))
+    taken: dict[str, Any] = page.rows_taken
+    upstream = {name: taken[name] for name in study.upstream if name in taken}
+    rows = load_or_measure(page, study, draws, **upstream)
+    taken[study.name] = rows
+    return rows
 
 
-def measure_study(name: str, folder: RunFolder, draws: int, n_processes: int) -> Path:
-    """Measure a study of a run and write its result to `data/studies/`.
-
-    Parameters
-    ----------
-    name : str
-        Key of `STUDIES_BY_NAME`.
-    folder : RunFolder
-        A finished run.
-    draws : int
-        Seeds and draws.
-    n_processes : int
-        Worker processes.
-
-    Returns
-    -------
-    Path
-        The table written.
-
-    Raises
-    ------
-    UserError
-        If it needs images and the run has none, or rests on another study and
-        the carried one is not of this run.
-    """
-    study, make_inputs = STUDIES_BY_NAME[name]
-    _, parameters = read_parameters(folder.existing("parameters.yml"))
-    started, code = time.time(), git_commit(PACKAGE)
-    settings = study_settings(folder, study, parameters.model_dump())
-    if study.after:
-        settings["after"] = _rested_on(study, folder, parameters)
-    taken = make_inputs(folder, parameters)
-    if taken is None:
-        raise UserError(f"study {name} needs images, and run {folder.path.name} has none")
-    journal = study_journal(folder, settings)
-    resumed = finished_units(study, draws, parameters.seed, journal)
-    table = run_study(study, taken, draws, parameters.seed, journal, n_processes)
-    settings |= {"draws": draws, "seed": parameters.seed}
-    write_study(STUDIES, name, table, settings, started, resumed, code)
-    return STUDIES / f"{name}.csv"
-
-
-def _rested_on(study: Study, folder: RunFolder, parameters: Parameters) -> dict[str, str]:
-    """Checksums of the carried studies that one rests on, if they are of the same run."""
-    for name in study.after:
-        stored = json.loads((STUDIES / f"{name}.json").read_text(encoding="utf-8"))
-        mine = study_settings(folder, STUDIES_BY_NAME[name][0], parameters.model_dump())
-        if changed := differences(stored, mine):
-            raise UserError(
-                f"study {study.name} rests on study {name}, and the one in {STUDIES} is not of "
-                f"run {folder.path.name}: {', '.join(changed)} differ; measure {name} first"
-            )
-    return {name: rows_digest(read_study(name)) for name in study.after}
+def __getattr__(name: str) -> Any:
+    if name == "STUDIES_BY_NAME":
+        return {key: (find_experiment(key), None) for key in EXPERIMENTS}
+    raise AttributeError(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -24,12 +23,10 @@ from galaxy_utils.config import (
     make_parameters,
 )
 from galaxy_utils.errors import UserError
-from galaxy_utils.experiments.store import read_study, study_journal, study_settings
-from galaxy_utils.experiments.study import Study, differences, resumed_note, rows_digest, run_study
+from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.features.galaxies import MEASURED, Galaxies, open_galaxies
-from galaxy_utils.features.kept import kept_objids
 from galaxy_utils.provenance import git_commit, write_atomically
-from galaxy_utils.run_folder import DATA, ROOT, SMALL, STUDIES, RunFolder
+from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import Section, declared_parameters, judged_by, section_of
 
 KNOWN = frozenset(Parameters.model_fields)
@@ -54,7 +51,7 @@ class Page:
     parameters: Mapping[str, Any]
     recorded: dict[str, Any] = field(default_factory=dict)
     studied: dict[str, str] = field(default_factory=dict)
-    rows_taken: dict[str, str] = field(default_factory=dict)
+    rows_taken: dict[str, pd.DataFrame] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @cached_property
@@ -364,13 +361,13 @@ class Page:
         return make_parameters("book", {k: v for k, v in values.items() if k in KNOWN})
 
     def study(
-        self, study: Study, make_inputs: Callable[..., Any] | None, draws: int
+        self, study: Experiment, make_inputs: Callable[..., Any] | None, draws: int
     ) -> pd.DataFrame:
         """Result of a study: the carried one, or measured now where that is of something else.
 
         Parameters
         ----------
-        study : Study
+        study : Experiment
             What to measure.
         make_inputs : callable
             One of `galaxy_utils.inputs`; called only where it is measured now.
@@ -382,43 +379,9 @@ class Page:
         DataFrame
             Its rows; none where it needs images that the run does not have.
         """
-        if study.name not in self.section.studies:
-            raise UserError(f"section {self.section.name} does not declare study {study.name}")
-        settings = study_settings(self.folder, study, self.settings.model_dump())
-        if study.after:
-            settings["after"] = {name: self.rows_taken[name] for name in study.after}
-        path = STUDIES / f"{study.name}.json"
-        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        changed = differences(stored, settings) if stored else ["the carried result"]
-        if stored and not changed:
-            self.studied[study.name] = (
-                f"carried by the project, {stored['draws']} draws, code `{stored['code']}`, "
-                f"{stored['minutes']:.0f} minutes on {stored['cores']} cores"
-                f"{resumed_note(stored)}; to make it again: "
-                f"`make studies STUDIES={study.name} DRAWS={stored['draws']}`"
-            )
-            return self._taken(study, read_study(study.name))
-        make_inputs = make_inputs or study.inputs
-        assert make_inputs is not None
-        inputs = make_inputs(self.folder, self.settings)
-        if inputs is None:
-            self.studied[study.name] = "not measured: it needs images, and the run has none"
-            return pd.DataFrame()
-        said = ", ".join(name if " " in name else f"`{name}`" for name in changed)
-        self.studied[study.name] = (
-            f"measured on this page with {draws} draws, since the one that the project carries "
-            f"differs in {said}"
-        )
-        journal = study_journal(self.folder, settings)
-        small = len(kept_objids(self.folder)) < SMALL
-        processes = 1 if small else None
-        rows = run_study(study, inputs, draws, self.settings.seed, journal, processes)
-        return self._taken(study, rows)
+        from galaxy_utils.experiments.studies import load_study
 
-    def _taken(self, study: Study, rows: pd.DataFrame) -> pd.DataFrame:
-        """Keep the checksum of a study's rows, for the studies that rest on it."""
-        self.rows_taken[study.name] = rows_digest(rows)
-        return rows
+        return load_study(self, study, make_inputs, draws)
 
     def studies_note(self) -> Any:
         """Say where the page's studies are from.
@@ -428,20 +391,9 @@ class Page:
         IPython.display.Markdown
             A line a study.
         """
-        from IPython.display import Markdown
+        from galaxy_utils.experiments.measuring import experiments_note
 
-        lines = [f"- Study *{name}*: {text}." for name, text in self.studied.items()]
-        if self.settings.space != "autoencoder":
-            lines.append(
-                "- This run clusters principal components; where this page executes the whole "
-                "chain it judges the autoencoder's recipe in the same framing."
-            )
-        if self.settings.mixture_fit == "votes":
-            lines.append(
-                "- This run's mixture is taught by votes; where this page fits one anew, it is the "
-                "likeliest one in its space, and also where it says *the run's own*."
-            )
-        return Markdown("\n".join(lines))
+        return experiments_note(self)
 
     def pictures_note(self, galaxies: Galaxies) -> Any:
         """A box that says which pictures are missing and how to get them.

@@ -126,7 +126,7 @@ $(INSTALLED): $(BIN)/python requirements.lock pyproject.toml
 	fi
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@echo 'Compiling the measuring engine, about a minute; it is kept.'
-	@$(BIN)/python -c 'from galaxy_utils.morphology.compiled.engine import warm_up; warm_up()'
+	@$(BIN)/python -c 'from galaxy_utils.morphology import warm_up; warm_up()'
 	@touch $@
 
 $(BIN)/python:

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from galaxy_utils.clustering.own_galaxies import classify_folder
-from galaxy_utils.simulate.drawing import write_mocks
+from galaxy_utils.simulate.drawing import mock_sample
 from galaxy_utils.workflow.timing import hardware
 
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
@@ -38,7 +38,7 @@ def fill(folder: Path, images: Path, number: int, cores: int) -> None:
     folder.mkdir()
     if not paths:
         print(f"no cutouts in {images}: mock galaxies")
-        write_mocks(folder, number, 0, cores=cores)
+        mock_sample(folder, number, 0, cores=cores)
         return
     for row in np.unique(np.linspace(0, len(paths) - 1, number).round().astype(int)):
         shutil.copy(paths[row], folder)

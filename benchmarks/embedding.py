@@ -29,11 +29,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from galaxy_utils.config import Parameters, split_names
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.sample import read_image
+from galaxy_utils.data.images import Image, band_mean, read_image
 from galaxy_utils.features.embedding import BACKBONES, Configuration, torchvision_features
 from galaxy_utils.features.inference import Encoder, cosines, embed, engine_name, make_encoder
-from galaxy_utils.features.preprocessing import Image, band_mean
-from galaxy_utils.morphology.compiled.engine import measure_fast
+from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.workflow.benchmark import GPU, PAIR, TABLE, record_benchmark
 from galaxy_utils.workflow.timing import enlarged, hardware
 
@@ -159,8 +158,8 @@ def compare_pair(times: dict[str, Times], number: int, table: Path) -> None:
 
 def five_parameters(images: list[Image]) -> float:
     """Milliseconds of the five parameters of a galaxy, on one core."""
-    measure_fast(band_mean(images[0]))  # compiles, or reads the compiled code from disk
-    return 1e3 * seconds(lambda: [measure_fast(band_mean(i)) for i in images]) / len(images)
+    measure(band_mean(images[0]))  # compiles, or reads the compiled code from disk
+    return 1e3 * seconds(lambda: [measure(band_mean(i)) for i in images]) / len(images)
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from galaxy_utils.simulate import drawing as mock
+from galaxy_utils.data.survey import jpeg
+from galaxy_utils.simulate.drawing import draw
 from galaxy_utils.simulate.families import truth
 
 
@@ -19,12 +20,12 @@ def main() -> None:
     table = truth(number + 5, seed=0)
     with threadpool_limits(1):
         for _, row in table.tail(5).iterrows():  # GalSim makes its tables
-            mock.draw(row, 0)
+            draw(row, 0)
         start = time.process_time()
-        drawn = [mock.draw(row, 0).composite for _, row in table.head(number).iterrows()]
+        drawn = [draw(row, 0).composite for _, row in table.head(number).iterrows()]
         middle = time.process_time()
         for image in drawn:
-            mock.jpeg(image)
+            jpeg(image)
         end = time.process_time()
     print(f"{number / (end - start):.1f} galaxies a second on one core "
           f"({1e3 * (middle - start) / number:.1f} ms drawing, "

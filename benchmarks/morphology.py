@@ -23,16 +23,9 @@ from astropy.modeling.models import Sersic2D
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from galaxy_utils.data.sample import read_image
-from galaxy_utils.features.preprocessing import band_mean
-from galaxy_utils.morphology.compiled.engine import measure_fast, measure_segmented
-from galaxy_utils.morphology.measurement import (
-    FIVE,
-    Morphology,
-    Segmentation,
-    examine,
-    measure_central,
-)
+from galaxy_utils.data.images import band_mean, read_image
+from galaxy_utils.morphology.measurement import FIVE, measure, measure_source
+from galaxy_utils.morphology.segmentation import Segmentation, segment
 from galaxy_utils.workflow.benchmark import TABLE, record_benchmark
 from galaxy_utils.workflow.timing import hardware
 
@@ -101,9 +94,9 @@ def main() -> None:
     spent: dict[str, list[float]] = {stage: [] for stage in stages}
     largest: list[float] = []
 
-    def both(segmentation: Segmentation, found: Morphology) -> None:
-        ours, fast = timed(lambda: measure_segmented(segmentation, found))
-        reference, slow = timed(lambda: measure_central(segmentation, found))
+    def both(segmentation: Segmentation) -> None:
+        ours, fast = timed(lambda: measure_source(segmentation))
+        reference, slow = timed(lambda: measure_source(segmentation, engine="statmorph"))
         spent["engine"].append(fast)
         spent["statmorph"].append(slow)
         if ours.flag == reference.flag == 0:
@@ -111,17 +104,15 @@ def main() -> None:
                 max(abs(getattr(ours, name) - getattr(reference, name)) for name in FIVE)
             )
 
-    measure_fast(simulated(0))  # compiles, or reads the compiled code from disk
+    measure(simulated(0))  # compiles, or reads the compiled code from disk
     for read in images(options.images, options.number):
         image, reading = timed(read)
-        (segmentation, found), segmenting = timed(
-            lambda image=image: examine(image, neighbours=False)
-        )
+        segmentation, segmenting = timed(lambda image=image: segment(image, neighbours=False))
         spent["read"].append(reading)
         spent["segment"].append(segmenting)
-        spent["photutils"].append(timed(lambda image=image: examine(image))[1])
-        if segmentation is not None:
-            both(segmentation, found)
+        spent["photutils"].append(timed(lambda image=image: segment(image))[1])
+        if not segmentation.reason:
+            both(segmentation)
     print(f"{hardware()}; one thread, CPU ms per galaxy")
     print(f"{'':34s}{'mean':>9s}{'median':>9s}{'25 %':>9s}{'75 %':>9s}")
     for name, milliseconds in spent.items():

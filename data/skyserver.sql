@@ -2,7 +2,7 @@
 -- with spectra, z < 0.1, clean photometry, "randomly scraped". T-SQL, for SkyServer's
 -- SqlSearch (galaxy-book skyserver) or CasJobs (context DR17).
 --
--- Parameters, filled in as checked numbers by galaxy_utils/skyserver.py:
+-- Parameters, filled in as checked numbers by galaxy_utils/data/paper_sample.py:
 --   $number  rows (paper: 5000)    $seed  from 0 to 2147483647    $z_max  (paper: 0.1)
 --
 -- The order is pseudo-random and the same everywhere: a cubic permutation of

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from galaxy_utils.errors import UserError
 
 if TYPE_CHECKING:  # imported where it is needed: the command line starts at once
-    from galaxy_utils.data.fetching import Fetched
+    from galaxy_utils.data.download import Downloads
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -278,8 +278,8 @@ def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.config import make_parameters, split_names
     from galaxy_utils.data.sample import folder_sample
     from galaxy_utils.features.galaxies import measured_folder
-    from galaxy_utils.features.table import ENGINES, measure_sample
-    from galaxy_utils.morphology.measurement import FIVE
+    from galaxy_utils.features.table import measure_sample
+    from galaxy_utils.morphology.measurement import ENGINES, FIVE
 
     asked = {"backbones": options.backbones, "framing": options.framing}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
@@ -342,16 +342,16 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _skyserver(options: argparse.Namespace) -> int:
-    from galaxy_utils.data.paper_sample import Recipe, fetch_sample
-    from galaxy_utils.data.skyserver import SERVER
+    from galaxy_utils.data.paper_sample import PaperSample
+    from galaxy_utils.data.skyserver import SERVER, fetch_sample
     from galaxy_utils.features.galaxies import skyserver_folder
 
-    recipe = Recipe.of(number=options.number, seed=options.seed, z_max=options.z_max)
-    folder = options.out or skyserver_folder(recipe)
-    _say(fetch_sample(recipe, folder, options.server or SERVER), folder)
-    default = folder == skyserver_folder(Recipe.of(number=recipe.number))
+    wanted = PaperSample.of(number=options.number, seed=options.seed, z_max=options.z_max)
+    folder = options.out or skyserver_folder(wanted)
+    _say(fetch_sample(wanted, folder, options.server or SERVER), folder)
+    default = folder == skyserver_folder(PaperSample.of(number=wanted.number))
     sample = "skyserver" if default else str(folder)
-    less = f' SET="n_galaxies={recipe.number}"' if default and recipe.number != 5000 else ""
+    less = f' SET="n_galaxies={wanted.number}"' if default and wanted.number != 5000 else ""
     print(f"Use it with make book RUN=sky SAMPLE={sample}{less}")
     print(folder)
     return 0
@@ -370,8 +370,8 @@ def _images(options: argparse.Namespace) -> int:
     return 0
 
 
-def _say(done: Fetched, folder: Path) -> None:
-    print(f"{done.now} images fetched, {done.before} were there, {len(done.failures)} failed:")
+def _say(done: Downloads, folder: Path) -> None:
+    print(f"{done.fetched} images fetched, {done.present} were there, {len(done.failures)} failed:")
     for reason, count in Counter(done.failures.values()).most_common():
         print(f"  {count:6d}  {reason}")
     if done.failures:

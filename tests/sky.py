@@ -15,22 +15,22 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from PIL import Image
 
-from galaxy_utils.data.download import Manners
+from galaxy_utils.data.client import RequestPolicy
 
-QUICK = Manners(
-    at_once=4,
+QUICK = RequestPolicy(
+    concurrency=4,
     rate=500.0,
     attempts=3,
-    first_wait=0.01,
+    backoff=0.01,
     longest_wait=2.0,
     connect_timeout=0.5,
     read_timeout=0.5,
-    answer_timeout=0.8,
+    response_timeout=0.8,
     probe_timeout=1.0,
     patience=0.2,
-    in_vain=6,
+    least_failures=6,
 )
-"""The default manners with all waiting times shortened."""
+"""The default policy with all waiting times shortened."""
 
 
 def jpeg(seed: int = 0, side: int = 256, black: bool = False) -> bytes:

@@ -22,7 +22,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from galaxy_utils.clustering.model import MEASURED, Model
-from galaxy_utils.features.preprocessing import Image
+from galaxy_utils.data.images import Image
 from galaxy_utils.provenance import write_atomically
 
 GREY = "a grey picture: its colours are measured as zero and mean nothing"

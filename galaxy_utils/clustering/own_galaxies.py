@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.clustering import classification, consensus
 from galaxy_utils.clustering.model import (
@@ -22,18 +23,18 @@ from galaxy_utils.clustering.model import (
     save_model,
 )
 from galaxy_utils.config import Parameters, make_parameters, split_names
-from galaxy_utils.data.sample import ImageError, Sample, folder_sample, read_catalogue
+from galaxy_utils.data.images import Image, ImageError
+from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import Ingredients
 from galaxy_utils.evaluation.validation import SEEN_TYPES
 from galaxy_utils.experiments.store import read_study
 from galaxy_utils.experiments.study import rows_digest
 from galaxy_utils.features.galaxies import evenly, fingerprint_of, open_galaxies
-from galaxy_utils.features.preprocessing import Image
 from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
-from galaxy_utils.morphology import purging
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.morphology.purging import PhysicalLimits, purge
 from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
 
 MODEL = DATA / "model"
@@ -58,8 +59,12 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
     p = make_parameters("best")
     galaxies = open_galaxies(p.sample)
     table = galaxies.measurements(p.engine)
-    limits = purging.Limits(p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum)
-    kept = purging.purge(table, limits, p.isolation_contamination, p.seed)["kept"].to_numpy(bool)
+    limits = PhysicalLimits(p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum)
+    forest = IsolationForest(
+        n_estimators=200, contamination=p.isolation_contamination, random_state=p.seed
+    )
+    purged = purge(table, limits, forest if p.isolation_contamination > 0 else None)
+    kept = purged["kept"].to_numpy(bool)
     blocks = {b: galaxies.embedding(f"{b}-{p.framing}") for b in split_names(p.backbones)}
     deep = np.hstack(list(blocks.values()))
     values = table[list(MEASURED)].to_numpy(np.float64)

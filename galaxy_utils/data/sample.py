@@ -1,32 +1,20 @@
-"""Samples of galaxies: a folder of images, the measured SDSS table, or the built-in field."""
+"""Samples of galaxies: a catalogue, and images in a folder or in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image as PillowImage
 
+from galaxy_utils.data.images import FITS_SUFFIXES, IMAGE_SUFFIXES, Image, ImageError, read_image
 from galaxy_utils.errors import UserError
-from galaxy_utils.features.preprocessing import Image
-
-FITS_SUFFIXES = (".fits", ".fit")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", *FITS_SUFFIXES)
-SMALLEST_SIDE = 48
-
-BITS_PER_SAMPLE = 258
-"""Number of the TIFF tag."""
 
 CATALOGUE_COLUMNS = ("objid", "gz1_class", "ra", "dec", "z", "petroR50_r")
-"""What a catalogue may say of a galaxy beside its images; only objid is needed."""
-
-
-class ImageError(ValueError):
-    """An image that cannot be read as a galaxy cutout; the message is the reason."""
+"""Of every catalogue; only objid is needed. Degrees, redshift, arcsec."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +24,13 @@ class Sample:
     Parameters
     ----------
     name : str
-        `sdss5000`, `hdf` or the folder's path.
+        `sdss5000`, `hdf`, ... or the folder's path.
     catalogue : DataFrame
-        One row a galaxy, columns `CATALOGUE_COLUMNS`; objid is text and unique.
-    folder : Path or None
-        Where the images lie, if they are files.
-    cutouts : dict of objid to ndarray
-        The images, where they are made in memory.
+        One row per galaxy, columns `CATALOGUE_COLUMNS`; objid is text and unique.
+    folder : Path, optional
+        Folder of the image files.
+    cutouts : dict of str to ndarray of uint8, optional
+        objid to image, for samples that are held in memory.
     """
 
     name: str
@@ -52,21 +40,11 @@ class Sample:
 
     @property
     def has_images(self) -> bool:
-        """Whether at least one galaxy of the sample has pixels here."""
+        """Whether at least one galaxy of the sample has an image."""
         return bool(self.cutouts) or bool(self.folder and any(_image_files(self.folder)))
 
     def image(self, objid: str) -> Image:
-        """Read the cutout of one galaxy.
-
-        Parameters
-        ----------
-        objid : str
-            Identifier, as in the catalogue.
-
-        Returns
-        -------
-        ndarray of uint8, shape (height, width, 3)
-            Colour composite.
+        """Read the image of a galaxy, uint8 of shape (height, width, 3).
 
         Raises
         ------
@@ -78,17 +56,7 @@ class Sample:
         return read_image(self.path(objid))
 
     def path(self, objid: str) -> Path:
-        """File of one galaxy's cutout.
-
-        Parameters
-        ----------
-        objid : str
-            Identifier, as in the catalogue.
-
-        Returns
-        -------
-        Path
-            The file.
+        """Image file of a galaxy.
 
         Raises
         ------
@@ -111,92 +79,16 @@ class Sample:
         return {path.stem: path for path in files if path.suffix not in IMAGE_SUFFIXES}
 
 
-def read_image(path: Path) -> Image:
-    """Read a JPEG, PNG, TIFF or FITS as an 8-bit colour composite.
-
-    FITS images are stretched, see `galaxy_utils.fits_images`.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        The pixels; a grey image is repeated in three bands.
-
-    Raises
-    ------
-    ImageError
-        If the file is not an image, is cut short, has more than 8 bits, or a
-        side below `SMALLEST_SIDE` pixels.
-    """
-    if path.suffix.lower() in FITS_SUFFIXES:
-        from galaxy_utils.data.fits import read_fits  # astropy: a second, only where needed
-
-        return _large_enough(read_fits(path))
-    try:
-        with PillowImage.open(path) as opened:
-            if opened.mode.startswith(("I", "F")) or _bits(opened) > 8:
-                raise ImageError("more than 8 bits a pixel: expected an 8-bit image")
-            pixels = np.asarray(opened.convert("RGB"))
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow raises many types on damaged files
-        raise ImageError(f"unreadable image: {type(error).__name__}: {error}"[:200]) from error
-    return _large_enough(pixels)
-
-
-def _large_enough(pixels: Image) -> Image:
-    if min(pixels.shape[:2]) < SMALLEST_SIDE:
-        height, width = pixels.shape[:2]
-        raise ImageError(f"{width}x{height} px: expected at least {SMALLEST_SIDE} px a side")
-    return pixels
-
-
-def other_bands(path: Path) -> list[Path]:
-    """The g and i images beside the r image of a triplet.
-
-    Parameters
-    ----------
-    path : Path
-        An image; of a triplet the one in r, named `<name>-r.fits`.
-
-    Returns
-    -------
-    list of Path
-        `<name>-g.fits` and `<name>-i.fits`, as far as they are there.
-    """
-    if path.suffix.lower() not in FITS_SUFFIXES or not path.stem.endswith("-r"):
-        return []
-    names = [path.with_name(f"{path.stem[:-1]}{band}{path.suffix}") for band in "gi"]
-    return [name for name in names if name.exists()]
-
-
-def _bits(opened: PillowImage.Image) -> int:
-    """Bits a sample of colour images, which Pillow reduces to 8 without a word."""
-    if any(";16" in str(tile) for tile in getattr(opened, "tile", ())):  # PNG
-        return 16
-    tags = getattr(opened, "tag_v2", None)
-    return max(tags.get(BITS_PER_SAMPLE, (8,))) if tags else 8
-
-
 def _image_files(folder: Path) -> Iterator[Path]:
-    """Images of a folder; names that begin with a dot (macOS writes `._*`) are none.
-
-    The g and i images of a triplet count with the one in r.
-    """
-    return (
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and not _is_of_triplet(path)
-    )
+    """Images of a folder; of a FITS triplet the one in r, and no hidden files (macOS: `._*`)."""
+    for path in folder.iterdir():
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            if not _is_second_band(path):
+                yield path
 
 
-def _is_of_triplet(path: Path) -> bool:
+def _is_second_band(path: Path) -> bool:
+    """Whether a FITS file is the g or i image next to one in r."""
     if path.suffix.lower() not in FITS_SUFFIXES or not path.stem.endswith(("-g", "-i")):
         return False
     return path.with_name(f"{path.stem[:-1]}r{path.suffix}").exists()
@@ -216,36 +108,33 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
     Returns
     -------
     Sample
-        One row an image, sorted by objid.
+        One row per image, sorted by objid.
 
     Raises
     ------
     UserError
-        If the folder lacks, holds no image, two images share a name, or the
-        catalogue cannot be used.
+        If the folder does not exist or has no image, two images share a name, or
+        the catalogue cannot be used.
     """
     if not folder.is_dir():
         raise UserError(f"sample folder {folder}: there is no such folder")
-    names = sorted(path.stem for path in _image_files(folder))
-    if not names:
+    names = pd.Series(sorted(path.stem for path in _image_files(folder)), dtype=str)
+    if names.empty:
         raise UserError(
             f"sample folder {folder}: no image in it; expected files ending in "
             + ", ".join(IMAGE_SUFFIXES)
         )
-    twice = sorted({a for a, b in zip(names, names[1:], strict=False) if a == b})
-    if twice:
-        raise UserError(f"sample folder {folder}: several images named {twice[0]!r}; rename one")
-    known = _folder_catalogue(folder, catalogue)
-    listed = pd.DataFrame({"objid": names}).merge(known, how="left", on="objid")
+    repeated = names[names.duplicated()]
+    if len(repeated):
+        raise UserError(
+            f"sample folder {folder}: several images named {repeated.iloc[0]!r}; rename one"
+        )
+    known = pd.DataFrame(columns=list(CATALOGUE_COLUMNS)).astype({"objid": str})
+    if catalogue is not None or (folder / "catalogue.csv").exists():
+        known = read_catalogue(catalogue or folder / "catalogue.csv")
+    listed = names.to_frame("objid").merge(known, how="left", on="objid")
     listed["gz1_class"] = listed["gz1_class"].astype(object)
     return Sample(str(folder), listed[list(CATALOGUE_COLUMNS)], folder)
-
-
-def _folder_catalogue(folder: Path, catalogue: Path | None) -> pd.DataFrame:
-    path = catalogue or folder / "catalogue.csv"
-    if catalogue is None and not path.exists():
-        return pd.DataFrame(columns=list(CATALOGUE_COLUMNS)).astype({"objid": str})
-    return read_catalogue(path)
 
 
 def read_catalogue(path: Path) -> pd.DataFrame:
@@ -259,12 +148,12 @@ def read_catalogue(path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `CATALOGUE_COLUMNS`; what the file does not have is missing.
+        Columns `CATALOGUE_COLUMNS`; columns that the file does not have are empty.
 
     Raises
     ------
     UserError
-        If the column objid lacks, an objid stands twice, or a number is none.
+        If there is no column objid, an objid is empty or repeated, or a number is none.
     """
     if not path.exists():
         raise UserError(f"catalogue {path}: there is no such file")
@@ -277,17 +166,15 @@ def read_catalogue(path: Path) -> pd.DataFrame:
     empty = np.flatnonzero(table["objid"].str.strip() == "")
     if len(empty):
         raise UserError(f"catalogue {path}: row {empty[0] + 2}: objid is empty")
-    doubled = table.loc[table["objid"].duplicated(), "objid"]
-    if len(doubled):
-        raise UserError(f"catalogue {path}: objid {doubled.iloc[0]} stands in more than one row")
+    repeated = table.loc[table["objid"].duplicated(), "objid"]
+    if len(repeated):
+        raise UserError(f"catalogue {path}: objid {repeated.iloc[0]} stands in more than one row")
     table = table.reindex(columns=list(CATALOGUE_COLUMNS))
-    for column in CATALOGUE_COLUMNS[2:]:
-        table[column] = _numbers(table[column], path)
-    return table
+    return as_numbers(table, CATALOGUE_COLUMNS[2:], f"catalogue {path}")
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """Read a CSV table of galaxies, identifiers and words left as they stand.
+    """Read a CSV table of galaxies without guessing at identifiers and reasons.
 
     Parameters
     ----------
@@ -297,7 +184,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        objid and reasons are text, never missing; elsewhere an empty field is.
+        objid and reasons are text and never missing; elsewhere an empty field is.
     """
     header = pd.read_csv(path, nrows=0).columns
     words = {"objid", "reason", "statmorph_reason"}
@@ -306,13 +193,17 @@ def read_rows(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=missing)
 
 
-def _numbers(column: pd.Series, path: Path) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = numbers.isna() & column.notna()
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise UserError(
-            f"catalogue {path}: row {row + 2}, column {column.name}: "
-            f"{column.iloc[row]!r} is not a number; leave it empty where unknown"
-        )
-    return numbers.astype(float)
+def as_numbers(
+    table: pd.DataFrame, columns: Iterable[str], source: str, first_row: int = 2
+) -> pd.DataFrame:
+    """Read columns of text as floats; `UserError` names source, row and column of what is none."""
+    numbers = table.copy()
+    for column in columns:
+        numbers[column] = pd.to_numeric(table[column], errors="coerce").astype(float)
+        wrong = np.flatnonzero(numbers[column].isna() & table[column].notna())
+        if len(wrong):
+            raise UserError(
+                f"{source}: row {wrong[0] + first_row}, column {column}: "
+                f"{table[column].iloc[wrong[0]]!r} is not a number; leave it empty where unknown"
+            )
+    return numbers

@@ -1,7 +1,7 @@
 """The search and what follows from it once more, with the parts of the sample turned round.
 
 The rule of `search.choose` and the form of `consensus` were settled while we saw what
-they gave on one part of the galaxies, the first of `search.fold_of`. The labels of
+they gave on one part of the galaxies, the first of `split.fold_of`. The labels of
 the other four parts were never used to compare rules or forms. So each of these is
 held out in its turn: search, choice and vote are made anew from the galaxies
 outside it, and judged on it.
@@ -28,10 +28,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from galaxy_utils.clustering import consensus
+from galaxy_utils.data.split import N_FOLDS
 from galaxy_utils.evaluation import scores
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import (
-    HELD_OUT_SHARE,
     SEARCH,
     Ingredients,
     Values,
@@ -108,7 +108,7 @@ def turned(ingredients: Ingredients, fold: NDArray[np.int64], part: int) -> Ingr
     ingredients : Ingredients
         The galaxies.
     fold : ndarray of int64, shape (n,)
-        As of `search.fold_of`.
+        As of `split.fold_of`.
     part : int
         The one that is held out.
 
@@ -278,7 +278,7 @@ def unreduced_ceiling(
 
 def _units_search(draws: int, seed: int) -> list[Row]:
     """Recipes that train a network do not vote, and would take most of the time."""
-    parts = range(1, HELD_OUT_SHARE if draws >= FEW_DRAWS else 2)
+    parts = range(1, N_FOLDS if draws >= FEW_DRAWS else 2)
     spaces = [unit for unit in SEARCH.units(draws, seed) if unit["encoder"] == "pca"]
     return [{"part": part, **space} for part in parts for space in spaces]
 

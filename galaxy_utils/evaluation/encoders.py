@@ -17,6 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils.clustering.taxonomy import fit_mixture
+from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation import scores
 from galaxy_utils.evaluation.algorithms import probes
 from galaxy_utils.evaluation.chain import Recipe
@@ -29,7 +30,6 @@ from galaxy_utils.evaluation.search import (
 )
 from galaxy_utils.experiments.study import Row, Study
 from galaxy_utils.features.crops import central
-from galaxy_utils.features.preprocessing import Image
 
 FIVE, PIXELS, RANDOM = "five parameters", "pixels", "random ConvNeXt"
 GALAXY, ONE_VIEW, MIRRORED = "galaxy ConvNeXt", "galaxy ConvNeXt, one view", "galaxy ConvNeXt, 8"

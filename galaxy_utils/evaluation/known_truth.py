@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
+from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.clustering import consensus
 from galaxy_utils.clustering.comparison import kmeans
 from galaxy_utils.clustering.taxonomy import lowest
 from galaxy_utils.config import MIXTURE, TRAINING
+from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation import scores
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.robustness import OURS, PAPERS
@@ -31,11 +33,10 @@ from galaxy_utils.evaluation.search import (
 )
 from galaxy_utils.evaluation.stretch import COMPRESSED, LINEAR, stretch_rows
 from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
-from galaxy_utils.features.preprocessing import Image
-from galaxy_utils.morphology import purging
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
-from galaxy_utils.simulate import drawing as mock
+from galaxy_utils.morphology.purging import PhysicalLimits, purge
+from galaxy_utils.simulate.drawing import draw
 from galaxy_utils.simulate.families import ARTEFACTS, FAMILIES
 
 PURGED = "purged"
@@ -327,8 +328,8 @@ def purge_mocks(morphology: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
     ndarray of bool, shape (n,)
         True where kept.
     """
-    kept = purging.purge(morphology, purging.Limits(), 0.01, seed)["kept"]
-    return kept.to_numpy(bool)
+    forest = IsolationForest(n_estimators=200, contamination=0.01, random_state=seed)
+    return purge(morphology, PhysicalLimits(), forest)["kept"].to_numpy(bool)
 
 
 def fewest_missed(measured: pd.DataFrame, truth: pd.DataFrame, percent: float) -> float | None:
@@ -609,7 +610,7 @@ def examples(truth: pd.DataFrame, seed: int) -> dict[str, Image]:
     for kind, mine in truth.groupby("family", sort=False):
         number = 1 if mine["is_artefact"].iloc[0] else 2
         for place, (_, row) in enumerate(mine.head(number).iterrows()):
-            found[(str(kind), place)] = (row["magnitude_r"], mock.draw(row, seed).composite)
+            found[(str(kind), place)] = (row["magnitude_r"], draw(row, seed).composite)
     order = [key for kind in (*FAMILIES, *ARTEFACTS) for key in found if key[0] == kind]
     bare = {"star", "empty"}  # no galaxy is left to have a magnitude
     titles = {k: k[0] if k[0] in bare else f"{k[0]}, r = {found[k][0]:.1f}" for k in order}

@@ -19,10 +19,10 @@ from statsmodels.stats.multitest import multipletests
 from galaxy_utils.clustering.fusion import fuse
 from galaxy_utils.clustering.taxonomy import lowest
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM
+from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.experiments.study import Row, Study
 from galaxy_utils.features.features import Features
-from galaxy_utils.features.preprocessing import Image
 
 NEIGHBOURS = 10
 PAPER = "mixture likelihood (paper)"

@@ -18,13 +18,13 @@ from statsmodels.stats.proportion import proportion_confint
 
 from galaxy_utils.clustering import consensus
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM
+from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation import scores
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import PAPER, SEARCH, Ingredients, Variant, make_space
 from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
-from galaxy_utils.features.preprocessing import Image
-from galaxy_utils.morphology.compiled.deblending import clipped_sky
 from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.segmentation import clipped_sky
 
 DIMMING = 1 / np.sqrt(2)
 """A dimmed galaxy keeps this share of its counts above the sky; the noise stays."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -22,9 +21,6 @@ from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM
 from galaxy_utils.evaluation import nulls, scores
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
-
-HELD_OUT_SHARE = 5
-"""One galaxy in so many is never seen by the search."""
 
 SMALLEST = 0.05
 """Least share of the galaxies in the smallest cluster of a recipe that may be chosen."""
@@ -116,39 +112,6 @@ class Ingredients:
     deep: dict[str, dict[str, NDArray[np.float32]]]
     types: NDArray[np.object_]
     held_out: NDArray[np.bool_]
-
-
-def fold_of(objids: Iterable[str]) -> NDArray[np.int64]:
-    """Put every galaxy into one of `HELD_OUT_SHARE` parts, by a hash of its objid.
-
-    Parameters
-    ----------
-    objids : iterable of str
-        The galaxies.
-
-    Returns
-    -------
-    ndarray of int64
-        From 0; the same for a galaxy whatever sample it is in.
-    """
-    digests = [int(hashlib.sha256(objid.encode()).hexdigest(), 16) for objid in objids]
-    return np.array([digest % HELD_OUT_SHARE for digest in digests], dtype=np.int64)
-
-
-def is_held_out(objids: Iterable[str]) -> NDArray[np.bool_]:
-    """Choose the galaxies that no search or training may see, by a hash of their objid.
-
-    Parameters
-    ----------
-    objids : iterable of str
-        The galaxies.
-
-    Returns
-    -------
-    ndarray of bool
-        The first part of `fold_of`; about one in five.
-    """
-    return np.asarray(fold_of(objids) == 0)
 
 
 def make_space(ingredients: Ingredients, variant: Variant, recipe: Recipe, seed: int) -> Values:

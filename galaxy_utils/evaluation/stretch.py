@@ -12,19 +12,19 @@ from PIL import Image as PillowImage
 from scipy.ndimage import gaussian_filter
 from scipy.stats import median_abs_deviation, spearmanr
 
+from galaxy_utils.data import survey
+from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.experiments.study import Row
-from galaxy_utils.features.preprocessing import Image, band_mean
-from galaxy_utils.morphology.compiled.engine import measure_fast
-from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.simulate import drawing as mock
+from galaxy_utils.morphology.measurement import FIVE, measure
+from galaxy_utils.simulate.drawing import draw
 
 LINEAR = "linear flux"
 STRETCHED = "asinh stretch, 8 bits"
 COMPRESSED = "and JPEG, as from SkyServer"
 OTHERS = {
-    "darker black point": replace(mock.FITTED, black=0.1),
-    "twice the softening": replace(mock.FITTED, softening=2 * mock.FITTED.softening),
-    "twice the brightness": replace(mock.FITTED, brightness=2 * mock.FITTED.brightness),
+    "darker black point": replace(survey.FITTED, black=0.1),
+    "twice the softening": replace(survey.FITTED, softening=2 * survey.FITTED.softening),
+    "twice the brightness": replace(survey.FITTED, brightness=2 * survey.FITTED.brightness),
 }
 """Other stretches that a server might use, each off the fitted one in one constant: what the bias
 owes to the guess. The darker black point lies near the noise of one pixel above the sky."""
@@ -53,21 +53,21 @@ def versions_of(row: pd.Series, seed: int) -> dict[str, Plane]:
         a hundredth of the noise of one pixel, so that its digitisation plays
         no part.
     """
-    made = mock.draw(row, seed)
-    red = made.bands[mock.BANDS.index("r")].astype(np.float64)
+    made = draw(row, seed)
+    red = made.bands[survey.BANDS.index("r")].astype(np.float64)
     unit = 1.4826 * float(np.median(np.abs(red - np.median(red)))) / 100
-    others = {name: mock.composite(made.bands, constants) for name, constants in OTHERS.items()}
+    others = {name: survey.composite(made.bands, constants) for name, constants in OTHERS.items()}
     return {
-        LINEAR: gaussian_filter(red, mock.RESAMPLING, mode="nearest") / unit,
-        STRETCHED: band_mean(mock.resample(mock.composite(made.bands))),
+        LINEAR: gaussian_filter(red, survey.RESAMPLING, mode="nearest") / unit,
+        STRETCHED: band_mean(survey.resample(survey.composite(made.bands))),
         COMPRESSED: _opened(made.composite),
-        **{name: _opened(mock.as_cutout(image)) for name, image in others.items()},
+        **{name: _opened(survey.as_cutout(image)) for name, image in others.items()},
     }
 
 
 def _opened(cutout: Image) -> Plane:
     """Band mean after the cutout's own JPEG."""
-    return band_mean(np.asarray(PillowImage.open(io.BytesIO(mock.jpeg(cutout)))))
+    return band_mean(np.asarray(PillowImage.open(io.BytesIO(survey.jpeg(cutout)))))
 
 
 def stretch_rows(table: pd.DataFrame, seed: int) -> list[Row]:
@@ -89,7 +89,7 @@ def stretch_rows(table: pd.DataFrame, seed: int) -> list[Row]:
     rows: list[Row] = []
     for _, row in table[~table["is_artefact"]].iterrows():
         for kind, image in versions_of(row, seed).items():
-            found = measure_fast(image)
+            found = measure(image)
             values = {name: float(getattr(found, name)) for name in FIVE}
             five = {name: value if np.isfinite(value) else None for name, value in values.items()}
             rows.append({"objid": row["objid"], "family": row["family"], "kind": kind, **five})

@@ -17,7 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from galaxy_utils.clustering import consensus
 from galaxy_utils.clustering.votes import best_votes, shape_of
 from galaxy_utils.config import Parameters, make_parameters, split_names
-from galaxy_utils.data.sample import ImageError, Sample
+from galaxy_utils.data.images import Image, ImageError, band_mean
+from galaxy_utils.data.sample import Sample
+from galaxy_utils.data.split import fold_of, is_held_out
 from galaxy_utils.evaluation import algorithms, encoders, known_truth, oddities, robustness
 from galaxy_utils.evaluation.chain import Recipe, deep_components
 from galaxy_utils.evaluation.cluster_number import judged_spaces
@@ -29,8 +31,6 @@ from galaxy_utils.evaluation.search import (
     Variant,
     as_variant,
     choose,
-    fold_of,
-    is_held_out,
     variants_table,
 )
 from galaxy_utils.experiments.store import read_study
@@ -43,10 +43,9 @@ from galaxy_utils.features.kept import (
     read_latent,
     read_morphology,
 )
-from galaxy_utils.features.preprocessing import Image, band_mean
 from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
-from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.morphology.photometry import SHAPE, measure_appearance
+from galaxy_utils.morphology.measurement import FIVE, measure
+from galaxy_utils.morphology.photometry import SHAPE, measure_photometry
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.simulate import families as mock_families
 from galaxy_utils.simulate.drawing import mock_sample
@@ -311,9 +310,7 @@ def measure_images(
 
 
 def _five_of(images: list[Image]) -> Values:
-    from galaxy_utils.morphology.compiled.engine import measure_fast
-
-    found = [measure_fast(band_mean(image)) for image in images]
+    found = [measure(band_mean(image)) for image in images]
     return np.array([[getattr(row, name) for name in FIVE] for row in found])
 
 
@@ -569,6 +566,6 @@ def measure_framings(
         See `robustness.Measured`.
     """
     deep = {f: _deep_of(tuple(f"{b}-{f}" for b in backbones), images) for f in framings}
-    seen = [measure_appearance(image) for image in images]
+    seen = [measure_photometry(image) for image in images]
     shape = np.array([[getattr(row, name) for name in SHAPE] for row in seen])
     return _five_of(images), shape, deep

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from galaxy_utils.data.images import Image
 from galaxy_utils.errors import UserError
 from galaxy_utils.features._torchvision import import_torchvision
 from galaxy_utils.features.crops import FRAMINGS, central
 from galaxy_utils.features.galaxy_convnext import ENCODER, MEAN, SHAPE, STD, load_encoder_weights
-from galaxy_utils.features.preprocessing import Image, standardise
+from galaxy_utils.features.preprocessing import standardise
 
 DOWNLOAD_TIMEOUT = 30.0
 """Seconds without an answer after which a download is given up."""

@@ -18,11 +18,11 @@ from galaxy_utils.config import (
     OFFLINE_BACKBONES,
 )
 from galaxy_utils.data.hubble import hdf_sample
+from galaxy_utils.data.images import Image, ImageError
 from galaxy_utils.data.paper_sample import CATALOGUE as SKY_CATALOGUE
-from galaxy_utils.data.paper_sample import Recipe, is_complete
-from galaxy_utils.data.sample import ImageError, Sample, folder_sample, read_catalogue
+from galaxy_utils.data.paper_sample import PaperSample, is_complete
+from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
 from galaxy_utils.errors import UserError
-from galaxy_utils.features.preprocessing import Image
 from galaxy_utils.features.table import (
     NO_IMAGE,
     MeasuredTable,
@@ -153,14 +153,14 @@ class Galaxies:
         Returns
         -------
         table : DataFrame
-            As `parity.differences` takes it.
+            As `parity.agreement` takes it.
         source : str
             Which galaxies they are, in words.
         """
         if self.measured is not None and REFERENCE + "flag" in self.measured.morphology:
             table = self.measured.morphology.iloc[self._rows()].reset_index(drop=True)
             return table, f"all {len(table):,} galaxies of the sample `{self.sample.name}`"
-        shown = self.sample if self.sample.has_images else hdf_sample(self.folder)
+        shown = self.sample if self.sample.has_images else hdf_sample()
         few = replace(shown, catalogue=evenly(shown.catalogue, number))
         table = measure_engines(few, self.folder, os.cpu_count() or 1, ("fast", "statmorph"))
         return table, f"{len(table)} galaxies of the sample `{shown.name}`"
@@ -190,7 +190,7 @@ class Galaxies:
         Returns
         -------
         DataFrame or None
-            Columns objid and `appearance.APPEARANCE_COLUMNS`, in catalogue
+            Columns objid and `photometry.PHOTOMETRY_COLUMNS`, in catalogue
             order; None where they were not measured and there are no pixels.
         """
         if self.measured is not None and self.measured.appearance is not None:
@@ -205,7 +205,7 @@ class Galaxies:
         Returns
         -------
         Series of str or None
-            As of `saturation.kind_of_frame`, in catalogue order; None where it
+            As of `saturation.frame_defect`, in catalogue order; None where it
             was not looked at and there are no pixels.
         """
         if self.measured is not None and self.measured.frames is not None:
@@ -308,7 +308,7 @@ class Galaxies:
         source : str
             Which sample they are from, in words.
         """
-        shown = self.sample if self.sample.has_images else hdf_sample(self.folder)
+        shown = self.sample if self.sample.has_images else hdf_sample()
         objids = shown.catalogue["objid"].tolist()
         rows = np.linspace(0, len(objids) - 1, min(number, len(objids))).round().astype(int)
         readable = Galaxies(shown, None, self.folder).pictures(objids[row] for row in rows)
@@ -350,7 +350,7 @@ def open_galaxies(
     UserError
         If there is no such sample, or it has no pixels though they are needed.
     """
-    opened, measured = _open(sample, n_galaxies, folder)
+    opened, measured = _open(sample, n_galaxies)
     if from_pixels:
         measured = None
     if measured is None and not opened.has_images:
@@ -385,11 +385,11 @@ def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
     return table.iloc[rows].reset_index(drop=True)
 
 
-def _open(sample: str, n_galaxies: int, folder: Path | None) -> tuple[Sample, MeasuredTable | None]:
+def _open(sample: str, n_galaxies: int) -> tuple[Sample, MeasuredTable | None]:
     if sample == "hdf":
-        return hdf_sample(folder), None
+        return hdf_sample(), None
     if sample == SKYSERVER:
-        return _open_skyserver(_recipe_of(n_galaxies)), None
+        return _open_skyserver(_paper_sample_of(n_galaxies)), None
     if sample == MOCK:
         from galaxy_utils.simulate.drawing import mock_sample  # half a second: only where needed
 
@@ -406,16 +406,16 @@ def _open(sample: str, n_galaxies: int, folder: Path | None) -> tuple[Sample, Me
     return Sample(sample, measured.catalogue, images if images.is_dir() else None), measured
 
 
-def _recipe_of(n_galaxies: int) -> Recipe:
-    return Recipe.of(number=n_galaxies) if n_galaxies else Recipe.of()
+def _paper_sample_of(n_galaxies: int) -> PaperSample:
+    return PaperSample.of(number=n_galaxies) if n_galaxies else PaperSample.of()
 
 
-def _open_skyserver(recipe: Recipe) -> Sample:
-    folder = skyserver_folder(recipe)
+def _open_skyserver(wanted: PaperSample) -> Sample:
+    folder = skyserver_folder(wanted)
     if not is_complete(folder):
         raise UserError(
             f"sample {SKYSERVER}: its images are not all in {folder}; fetch them with "
-            f"make skyserver NUMBER={recipe.number} (can be stopped and taken up)"
+            f"make skyserver NUMBER={wanted.number} (can be stopped and taken up)"
         )
     return Sample(SKYSERVER, read_catalogue(folder / SKY_CATALOGUE), folder)
 
@@ -436,28 +436,29 @@ def mock_folder(seed: int, artefact_share: float) -> Path:
         Named after both and after the code that draws, so that mocks of an
         older code are never taken for today's; any number of them goes into it.
     """
-    sources = (ROOT / "galaxy_utils" / "simulate" / f"{n}.py" for n in ("drawing", "families"))
+    modules = ("data/survey", "simulate/drawing", "simulate/families")
+    sources = (ROOT / "galaxy_utils" / f"{module}.py" for module in modules)
     code = hashlib.sha256("".join(sha256_of_file(path) for path in sources).encode()).hexdigest()
     name = f"{MOCK}-{seed}-{artefact_share:g}-{code[:8]}"
     return ROOT / "runs" / MEASUREMENTS / name
 
 
-def skyserver_folder(recipe: Recipe) -> Path:
+def skyserver_folder(wanted: PaperSample) -> Path:
     """Where a sample fetched from SkyServer lies, unless somebody says where.
 
     Parameters
     ----------
-    recipe : Recipe
-        Which one.
+    wanted : PaperSample
+        Parameters of its query.
 
     Returns
     -------
     Path
         Named after its number and seed, and its redshift limit if that is not the paper's.
     """
-    name = f"{SKYSERVER}-{recipe.number}-{recipe.seed}"
-    if recipe.z_max != Recipe.of().z_max:
-        name += f"-z{recipe.z_max:g}"
+    name = f"{SKYSERVER}-{wanted.number}-{wanted.seed}"
+    if wanted.z_max != PaperSample.of().z_max:
+        name += f"-z{wanted.z_max:g}"
     return ROOT / "runs" / MEASUREMENTS / name
 
 

@@ -27,9 +27,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from galaxy_utils.data.images import Image
 from galaxy_utils.features.crops import FRAMINGS
 from galaxy_utils.features.embedding import BACKBONES, Configuration
-from galaxy_utils.features.preprocessing import Image
 
 BATCH = 2
 """Images in one pass on one core: of 1, 2, 4, 8 and 16 the fastest for the EfficientNets."""

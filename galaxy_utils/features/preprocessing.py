@@ -5,28 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_utils.data.images import Image
+
 SIGMA = 1.5
 """Standard deviation of the paper's Gaussian kernel, in pixels."""
-
-Image = NDArray[np.uint8]
-"""An 8-bit colour composite, shape (height, width, 3), as displayed."""
-
-
-def band_mean(image: Image) -> NDArray[np.float64]:
-    """Mean over the three bands of a composite.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        Colour composite.
-
-    Returns
-    -------
-    ndarray of float64, shape (height, width)
-        Mean pixel value, in counts of the 8-bit stretch (0-255).
-    """
-    total = image[..., 0].astype(np.uint16) + image[..., 1] + image[..., 2]  # a whole number
-    return np.asarray(total / 3.0)
 
 
 def smooth(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:

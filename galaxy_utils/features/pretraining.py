@@ -12,12 +12,12 @@ import torch
 import yaml
 from torch import Tensor
 
-from galaxy_utils.data.sample import ImageError, Sample
+from galaxy_utils.data.images import Image, ImageError
+from galaxy_utils.data.sample import Sample
+from galaxy_utils.data.split import is_held_out
 from galaxy_utils.errors import UserError
-from galaxy_utils.evaluation.search import is_held_out
 from galaxy_utils.features.contrastive import Plan, train_encoder
 from galaxy_utils.features.galaxy_convnext import LOG_FILE, save_encoder
-from galaxy_utils.features.preprocessing import Image
 from galaxy_utils.provenance import PACKAGE, git_commit, versions, write_atomically
 
 

@@ -23,7 +23,7 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -39,22 +39,15 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from galaxy_utils.data.sample import (
-    ImageError,
-    Sample,
-    other_bands,
-    read_catalogue,
-    read_image,
-    read_rows,
-)
+from galaxy_utils.data.images import Image, ImageError, band_mean, other_bands, read_image
+from galaxy_utils.data.sample import Sample, read_catalogue, read_rows
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import quantisation
-from galaxy_utils.features.preprocessing import Image, band_mean
-from galaxy_utils.morphology import measurement as morphology
-from galaxy_utils.morphology.measurement import MORPHOLOGY_COLUMNS, Morphology, SegmentationSettings
+from galaxy_utils.morphology.measurement import MORPHOLOGY_COLUMNS, Morphology, measure, warm_up
 from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS
-from galaxy_utils.morphology.photometry import APPEARANCE_COLUMNS, Appearance, measure_appearance
-from galaxy_utils.morphology.saturation import UNREAD, kind_of_frame
+from galaxy_utils.morphology.photometry import PHOTOMETRY_COLUMNS, Photometry, measure_photometry
+from galaxy_utils.morphology.saturation import UNREAD, frame_defect
+from galaxy_utils.morphology.segmentation import SegmentationSettings
 from galaxy_utils.provenance import (
     PACKAGE,
     git_commit,
@@ -78,7 +71,7 @@ LARGEST_HALF = 65504.0
 _PIXELS = ("pillow", "numpy", "numba", "scipy")
 _SOURCES = (*_PIXELS, "scikit-image", "photutils")  # what finds the galaxy in its frame
 MADE_WITH = {
-    "fast": ("morphology/compiled/engine", _SOURCES),
+    "fast": ("morphology/measurement", _SOURCES),
     "statmorph": ("morphology/measurement", (*_SOURCES, "statmorph")),
     "appearance": ("morphology/photometry", _SOURCES),
     "frame": ("morphology/saturation", _PIXELS),
@@ -90,9 +83,6 @@ MADE_WITH = {
 }  # fmt: skip
 """The module that measures, and the libraries whose change makes a measurement stale
 (as does a change of the module, or of what it imports from this package)."""
-
-ENGINES = ("fast", "statmorph")
-"""What can measure the five parameters; the first one fills a table's main columns."""
 
 NO_IMAGE = "no image"
 
@@ -112,9 +102,9 @@ class MeasuredTable:
     provenance : dict
         How it was made.
     appearance : DataFrame or None
-        Columns objid and `APPEARANCE_COLUMNS`, the same rows; None in older tables.
+        Columns objid and `PHOTOMETRY_COLUMNS`, the same rows; None in older tables.
     frames : DataFrame or None
-        Columns objid and frame (as of `saturation.kind_of_frame`), the same rows;
+        Columns objid and frame (as of `saturation.frame_defect`), the same rows;
         None in older tables.
     """
 
@@ -276,10 +266,10 @@ def measure_appearances(
     Returns
     -------
     DataFrame
-        Columns objid and `APPEARANCE_COLUMNS`, in catalogue order.
+        Columns objid and `PHOTOMETRY_COLUMNS`, in catalogue order.
     """
     return _measure_rows(
-        sample, folder, n_processes, "appearance", "appearance", settings, APPEARANCE_COLUMNS
+        sample, folder, n_processes, "appearance", "appearance", settings, PHOTOMETRY_COLUMNS
     )
 
 
@@ -317,7 +307,7 @@ def _measure_rows(
     done = _read_journal(journal, images)
     todo = [objid for objid in sample.catalogue["objid"] if objid not in done]
     if todo and engine == "fast":
-        _compile_once()
+        warm_up()  # here, where the workers are forked from, and not in each of them
     with (
         journal.open("a", encoding="utf-8") as lines,
         _progress(name.replace("-", ", "), len(images), len(done)) as bar,
@@ -454,34 +444,17 @@ def _measure_one(job: Job) -> tuple[str, dict[str, Any]]:
 
 def _row_of(image: Image, engine: str, settings: SegmentationSettings) -> dict[str, Any]:
     if engine == "appearance":
-        return asdict(measure_appearance(image, settings))
+        return asdict(measure_photometry(image, settings))
     if engine == "frame":
-        return {"frame": kind_of_frame(image)}
-    return asdict(_measurer(engine)(band_mean(image), settings))
+        return {"frame": frame_defect(image)}
+    return asdict(measure(band_mean(image), settings, engine=engine))
 
 
 def _row_without(engine: str, reason: str) -> dict[str, Any]:
     if engine == "frame":
         return {"frame": UNREAD}
-    empty = Appearance if engine == "appearance" else Morphology
+    empty = Photometry if engine == "appearance" else Morphology
     return asdict(empty(reason=reason))
-
-
-def _compile_once() -> None:
-    """Compile here, where the workers are forked from, and not in each of them."""
-    from galaxy_utils.morphology.compiled.engine import warm_up
-
-    warm_up()
-
-
-def _measurer(engine: str) -> Callable[[NDArray[np.float64], SegmentationSettings], Morphology]:
-    if engine == "statmorph":
-        return morphology.measure
-    from galaxy_utils.morphology.compiled.engine import (
-        measure_fast,  # compiles, or loads what was compiled
-    )
-
-    return measure_fast
 
 
 def _measure_isolated(job: Job) -> dict[str, Any]:

@@ -1,1 +1,5 @@
 """Concentration, asymmetry, smoothness, Gini, M20, axis ratio and colours of one galaxy."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The compiled engine beside statmorph, galaxy by galaxy."""
+"""Agreement of the compiled engine with statmorph, galaxy by galaxy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REFERENCE = "statmorph_"
 """Prefix of the columns that hold statmorph's own values."""
 
 REFERENCE_COLUMNS = (*FIVE, "rpetro_circ", "rpetro_ellip", "flag", "reason")
-"""What a table keeps of statmorph's measurement beside the compiled engine's."""
+"""What a table keeps of statmorph's measurement in addition to the compiled engine's."""
 
 SMALL, LARGE = 0.01, 0.05
 """Differences of a parameter that are counted; those above `LARGE` are explained."""
@@ -20,24 +20,11 @@ SAME_RADIUS = 1e-3
 OTHER_ROOT = 0.01
 
 
-def differences(table: pd.DataFrame) -> pd.DataFrame:
-    """Absolute difference of each parameter between the two engines.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The five parameters, and the same with the prefix `REFERENCE`.
-
-    Returns
-    -------
-    DataFrame
-        Columns `FIVE`; 0 where neither engine has a value, infinite where
-        only one has.
-    """
-    ours = table[list(FIVE)]
-    theirs = table[[REFERENCE + name for name in FIVE]].set_axis(list(FIVE), axis=1)
-    neither = ours.isna() & theirs.isna()
-    return (ours - theirs).abs().mask(neither, 0.0).fillna(np.inf)
+def absolute_differences(table: pd.DataFrame) -> pd.DataFrame:
+    """Absolute differences of the five parameters, infinite where one engine has no value."""
+    ours, theirs = table[list(FIVE)], table[[REFERENCE + name for name in FIVE]]
+    difference = (ours - theirs.set_axis(list(FIVE), axis=1)).abs()
+    return difference.mask(ours.isna() & theirs.isna().to_numpy(), 0.0).fillna(np.inf)
 
 
 def agreement(table: pd.DataFrame) -> pd.DataFrame:
@@ -46,16 +33,17 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        As in `differences`, with `statmorph_flag`.
+        The five parameters, the same with the prefix `REFERENCE`, and
+        `statmorph_flag`; one row per galaxy.
 
     Returns
     -------
     DataFrame
-        One row a parameter: parameter, galaxies, median and largest (of the
+        One row per parameter: parameter, galaxies, median and largest (of the
         absolute differences), within_small and within_large (percent of the
         galaxies within `SMALL` and `LARGE`).
     """
-    good = differences(table)[table[REFERENCE + "flag"] == 0]
+    good = absolute_differences(table)[table[REFERENCE + "flag"] == 0]
     return pd.DataFrame(
         {
             "parameter": list(FIVE),
@@ -68,40 +56,38 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def classify(table: pd.DataFrame) -> pd.Series:
-    """Say what likely explains each difference above `LARGE`, or of flag or reason.
+def explain_differences(table: pd.DataFrame) -> pd.Series:
+    """Give the likely cause of each difference above `LARGE`, or of flag or reason.
 
-    The class is inferred from which quantities differ beside; nothing is traced
-    in either engine. Where the same centre gives another elliptical radius, the Petrosian ratio
-    only just touches 0.2 at a step of the coarse search; Gini and M20 follow
-    the radius. Where the circular radius, C or A differ too, the search for
-    the centre ended in another minimum of the asymmetry.
+    Inferred from which other quantities differ; nothing is traced in either
+    engine. Where the same centre gives another elliptical radius, the Petrosian
+    ratio only just touches 0.2 at a step of the coarse search; Gini and M20
+    follow the radius. Where the circular radius, C or A differ too, the search
+    for the centre ended in another minimum of the asymmetry.
 
     Parameters
     ----------
     table : DataFrame
-        As in `differences`, with all of `REFERENCE_COLUMNS`.
+        As for `agreement`, with all of `REFERENCE_COLUMNS`.
 
     Returns
     -------
     Series of str
         Empty where there is nothing to explain.
     """
-    apart = differences(table)
+    apart = absolute_differences(table)
     circular, elliptical = (
         (table[name] / table[REFERENCE + name] - 1).abs()
         for name in ("rpetro_circ", "rpetro_ellip")
     )
-    moved = (circular > SAME_RADIUS) | (apart[["concentration", "asymmetry"]] > SAME_RADIUS).any(
-        axis=1
-    )
+    centred_alike = (apart[["concentration", "asymmetry"]] <= SAME_RADIUS).all(axis=1)
     large = apart.max(axis=1) > LARGE
     cases = {
         "reason": table["reason"] != table[REFERENCE + "reason"],
-        "centre in another minimum of the asymmetry": large & moved,
+        "centre in another minimum of the asymmetry":
+            large & ((circular > SAME_RADIUS) | ~centred_alike),
         "other root of the elliptical Petrosian radius": large & (elliptical > OTHER_ROOT),
         "other segmentation map": large,
         "flag": table["flag"] != table[REFERENCE + "flag"],
-    }
-    found = np.select(list(cases.values()), list(cases), "")
-    return pd.Series(found, index=table.index)
+    }  # fmt: skip
+    return pd.Series(np.select(list(cases.values()), list(cases), ""), index=table.index)

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.morphology.measurement import FIVE
-
-KEPT = ""
+from galaxy_utils.morphology.reasons import CATASTROPHIC
 
 
 @dataclass(frozen=True)
-class Limits:
+class PhysicalLimits:
     """Bounds of the paper's purging.
 
     Parameters
@@ -34,7 +33,7 @@ class Limits:
 
 
 def purge(
-    morphology: pd.DataFrame, limits: Limits, contamination: float, seed: int
+    morphology: pd.DataFrame, limits: PhysicalLimits, forest: IsolationForest | None
 ) -> pd.DataFrame:
     """Decide for each galaxy whether it is kept, and why not.
 
@@ -46,77 +45,68 @@ def purge(
     ----------
     morphology : DataFrame
         Columns objid, the five parameters, flag, reason.
-    limits : Limits
+    limits : PhysicalLimits
         Bounds on C and A.
-    contamination : float
-        Share of the remaining galaxies that the forest drops; 0 leaves it out.
-    seed : int
-        Seed of the forest.
+    forest : IsolationForest or None
+        Fitted here; its outliers are dropped. None leaves this step out.
 
     Returns
     -------
     DataFrame
         Columns objid, kept (bool), drop_reason (empty where kept), and
-        isolation_score (lower is odder; NaN where the forest did not look).
+        isolation_score (lower is more anomalous; NaN where the forest was not asked).
 
     References
     ----------
     The paper's section on data purging; Liu, Ting & Zhou (2008).
     """
     reason = _reasons(morphology, limits)
-    left = reason == KEPT
     score = np.full(len(morphology), np.nan)
-    if contamination > 0 and left.sum() > 1:
-        five = morphology.loc[left, list(FIVE)].to_numpy(float)
-        odd, score[left] = _isolate(five, contamination, seed)
-        reason[np.flatnonzero(left)[odd]] = "Isolation Forest"
+    left = np.flatnonzero(reason == "")
+    if forest is not None and left.size > 1:
+        values = morphology[list(FIVE)].to_numpy(float)[left]
+        reason[left[forest.fit_predict(values) == -1]] = "Isolation Forest"
+        score[left] = forest.score_samples(values)
     return pd.DataFrame(
         {
             "objid": morphology["objid"].to_numpy(),
-            "kept": reason == KEPT,
+            "kept": reason == "",
             "drop_reason": reason,
             "isolation_score": score,
         }
     )
 
 
-def _reasons(morphology: pd.DataFrame, limits: Limits) -> NDArray[np.object_]:
-    reason = np.full(len(morphology), KEPT, dtype=object)
-    missing = morphology[list(FIVE)].isna()
-    tests = (
-        ("A above the limit", morphology["asymmetry"] > limits.asymmetry_maximum),
-        ("C above the limit", morphology["concentration"] > limits.concentration_maximum),
-        ("C at or below the limit", morphology["concentration"] <= limits.concentration_minimum),
-        ("statmorph flag 4", morphology["flag"] >= 4),
-    )
-    for name, failed in tests:  # the later test wins: it is the more fundamental one
-        reason[failed.to_numpy()] = name
+def _reasons(morphology: pd.DataFrame, limits: PhysicalLimits) -> NDArray[np.object_]:
+    """Why each galaxy is dropped before the forest; empty where it is not."""
+    reason = np.full(len(morphology), "", dtype=object)
+    concentration, missing = morphology["concentration"], morphology[list(FIVE)].isna()
+    failed = {
+        "A above the limit": morphology["asymmetry"] > limits.asymmetry_maximum,
+        "C above the limit": concentration > limits.concentration_maximum,
+        "C at or below the limit": concentration <= limits.concentration_minimum,
+        "statmorph flag 4": morphology["flag"] >= CATASTROPHIC,
+    }
+    for name, rows in failed.items():  # the later reason wins: it is the more fundamental one
+        reason[rows.to_numpy()] = name
     for row in np.flatnonzero(missing.any(axis=1)):
-        reason[row] = _missing_reason(str(morphology["reason"].iloc[row]), missing.iloc[row])
+        reason[row] = _unmeasured(str(morphology["reason"].iloc[row]), missing.iloc[row])
     return reason
 
 
-def _missing_reason(reason: str, missing: pd.Series) -> str:
+def _unmeasured(reason: str, missing: pd.Series) -> str:
     if missing.all():
         return f"not measured: {reason.split(':')[0] or 'no reason given'}"
     return "not measured: " + ", ".join(name for name in FIVE if missing[name])
 
 
-def _isolate(
-    five: NDArray[np.float64], contamination: float, seed: int
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    forest = IsolationForest(n_estimators=200, contamination=contamination, random_state=seed)
-    odd = forest.fit_predict(five) == -1
-    return odd, forest.score_samples(five)
-
-
 def count_reasons(purged: pd.DataFrame) -> pd.DataFrame:
-    """Count the galaxies per reason, most frequent first.
+    """Count the dropped galaxies per reason, most frequent first.
 
     Parameters
     ----------
     purged : DataFrame
-        As made by `purge`.
+        From `purge`.
 
     Returns
     -------
@@ -124,10 +114,6 @@ def count_reasons(purged: pd.DataFrame) -> pd.DataFrame:
         Columns reason, galaxies, percent (of all galaxies).
     """
     counts = purged.loc[~purged["kept"], "drop_reason"].value_counts()
-    return pd.DataFrame(
-        {
-            "reason": counts.index,
-            "galaxies": counts.to_numpy(),
-            "percent": np.round(100 * counts.to_numpy() / len(purged), 2),
-        }
-    )
+    percent = np.round(100 * counts.to_numpy() / len(purged), 2)
+    table = counts.rename_axis("reason").to_frame("galaxies").reset_index()
+    return table.assign(percent=percent)

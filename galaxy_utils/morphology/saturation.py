@@ -1,11 +1,11 @@
-"""Frames with a bright star or a trail, told by their saturated pixels."""
+"""Frames with a bright star or a trail, recognised by their saturated pixels."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import find_objects, label
 
-from galaxy_utils.features.preprocessing import Image
+from galaxy_utils.data.images import Image
 
 SATURATED = 250
 """Counts from which a band is called saturated; the compression blurs 255."""
@@ -22,8 +22,8 @@ TRAIL_THINNESS = 20.0
 STAR, TRAIL, NEITHER, UNREAD = "bright star", "trail", "neither", "no image"
 
 
-def kind_of_frame(image: Image) -> str:
-    """Tell what saturates a frame.
+def frame_defect(image: Image) -> str:
+    """Say whether a bright star or a trail saturates a frame.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def kind_of_frame(image: Image) -> str:
         return NEITHER  # too few for a trail of one pixel's width, the smaller of the two
     labels, _ = label(saturated, np.ones((3, 3)))
     areas = np.bincount(labels.ravel())[1:]
-    lengths = [np.hypot(*(s.stop - s.start for s in box)) for box in find_objects(labels)]
-    long = np.array(lengths) >= TRAIL_LENGTH * max(saturated.shape)
-    if (long & (np.square(lengths) >= TRAIL_THINNESS * areas)).any():
+    lengths = np.array([np.hypot(*(s.stop - s.start for s in box)) for box in find_objects(labels)])
+    long = lengths >= TRAIL_LENGTH * max(saturated.shape)
+    if (long & (lengths**2 >= TRAIL_THINNESS * areas)).any():
         return TRAIL
     return STAR if areas.max() >= STAR_SHARE * saturated.size else NEITHER

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from galaxy_utils.plots import style
 
 if TYPE_CHECKING:
-    from galaxy_utils.morphology.measurement import Segmentation
+    from galaxy_utils.morphology.segmentation import Segmentation
 
 
 def plot_standardisation(

@@ -5,7 +5,6 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
-from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,7 +30,7 @@ QUANTITY_LABELS = FIVE_LABELS | {
 }
 
 _LOOK: dict[Any, Any] = {
-    "axes.prop_cycle": cycler(color=PALETTE),
+    "axes.prop_cycle": mpl.rcsetup.cycler(color=PALETTE),
     "axes.spines.top": False,
     "axes.spines.right": False,
 }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,77 +12,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 from scipy import fft
 from scipy.ndimage import gaussian_filter
+from scipy.special import k1
 from tqdm import tqdm
 
+from galaxy_utils.data import survey
+from galaxy_utils.data.images import Image
 from galaxy_utils.data.sample import CATALOGUE_COLUMNS, Sample, folder_sample
-from galaxy_utils.features.preprocessing import Image
+from galaxy_utils.data.survey import BANDS, PIXEL, SIDE, nanomaggies
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.simulate.families import GZ1_CLASSES, SEEING, truth
-
-SIDE = 256
-"""Pixels a side."""
-
-PIXEL = 0.396
-"""Arcsec a pixel."""
-
-BANDS = ("g", "r", "i")
-
-ZERO_POINT = 22.5
-"""Magnitude of one nanomaggy."""
-
-SKY = {"g": 21.84, "r": 20.86, "i": 20.16}
-"""Sky brightness, mag arcsec-2: typical dark sky of the survey's site (sdss.org, rounded)."""
-
-COUNT = {"g": 0.0038, "r": 0.0050, "i": 0.0066}
-"""Nanomaggies in one count of a 54 s exposure (calibrations of SDSS frames, rounded)."""
-
-GAIN = {"g": 3.9, "r": 4.7, "i": 5.0}
-"""Electrons a count (SDSS DR8 data model of frames, mean of the six columns, rounded)."""
-
-READ_NOISE = {"g": 1.2, "r": 1.0, "i": 1.7}
-"""Read-out and dark noise in counts (the same source, rounded)."""
 
 MOFFAT_BETA = 3.0
 """Wings of the point spread function (GalSim's Moffat; Trujillo et al. 2001 find 2.5 to 4.8)."""
 
-GRAIN, RESAMPLING = 1.1, 0.3
-"""Standard deviations in pixels of two blurs that SkyServer's tiles and resampling leave: of the
-noise alone, before the stretch, and of the picture after it. Noise in real cutouts is correlated
-over three pixels, yet their stars are as sharp as the seeing; fitted by us with the stretch."""
-
-SCALES = {"i": 4.9, "r": 5.7, "g": 7.8}
-"""Weight of the bands in SDSS composites (Blanton's djs_rgb_make settings for DR8)."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Constants of the asinh stretch, in weighted nanomaggies.
-
-    Parameters
-    ----------
-    brightness : float
-        Slope at the faint end.
-    softening : float
-        Where the slope begins to fall: the larger, the fainter.
-    black : float
-        Flux shown as black.
-    """
-
-    brightness: float
-    softening: float
-    black: float
-
-
-FITTED = Stretch(0.55, 6.75, -0.01)
-"""Softening is that of Blanton's settings (2.25 for the sum of three bands); the others were fitted
-by us, since SkyServer's are not published: to percentiles, share of black pixels and correlation of
-the sky in real cutouts, noise against brightness, and parameters of classes seen by people."""
-
 BACKGROUND_GALAXIES, BACKGROUND_STARS = 28, 5
 """Mean numbers in a frame, to 23.5 and 21 mag in r: ours, fitted by counts in real frames."""
+
+HALF_LIGHT = 1.678
+"""Half-light radius of an exponential disc in scale lengths."""
 
 Plane = NDArray[np.float64]
 
@@ -104,26 +52,14 @@ class Mock:
     composite: Image
 
 
-def nanomaggies(magnitude: float) -> float:
-    """Flux of an AB magnitude."""
-    return float(10 ** (0.4 * (ZERO_POINT - magnitude)))
-
-
 def band_fluxes(magnitude_r: float, colour_gr: float, colour_ri: float) -> NDArray[np.float64]:
-    """Fluxes in g, r, i of a source, in nanomaggies.
-
-    Parameters
-    ----------
-    magnitude_r, colour_gr, colour_ri : float
-        AB magnitude and colours.
-
-    Returns
-    -------
-    ndarray of float64, shape (3,)
-        In the order of `BANDS`.
-    """
+    """Fluxes in g, r, i of a source, in nanomaggies."""
     magnitudes = magnitude_r + colour_gr, magnitude_r, magnitude_r - colour_ri
     return np.array([nanomaggies(m) for m in magnitudes])
+
+
+def _galaxy_fluxes(row: pd.Series) -> NDArray[np.float64]:
+    return band_fluxes(row["magnitude_r"], row["colour_gr"], row["colour_ri"])
 
 
 @cache
@@ -141,25 +77,16 @@ def _frequencies() -> Plane:
     return np.asarray(4 * np.pi**2 * (rows[:, None] ** 2 + columns**2))
 
 
+def _dark() -> NDArray[np.float64]:
+    return np.zeros((len(BANDS), SIDE, SIDE))
+
+
 @dataclass(frozen=True)
 class Scene:
-    """Light of a frame before noise.
+    """Light of a frame in g, r, i before noise, nanomaggies per pixel; dark at first."""
 
-    Parameters
-    ----------
-    blurred : ndarray of float64, shape (3, 256, 256)
-        What GalSim drew, with the point spread function of the i band.
-    sharp : ndarray of float64, shape (3, 256, 256)
-        What was drawn on the pixels, without a point spread function.
-    """
-
-    blurred: NDArray[np.float64]
-    sharp: NDArray[np.float64]
-
-    @classmethod
-    def empty(cls) -> Scene:
-        """A dark frame."""
-        return cls(np.zeros((3, SIDE, SIDE)), np.zeros((3, SIDE, SIDE)))
+    blurred: Plane = field(default_factory=_dark)  # drawn with the point spread function of i
+    sharp: Plane = field(default_factory=_dark)  # drawn without one
 
     def add(self, plane: Plane, fluxes: NDArray[np.float64], blurred: bool = False) -> None:
         """Add a component: its light in one plane, times the flux of each band."""
@@ -179,22 +106,9 @@ def _accuracy() -> Any:
     return _galsim().GSParams(folding_threshold=1e-2, maxk_threshold=5e-3, kvalue_accuracy=1e-4)
 
 
-def point_spread(seeing: float, band: str = "i") -> Any:
-    """Moffat point spread function of one band.
-
-    Parameters
-    ----------
-    seeing : float
-        Full width at half maximum in r, arcsec.
-    band : str
-        One of `BANDS`; the widths keep the ratios of `SEEING`.
-
-    Returns
-    -------
-    galsim.Moffat
-        Of unit flux.
-    """
-    width = seeing * SEEING[band] / SEEING["r"]
+def _point_spread(seeing: float) -> Any:
+    """Moffat profile of the i band; `seeing` is the full width at half maximum in r, arcsec."""
+    width = seeing * SEEING["i"] / SEEING["r"]
     return _galsim().Moffat(beta=MOFFAT_BETA, fwhm=width, gsparams=_accuracy())
 
 
@@ -204,25 +118,8 @@ def sersic(
 ) -> Plane:  # fmt: skip
     """Draw a Sersic profile of unit flux, blurred as in the i band.
 
-    Parameters
-    ----------
-    index : float
-        Sersic index.
-    radius : float
-        Half-light radius of the major axis, arcsec.
-    axis_ratio : float
-        Minor over major axis.
-    angle : float
-        Position angle, degrees.
-    seeing : float
-        Full width at half maximum in r, arcsec.
-    offset : tuple of float
-        Columns and rows from the centre, arcsec.
-
-    Returns
-    -------
-    ndarray of float64, shape (256, 256)
-        Flux a pixel.
+    The radius is the half-light radius of the major axis; lengths (columns and rows from the
+    centre for the offset) are in arcsec, the position angle in degrees.
     """
     galsim = _galsim()
     circular = max(radius * np.sqrt(axis_ratio), 0.05)  # GalSim shears at constant area
@@ -231,12 +128,12 @@ def sersic(
         gsparams=_accuracy(),
     )  # fmt: skip
     profile = profile.shear(q=max(axis_ratio, 0.06), beta=angle * galsim.degrees).shift(*offset)
-    both = galsim.Convolve(profile, point_spread(seeing), gsparams=_accuracy())
+    both = galsim.Convolve(profile, _point_spread(seeing), gsparams=_accuracy())
     image = both.drawImage(nx=SIDE, ny=SIDE, scale=PIXEL, dtype=np.float64)
     return np.asarray(image.array)
 
 
-def _turned(angle: float, offset: tuple[float, float] = (0.0, 0.0)) -> tuple[Plane, Plane]:
+def _rotated(angle: float, offset: tuple[float, float] = (0.0, 0.0)) -> tuple[Plane, Plane]:
     """Coordinates along and across a position angle, arcsec."""
     columns, rows = _offsets()
     columns, rows = columns - offset[0], rows - offset[1]
@@ -248,22 +145,14 @@ def _normalised(plane: Plane) -> Plane:
     return np.asarray(plane / max(float(plane.sum()), 1e-12))
 
 
-def _disc_scale(row: pd.Series) -> float:
-    """Scale length of an exponential whose half-light radius is the galaxy's."""
-    return float(row["half_light_radius"] / 1.678)
-
-
-def _disc_plane(row: pd.Series) -> tuple[Plane, Plane]:
-    """Radius and azimuth in the plane of a disc, arcsec and radians."""
-    along, across = _turned(row["position_angle"])
-    across = across / row["axis_ratio"]
-    return np.hypot(along, across), np.arctan2(across, along)
+def _sersic_of(row: pd.Series, index: float, radius: float, axis_ratio: float) -> Plane:
+    """Profile in the centre, with the galaxy's position angle and seeing."""
+    return sersic(index, radius, axis_ratio, row["position_angle"], row["seeing"])
 
 
 def _draw_elliptical(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
-    fluxes = band_fluxes(row["magnitude_r"], row["colour_gr"], row["colour_ri"])
     shape = row["sersic_index"], row["half_light_radius"], row["axis_ratio"]
-    scene.add(sersic(*shape, row["position_angle"], row["seeing"]), fluxes, blurred=True)
+    scene.add(_sersic_of(row, *shape), _galaxy_fluxes(row), blurred=True)
 
 
 def _add_bulge(scene: Scene, row: pd.Series, size: float, axis_ratio: float) -> None:
@@ -273,26 +162,24 @@ def _add_bulge(scene: Scene, row: pd.Series, size: float, axis_ratio: float) -> 
         row["magnitude_r"], max(row["colour_gr"], 0.95), max(row["colour_ri"], 0.39)
     )
     radius = max(size * row["half_light_radius"], 0.3)
-    plane = sersic(row["sersic_index"], radius, axis_ratio, row["position_angle"], row["seeing"])
-    scene.add(plane, fluxes, blurred=True)
+    scene.add(_sersic_of(row, row["sersic_index"], radius, axis_ratio), fluxes, blurred=True)
 
 
 def _draw_lenticular(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
-    fluxes = band_fluxes(row["magnitude_r"], row["colour_gr"], row["colour_ri"])
-    disc = sersic(1.0, row["half_light_radius"], row["axis_ratio"], row["position_angle"],
-                  row["seeing"])  # fmt: skip
-    scene.add(disc, (1 - row["bulge_fraction"]) * fluxes, blurred=True)
+    disc = _sersic_of(row, 1.0, row["half_light_radius"], row["axis_ratio"])
+    scene.add(disc, (1 - row["bulge_fraction"]) * _galaxy_fluxes(row), blurred=True)
     _add_bulge(scene, row, 0.18, max(row["axis_ratio"], 0.6))
 
 
 def _draw_spiral(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
     """A disc whose light is moved into logarithmic arms, with blue knots along them."""
-    radius, azimuth = _disc_plane(row)
-    scale = _disc_scale(row)
+    along, across = _rotated(row["position_angle"])
+    across = across / row["axis_ratio"]
+    radius, azimuth = np.hypot(along, across), np.arctan2(across, along)
+    scale = row["half_light_radius"] / HALF_LIGHT
     arms = arm_pattern(radius / scale, azimuth, row, rng)
     disc = np.exp(-radius / scale)
-    fluxes = band_fluxes(row["magnitude_r"], row["colour_gr"], row["colour_ri"])
-    fluxes *= 1 - row["bulge_fraction"]
+    fluxes = (1 - row["bulge_fraction"]) * _galaxy_fluxes(row)
     contrast = row["arm_contrast"]
     smooth = _normalised(disc * (1 - 0.8 * contrast * (1 - arms)))
     blue = np.array([1.3, 0.95, 0.78])  # arms are bluer than the disc between them
@@ -306,23 +193,9 @@ def _draw_spiral(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None
 def arm_pattern(
     radius: Plane, azimuth: Plane, row: pd.Series, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Logarithmic spiral arms, irregular along their length.
+    """Logarithmic spiral arms, from 0 between them to 1 on them, irregular along their length.
 
-    Parameters
-    ----------
-    radius : ndarray of float64, shape (256, 256)
-        In scale lengths.
-    azimuth : ndarray of float64, shape (256, 256)
-        Radians, in the plane of the disc.
-    row : Series
-        arms and pitch (deg).
-    rng : Generator
-        Of sense, phase and irregularities.
-
-    Returns
-    -------
-    ndarray of float64, shape (256, 256)
-        From 0 between arms to 1 on them; faded out inside half a scale length.
+    Radius in scale lengths and azimuth in radians, in the plane of the disc.
     """
     sense = rng.choice([-1.0, 1.0])
     winding = np.log(np.maximum(radius, 0.05)) / np.tan(np.radians(row["pitch"]))
@@ -347,46 +220,37 @@ def _knots(radius: Plane, weight: Plane, rng: np.random.Generator) -> Plane:
 
 def _draw_edge_on(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
     """A disc of sech-squared thickness (van der Kruit & Searle 1981), dust in its plane."""
-    along, across = _turned(row["position_angle"])
-    scale = _disc_scale(row)
+    along, across = _rotated(row["position_angle"])
+    scale = row["half_light_radius"] / HALF_LIGHT
     height = row["axis_ratio"] * scale
     warp = rng.normal(0, 0.02) * along * np.abs(along) / max(scale, 0.3) / 4
     radial = np.maximum(np.abs(along) / scale, 0.02)
     vertical = np.minimum(np.abs(across - warp) / max(height, 0.25), 30.0)
-    plane = radial * _bessel(radial) / np.cosh(vertical) ** 2
+    plane = radial * k1(radial) / np.cosh(vertical) ** 2
     lane = row["dust_lane"] * np.exp(
         -(((across - warp - 0.25 * height) / (0.45 * height + 0.1)) ** 2)
     )
     plane = plane * (1 - lane * np.exp(-np.abs(along) / (2 * scale)))
-    fluxes = band_fluxes(row["magnitude_r"], row["colour_gr"], row["colour_ri"])
-    scene.add(_normalised(plane), (1 - row["bulge_fraction"]) * fluxes)
+    scene.add(_normalised(plane), (1 - row["bulge_fraction"]) * _galaxy_fluxes(row))
     _add_bulge(scene, row, 0.15, 0.65)
-
-
-def _bessel(values: Plane) -> Plane:
-    """Modified Bessel function K1: an exponential disc seen from its edge."""
-    from scipy.special import k1
-
-    return np.asarray(k1(values))
 
 
 def _draw_merger(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None:
     """Two galaxies close together, irregular light between them, tidal tails."""
-    fluxes = band_fluxes(row["magnitude_r"], row["colour_gr"], row["colour_ri"])
+    fluxes = _galaxy_fluxes(row)
     radius, ratio = row["half_light_radius"], row["flux_ratio"]
     direction = np.radians(row["position_angle"] + rng.uniform(-40, 40))
     apart = 0.75 * row["separation"] * radius
     place = (apart * np.cos(direction), apart * np.sin(direction))
-    main = sersic(row["sersic_index"], 0.55 * radius, row["axis_ratio"], row["position_angle"],
-                  row["seeing"])  # fmt: skip
+    main = _sersic_of(row, row["sersic_index"], 0.55 * radius, row["axis_ratio"])
     other = sersic(1.5, 0.55 * radius * ratio**0.4, rng.uniform(0.4, 0.9), rng.uniform(0, 180),
                    row["seeing"], place)  # fmt: skip
     tails = 0.12 * row["tails"]
     debris = 0.12
-    whole = 1 - tails - debris
-    scene.add(main, fluxes * whole / (1 + ratio), blurred=True)
+    cores = 1 - tails - debris
+    scene.add(main, fluxes * cores / (1 + ratio), blurred=True)
     tint = np.array([1.0, 1.0, 1.0]) + rng.normal(0, 0.08) * np.array([1.0, 0.0, -0.6])
-    scene.add(other, fluxes * tint * whole * ratio / (1 + ratio), blurred=True)
+    scene.add(other, fluxes * tint * cores * ratio / (1 + ratio), blurred=True)
     scene.add(_debris(radius, place, rng), fluxes * debris * np.array([1.1, 1.0, 0.95]))
     starts = [(0.0, 0.0), place]
     for tail in range(int(row["tails"])):
@@ -396,7 +260,7 @@ def _draw_merger(scene: Scene, row: pd.Series, rng: np.random.Generator) -> None
 
 def _debris(radius: float, place: tuple[float, float], rng: np.random.Generator) -> Plane:
     """Lumpy, lopsided light around and between the two."""
-    along, across = _turned(rng.uniform(0, 180), (place[0] / 2, place[1] / 2))
+    along, across = _rotated(rng.uniform(0, 180), (place[0] / 2, place[1] / 2))
     envelope = np.exp(-np.hypot(along / 1.8, across) / radius)
     lumps = gaussian_filter(rng.normal(size=along.shape), 5.0)
     return _normalised(envelope * np.clip(1 + lumps / lumps.std(), 0.0, None))
@@ -405,27 +269,9 @@ def _debris(radius: float, place: tuple[float, float], rng: np.random.Generator)
 def tidal_tail(
     radius: float, start: tuple[float, float], direction: float, rng: np.random.Generator
 ) -> Plane:
-    """A curved tail that fades and widens along its length.
+    """A curved tail that fades and widens along its length, of unit flux.
 
-    Parameters
-    ----------
-    radius : float
-        Half-light radius of the pair, arcsec.
-    start : tuple of float
-        Where it begins, arcsec from the centre.
-    direction : float
-        Where it leaves to, radians.
-    rng : Generator
-        Of length and curvature.
-
-    Returns
-    -------
-    ndarray of float64, shape (256, 256)
-        Of unit flux.
-
-    References
-    ----------
-    Toomre & Toomre (1972) for what is imitated.
+    It imitates Toomre & Toomre (1972); radius and start in arcsec, direction in radians.
     """
     length = rng.uniform(2.5, 6.0) * radius
     bend = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.8)
@@ -472,19 +318,16 @@ def _add_spot(
     row, column = rng.uniform(0, SIDE - 1, 2)
     if np.hypot(row - SIDE / 2, column - SIDE / 2) < 12:
         return  # the place of the galaxy
-    y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(float)
-    y, x = y - (row - round(row)), x - (column - round(column))
+    steps = np.arange(-half, half + 1)
+    rows, columns = round(row) + steps, round(column) + steps
+    y, x = np.meshgrid(steps - (row - round(row)), steps - (column - round(column)), indexing="ij")
     angle, ratio = rng.uniform(0, np.pi), rng.uniform(0.4, 1.0)
     along = x * np.cos(angle) + y * np.sin(angle)
     across = (-x * np.sin(angle) + y * np.cos(angle)) / ratio
-    spot = np.exp(-1.678 * np.hypot(along, across) * PIXEL / max(radius, 0.12))
-    rows = slice(max(round(row) - half, 0), min(round(row) + half + 1, SIDE))
-    columns = slice(max(round(column) - half, 0), min(round(column) + half + 1, SIDE))
-    kept = spot[
-        rows.start - round(row) + half : rows.stop - round(row) + half,
-        columns.start - round(column) + half : columns.stop - round(column) + half,
-    ]
-    scene.sharp[:, rows, columns] += fluxes[:, None, None] * kept / spot.sum()
+    spot = np.exp(-HALF_LIGHT * np.hypot(along, across) * PIXEL / max(radius, 0.12))
+    inside = np.ix_((rows >= 0) & (rows < SIDE), (columns >= 0) & (columns < SIDE))
+    light = fluxes[:, None, None] * spot[inside] / spot.sum()
+    scene.sharp[:, rows[inside[0]], columns[inside[1]]] += light
 
 
 def _add_star(
@@ -492,7 +335,7 @@ def _add_star(
 ) -> None:
     """A bright star with a halo and, from some 14 mag on, diffraction spikes."""
     fluxes = band_fluxes(magnitude_r, rng.uniform(0.3, 1.3), rng.uniform(0.1, 0.7))
-    along, across = _turned(rng.uniform(-15, 15), place)
+    along, across = _rotated(rng.uniform(-15, 15), place)
     distance = np.hypot(along, across)
     core = np.exp(-0.5 * (distance / 0.25) ** 2)
     halo = (1 + (distance / 4.0) ** 2) ** -1.5
@@ -506,29 +349,16 @@ def _add_star(
 
 def _add_trail(scene: Scene, rng: np.random.Generator) -> None:
     """A satellite: a straight line, often in one band alone, since bands take turns."""
-    _, across = _turned(rng.uniform(0, 180), (rng.uniform(-12, 12), rng.uniform(-12, 12)))
+    _, across = _rotated(rng.uniform(0, 180), (rng.uniform(-12, 12), rng.uniform(-12, 12)))
     line = np.exp(-0.5 * (across / rng.uniform(0.4, 1.2)) ** 2)
     brightness = 10 ** rng.uniform(-1.5, -0.3)
     bands = np.ones(3) if rng.random() < 0.4 else np.eye(3)[rng.integers(3)]
     scene.add(line, brightness * bands)
 
 
-def paint(row: pd.Series, rng: np.random.Generator) -> Scene:
-    """Draw the light of one mock, without noise.
-
-    Parameters
-    ----------
-    row : Series
-        Of `mock_families.truth`.
-    rng : Generator
-        Of everything that the row does not say.
-
-    Returns
-    -------
-    Scene
-        The galaxy (or what the artefact left of it) and the background.
-    """
-    scene = Scene.empty()
+def draw_light(row: pd.Series, rng: np.random.Generator) -> Scene:
+    """Draw the galaxy of a row of `truth`, or what an artefact left of it, and the background."""
+    scene = Scene()
     if row["family"] not in ("star", "empty"):
         _PAINTERS[row["host"]](scene, row, rng)
     if row["family"] == "star":
@@ -543,25 +373,14 @@ def paint(row: pd.Series, rng: np.random.Generator) -> Scene:
     return scene
 
 
-def through_the_air(scene: Scene, seeing: float) -> NDArray[np.float64]:
-    """Blur a scene as each band's point spread function does.
+def apply_seeing(scene: Scene, seeing: float) -> NDArray[np.float64]:
+    """Convolve a scene with each band's point spread function; nanomaggies per pixel.
 
     GalSim drew with that of the i band, the sharpest; r and g are blurred on by
     a Gaussian until the squared widths add up.
-
-    Parameters
-    ----------
-    scene : Scene
-        The light.
-    seeing : float
-        Full width at half maximum in r, arcsec.
-
-    Returns
-    -------
-    ndarray of float64, shape (3, 256, 256)
-        Nanomaggies a pixel.
     """
-    kernel = point_spread(seeing).drawImage(nx=65, ny=65, scale=PIXEL, dtype=np.float64).array
+    image = _point_spread(seeing).drawImage(nx=65, ny=65, scale=PIXEL, dtype=np.float64)
+    kernel = image.array
     frame = np.zeros((SIDE, SIDE))
     frame[:65, :65] = kernel / kernel.sum()
     transfer = fft.rfft2(np.roll(frame, (-32, -32), axis=(0, 1)))
@@ -574,111 +393,22 @@ def through_the_air(scene: Scene, seeing: float) -> NDArray[np.float64]:
     return np.array(planes)
 
 
-def with_noise(
+def add_noise(
     light: NDArray[np.float64], sky_factor: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Add the photon noise of source and sky, and the read-out's.
-
-    Parameters
-    ----------
-    light : ndarray of float64, shape (3, height, width)
-        Nanomaggies a pixel, sky subtracted.
-    sky_factor : float
-        Sky over its typical brightness.
-    rng : Generator
-        Of the noise.
-
-    Returns
-    -------
-    ndarray of float64, shape (3, height, width)
-        The same with noise; many photons, so that it is taken as Gaussian.
-    """
+    """Add photon and read-out noise, taken as Gaussian since photons are many."""
     noisy = np.empty_like(light)
     for number, band in enumerate(BANDS):
-        sky = sky_factor * nanomaggies(SKY[band]) * PIXEL**2
-        electrons = (np.maximum(light[number], 0.0) + sky) / COUNT[band] * GAIN[band]
-        variance = electrons / GAIN[band] ** 2 + READ_NOISE[band] ** 2
         deviate = rng.standard_normal(light[number].shape)
-        noisy[number] = light[number] + COUNT[band] * np.sqrt(variance) * deviate
+        noisy[number] = light[number] + survey.noise(band, light[number], sky_factor) * deviate
     return noisy
 
 
-def composite(bands: NDArray[np.floating], stretch: Stretch = FITTED) -> Image:
-    """Colour composite as SkyServer draws it: one asinh factor for all bands of a pixel.
-
-    Parameters
-    ----------
-    bands : ndarray of float, shape (3, height, width)
-        g, r, i in nanomaggies a pixel.
-    stretch : Stretch
-        Its constants.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        i, r, g as red, green, blue.
-
-    References
-    ----------
-    Lupton et al. (2004), equation 2; pixels above white keep their colour.
-    """
-    weights = np.array([SCALES[band] for band in BANDS])[:, None, None]
-    scaled = stretch.brightness * (np.asarray(bands, np.float64) * weights - stretch.black)
-    intensity = np.maximum(scaled.mean(axis=0), 1e-9)
-    soft = stretch.softening * intensity
-    shown = scaled * (np.arcsinh(soft) / soft)
-    shown = np.clip(shown / np.maximum(shown.max(axis=0), 1.0), 0.0, 1.0)
-    return np.ascontiguousarray((255 * shown[::-1]).round().astype(np.uint8).transpose(1, 2, 0))
-
-
-def with_grain(light: NDArray[np.float64], noisy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Blur the noise of a frame, not its light, see `GRAIN`.
-
-    Parameters
-    ----------
-    light, noisy : ndarray of float64, shape (3, height, width)
-        Linear flux without and with noise.
-
-    Returns
-    -------
-    ndarray of float64, shape (3, height, width)
-        Light with correlated noise.
-    """
-    return np.asarray(light + gaussian_filter(noisy - light, (0, GRAIN, GRAIN), mode="nearest"))
-
-
-def resample(image: Image) -> Image:
-    """Blur as resampling leaves it, see `RESAMPLING`.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        A composite.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        The same, smoother.
-    """
-    smooth = gaussian_filter(image.astype(np.float64), (RESAMPLING, RESAMPLING, 0), mode="nearest")
-    return np.asarray(smooth.round(), dtype=np.uint8)
-
-
-def as_cutout(image: Image) -> Image:
-    """Make a cutout from a composite: SkyServer cuts and resamples from tiles that are JPEGs.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        A composite.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        With the colours of the tile's subsampled chroma, resampled.
-    """
-    tile = PillowImage.open(io.BytesIO(jpeg(image, subsampled=True)))
-    return resample(np.asarray(tile))
+def correlate_noise(light: NDArray[np.float64], noisy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Blur the noise of a frame, not its light, see `survey.GRAIN`."""
+    return np.asarray(
+        light + gaussian_filter(noisy - light, (0, survey.GRAIN, survey.GRAIN), mode="nearest")
+    )
 
 
 def draw(row: pd.Series, seed: int) -> Mock:
@@ -687,7 +417,7 @@ def draw(row: pd.Series, seed: int) -> Mock:
     Parameters
     ----------
     row : Series
-        Of `mock_families.truth`.
+        Of `truth`.
     seed : int
         Of the mock universe; with the row's index it decides every pixel.
 
@@ -697,90 +427,51 @@ def draw(row: pd.Series, seed: int) -> Mock:
         Linear bands, and the composite made from them.
     """
     rng = np.random.default_rng([seed, int(row["index"]), 1])
-    light = through_the_air(paint(row, rng), row["seeing"])
-    noisy = with_grain(light, with_noise(light, row["sky_factor"], rng))
-    return Mock(noisy.astype(np.float32), as_cutout(composite(noisy)))
+    light = apply_seeing(draw_light(row, rng), row["seeing"])
+    noisy = correlate_noise(light, add_noise(light, row["sky_factor"], rng))
+    return Mock(noisy.astype(np.float32), survey.as_cutout(survey.composite(noisy)))
 
 
-def jpeg(image: Image, *, subsampled: bool = False) -> bytes:
-    """Compress as SkyServer does.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        A composite.
-    subsampled : bool
-        Whether colours are kept for every second pixel only.
-
-    Returns
-    -------
-    bytes
-        JPEG of quality 95, whose quantisation tables are those of the real
-        cutouts; these have all their colours.
-    """
-    kept = io.BytesIO()
-    PillowImage.fromarray(image).save(kept, "JPEG", quality=95, subsampling=2 if subsampled else 0)
-    return kept.getvalue()
-
-
-def write_mocks(
+def mock_sample(
     folder: Path, number: int, seed: int, artefact_share: float = 0.05, cores: int | None = None
-) -> pd.DataFrame:
-    """Draw mock cutouts into a folder; what is there already is kept.
+) -> Sample:
+    """Draw mock galaxies into a folder, except those that it holds already.
 
     Parameters
     ----------
     folder : Path
-        Made if it lacks. Gets `<objid>.jpg`, `catalogue.csv` (as
-        `sample.folder_sample` reads it) and `truth.csv`.
+        Receives `<objid>.jpg`, `catalogue.csv` (as `folder_sample` reads it) and
+        `truth.csv`; all its mocks are of the same seed and share of artefacts.
     number, seed, artefact_share
-        As in `mock_families.truth`; a folder holds one universe.
+        As in `truth`.
     cores : int, optional
         Processes; all cores if not given. The pixels do not depend on it.
 
     Returns
     -------
-    DataFrame
-        The truth.
+    Sample
+        Named `mock`; exactly `number` galaxies, also where the folder has more.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = truth(number, seed, artefact_share)
-    todo = [row for _, row in table.iterrows() if not (folder / f"{row['objid']}.jpg").exists()]
-    jobs = partial(_write_one, folder, seed)
+    missing = [row for _, row in table.iterrows() if not (folder / f"{row['objid']}.jpg").exists()]
     with ProcessPoolExecutor(cores or os.cpu_count()) as pool:
-        drawn = pool.map(jobs, todo, chunksize=8)
-        for _ in tqdm(drawn, desc="mock galaxies", total=number, initial=number - len(todo)):
+        drawn = pool.map(partial(_write_one, folder, seed), missing, chunksize=8)
+        for _ in tqdm(drawn, "mock galaxies", number, initial=number - len(missing)):
             pass
-    catalogue = pd.DataFrame({"objid": table["objid"]}).reindex(columns=list(CATALOGUE_COLUMNS))
     classes = table["family"].map(GZ1_CLASSES)
-    catalogue = catalogue.assign(gz1_class=classes, petroR50_r=table["half_light_radius"])
+    catalogue = table[["objid"]].assign(gz1_class=classes, petroR50_r=table["half_light_radius"])
+    catalogue = catalogue.reindex(columns=list(CATALOGUE_COLUMNS))
     write_atomically(folder / "truth.csv", table.to_csv(index=False))
     write_atomically(folder / "catalogue.csv", catalogue.to_csv(index=False))
-    return table
+    sample = folder_sample(folder)
+    asked_for = sample.catalogue["objid"].isin(table["objid"])
+    return Sample("mock", sample.catalogue[asked_for].reset_index(drop=True), folder)
 
 
 def _write_one(folder: Path, seed: int, row: pd.Series) -> None:
-    """A file appears under its name only when it is whole."""
+    """Write a JPEG that appears under its name only when it is complete."""
     path = folder / f"{row['objid']}.jpg"
-    unfinished = folder / f".{row['objid']}.{os.getpid()}"
-    unfinished.write_bytes(jpeg(draw(row, seed).composite))
-    unfinished.replace(path)
-
-
-def mock_sample(folder: Path, number: int, seed: int, artefact_share: float = 0.05) -> Sample:
-    """Draw mock galaxies, or take up those drawn before, as a sample.
-
-    Parameters
-    ----------
-    folder, number, seed, artefact_share
-        As in `write_mocks`.
-
-    Returns
-    -------
-    Sample
-        Named `mock`; exactly the galaxies asked for, also where the folder has more.
-    """
-    table = write_mocks(folder, number, seed, artefact_share)
-    whole = folder_sample(folder)
-    mine = whole.catalogue[whole.catalogue["objid"].isin(table["objid"])].reset_index(drop=True)
-    return Sample("mock", mine, folder)
+    partial_file = folder / f".{row['objid']}.{os.getpid()}"
+    partial_file.write_bytes(survey.jpeg(draw(row, seed).composite))
+    partial_file.replace(path)

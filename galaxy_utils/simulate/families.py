@@ -36,8 +36,8 @@ beyond the main sample's limit (Eisenstein et al. 2001; the value is ours)."""
 STEEPNESS = {
     "elliptical": 0.6, "lenticular": 0.6, "spiral": 0.35, "edge_on": 0.35, "merger": 0.35,
 }  # fmt: skip
-"""Slope of log10 N(m) of a family. Uniform density gives 0.6; discs whose arms or edge people saw
-in Galaxy Zoo's sky are brighter than that. Ours, rounded."""
+"""Slope of log10 N(m) of a family. Uniform density gives 0.6; discs with arms or an edge in
+Galaxy Zoo are brighter than that. Ours, rounded."""
 
 SEEING = {"g": 1.44, "r": 1.32, "i": 1.26}
 """Median full width at half maximum in arcsec (r: sdss.org, imaging; the others rounded)."""
@@ -138,14 +138,14 @@ def _disc(rng: np.random.Generator, smallest: float) -> dict[str, float]:
     return {"axis_ratio": cosine, "inclination": float(np.degrees(np.arccos(cosine)))}
 
 
-def magnitude(rng: np.random.Generator, family: str) -> float:
+def _magnitude(rng: np.random.Generator, family: str) -> float:
     """Draw a magnitude in r between the limits, with the family's slope of `STEEPNESS`."""
     slope, faintest = STEEPNESS[family], FAINTEST + FAINTER.get(family, 0.0)
     low, high = (10 ** (slope * m) for m in (BRIGHTEST, faintest))
     return float(np.log10(rng.uniform(low, high)) / slope)
 
 
-def half_light_radius(rng: np.random.Generator, magnitude_r: float, family: str) -> float:
+def _half_light_radius(rng: np.random.Generator, magnitude_r: float, family: str) -> float:
     """Draw the half-light radius of the major axis, in arcsec.
 
     Log-normal about a line in magnitude: surface brightness varies less than
@@ -157,28 +157,13 @@ def half_light_radius(rng: np.random.Generator, magnitude_r: float, family: str)
     return float(np.clip(middle * rng.lognormal(0.0, 0.28), 1.2, 22.0))
 
 
-def true_row(index: int, seed: int, artefact_share: float) -> dict[str, Any]:
-    """Draw what one mock is.
-
-    Parameters
-    ----------
-    index : int
-        Its number.
-    seed : int
-        Of the mock universe.
-    artefact_share : float
-        Share of artefacts, 0 to 1.
-
-    Returns
-    -------
-    dict
-        See `truth`.
-    """
+def _true_row(index: int, seed: int, artefact_share: float) -> dict[str, Any]:
+    """Draw the properties of one mock, see `truth`."""
     rng = np.random.default_rng([seed, index, 0])
     artefact = bool(rng.random() < artefact_share)
     family = str(rng.choice(FAMILIES))
     kind = str(rng.choice(ARTEFACTS)) if artefact else family
-    magnitude_r = magnitude(rng, family)
+    magnitude_r = _magnitude(rng, family)
     return {
         "objid": f"mock_{index:06d}",
         "index": index,
@@ -186,7 +171,7 @@ def true_row(index: int, seed: int, artefact_share: float) -> dict[str, Any]:
         "host": family,
         "is_artefact": artefact,
         "magnitude_r": magnitude_r,
-        "half_light_radius": half_light_radius(rng, magnitude_r, family),
+        "half_light_radius": _half_light_radius(rng, magnitude_r, family),
         "position_angle": float(rng.uniform(0.0, 180.0)),
         "seeing": float(SEEING["r"] * rng.lognormal(0.0, SEEING_SCATTER)),
         "sky_factor": float(rng.lognormal(0.0, 0.08)),
@@ -221,5 +206,5 @@ def truth(number: int, seed: int, artefact_share: float = 0.05) -> pd.DataFrame:
     optional = (
         "arms", "pitch", "arm_contrast", "dust_lane", "flux_ratio", "separation", "tails",
     )  # fmt: skip
-    table = pd.DataFrame([true_row(index, seed, artefact_share) for index in range(number)])
+    table = pd.DataFrame([_true_row(index, seed, artefact_share) for index in range(number)])
     return table.reindex(columns=list(dict.fromkeys([*table.columns, *optional])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -11,16 +10,17 @@ from galaxy_utils.config import (
     Parameters,
     read_parameters,
 )
-from galaxy_utils.data.fetching import FAILURES, MANIFEST, Fetched, read_failures
-from galaxy_utils.data.paper_sample import fetch_sample, is_complete
+from galaxy_utils.data.download import Downloads
+from galaxy_utils.data.manifest import FAILURES, MANIFEST, lacks_images
+from galaxy_utils.data.paper_sample import is_complete
 from galaxy_utils.data.sample import Sample
-from galaxy_utils.data.skyserver import SERVER, fetch_known
+from galaxy_utils.data.skyserver import SERVER, fetch_known, fetch_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features.galaxies import (
     MEASURED,
     SKYSERVER,
     _open,
-    _recipe_of,
+    _paper_sample_of,
     evenly,
     open_galaxies,
     skyserver_folder,
@@ -50,19 +50,19 @@ def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
         If the server cannot be reached, or does not answer as it should.
     """
     if parameters.sample == SKYSERVER:
-        recipe = _recipe_of(parameters.n_galaxies)
-        folder = skyserver_folder(recipe)
+        sample = _paper_sample_of(parameters.n_galaxies)
+        folder = skyserver_folder(sample)
         if not is_complete(folder):
-            _say_failures(fetch_sample(recipe, folder, server or SERVER), folder)
+            _say_failures(fetch_sample(sample, folder, server or SERVER), folder)
     elif parameters.sample in MEASURED and parameters.from_pixels:
-        opened, _ = _open(parameters.sample, 0, None)
+        opened, _ = _open(parameters.sample, 0)
         wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
         images = MEASURED[parameters.sample] / "images"
-        if _fetched_here(opened, images) and _lacks(images, wanted["objid"]):
+        if _fetched_here(opened, images) and lacks_images(images, wanted["objid"]):
             _say_failures(_fetch_carried(wanted, images, server or SERVER), images)
 
 
-def _fetch_carried(wanted: pd.DataFrame, images: Path, server: str) -> Fetched:
+def _fetch_carried(wanted: pd.DataFrame, images: Path, server: str) -> Downloads:
     try:
         return fetch_known(wanted, images, server)
     except UserError as error:
@@ -72,7 +72,7 @@ def _fetch_carried(wanted: pd.DataFrame, images: Path, server: str) -> Fetched:
         ) from error
 
 
-def _say_failures(done: Fetched, folder: Path) -> None:
+def _say_failures(done: Downloads, folder: Path) -> None:
     if done.failures:
         print(f"{len(done.failures)} images could not be had: see {folder / FAILURES}", flush=True)
 
@@ -80,11 +80,6 @@ def _say_failures(done: Fetched, folder: Path) -> None:
 def _fetched_here(opened: Sample, images: Path) -> bool:
     """Whether the images are ours to complete: somebody's own folder stays as it is."""
     return not opened.has_images or (images / MANIFEST).exists()
-
-
-def _lacks(images: Path, objids: Iterable[str]) -> bool:
-    failed = read_failures(images)
-    return any(o not in failed and not (images / f"{o}.jpg").exists() for o in objids)
 
 
 def shown_objids(folder: RunFolder) -> list[str]:
@@ -121,7 +116,7 @@ def shown_objids(folder: RunFolder) -> list[str]:
 
 def fetch_pictures(
     sample: str, run: str, everything: bool, server: str = SERVER
-) -> tuple[Fetched, Path]:
+) -> tuple[Downloads, Path]:
     """Fetch cutouts of a carried sample: those that a run shows, or all.
 
     Parameters
@@ -137,7 +132,7 @@ def fetch_pictures(
 
     Returns
     -------
-    fetched : Fetched
+    done : Downloads
         What was done.
     images : Path
         Where the cutouts lie.

@@ -9,6 +9,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,11 +24,11 @@ from PIL import Image as PillowImage
 from galaxy_utils.clustering.autoencoder import train
 from galaxy_utils.clustering.fusion import Fused, Trained, Training
 from galaxy_utils.clustering.taxonomy import fit_mixture
+from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.features.embedding import BACKBONES, Configuration
 from galaxy_utils.features.inference import embed, load_encoder
-from galaxy_utils.features.preprocessing import Image, band_mean
-from galaxy_utils.morphology import measurement as morphology
-from galaxy_utils.morphology.compiled.engine import measure_fast, measure_segmented
+from galaxy_utils.morphology.measurement import Morphology, measure, measure_source
+from galaxy_utils.morphology.segmentation import Segmentation, segment
 
 REPEATS = 2
 PIECE = 4
@@ -57,8 +58,6 @@ MEGABYTE = 2**20
 DAY = 86_400.0
 
 MixtureJob = Callable[[NDArray[np.floating]], object]
-Examined = tuple[morphology.Segmentation | None, morphology.Morphology]
-"""A found source, if any, and what was found out on the way."""
 
 PixelJob = Callable[[list[Any]], object]
 
@@ -215,8 +214,8 @@ def time_pixels(
         ("rotation", "PyTorch, batched tensors", _rotate),
     ]
     alone: dict[str, Callable[[Any], object]] = {
-        "engine_alone": lambda found: measure_segmented(*found),
-        "statmorph_alone": lambda found: morphology.measure_central(*found),
+        "engine_alone": measure_source,
+        "statmorph_alone": partial(measure_source, engine="statmorph"),
     }
     tables = [
         time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece,
@@ -232,22 +231,22 @@ def time_pixels(
 
 def _with_source(stamps: Sequence[Image], number: int) -> list[Image]:
     """The first stamps that hold a source at the centre: the others cost next to nothing."""
-    holding = (stamp for stamp in stamps if _segmented(stamp)[0] is not None)
+    holding = (stamp for stamp in stamps if not _segmented(stamp).reason)
     if found := list(itertools.islice(holding, number)):
         return found
     raise ValueError("no stamp to time with holds a source at its centre")
 
 
-def _segmented(image: Image) -> Examined:
-    return morphology.examine(band_mean(image), neighbours=False)
+def _segmented(image: Image) -> Segmentation:
+    return segment(band_mean(image), neighbours=False)
 
 
-def _measure_all(images: list[Image]) -> list[morphology.Morphology]:
-    return [measure_fast(band_mean(image)) for image in images]
+def _measure_all(images: list[Image]) -> list[Morphology]:
+    return [measure(band_mean(image)) for image in images]
 
 
-def _measure_by_statmorph(images: list[Image]) -> list[morphology.Morphology]:
-    return [morphology.measure(band_mean(image)) for image in images]
+def _measure_by_statmorph(images: list[Image]) -> list[Morphology]:
+    return [measure(band_mean(image), engine="statmorph") for image in images]
 
 
 def _rotate(images: list[Image]) -> float:

@@ -25,9 +25,11 @@ from galaxy_utils.clustering.classification import (
 )
 from galaxy_utils.clustering.model import Model, load_model
 from galaxy_utils.clustering.own_galaxies import MODEL, classify_folder
-from galaxy_utils.data.fits import noise_in, read_fits, stretch
+from galaxy_utils.data import survey
+from galaxy_utils.data.fits import read_fits, stretch
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.sample import ImageError, folder_sample, read_image
+from galaxy_utils.data.images import ImageError, read_image
+from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.simulate import drawing as mock
 from galaxy_utils.simulate import families as mock_families
 
@@ -109,7 +111,7 @@ def test_fits_in_one_band_and_in_three(tmp_path: Path) -> None:
     np.testing.assert_array_equal(colour, cube)
     assert grey.shape == (96, 96, 3) and np.ptp(grey, axis=2).max() == 0
     centre = colour[46:51, 46:51].mean(axis=(0, 1))
-    expected = 2 * mock.SCALES["i"] / mock.SCALES["r"]
+    expected = 2 * survey.SCALES["i"] / survey.SCALES["r"]
     assert centre[0] / centre[1] == pytest.approx(expected, rel=0.1), "ratios of bands stay"
     assert centre[0] > centre[1] > centre[2] > 0
 
@@ -124,10 +126,10 @@ def test_a_stretch_does_not_depend_on_units_and_rises() -> None:
 
 def test_the_sky_is_as_noisy_as_that_of_the_mock_cutouts() -> None:
     rng = np.random.default_rng(0)
-    sky = mock.with_noise(np.zeros((3, 512, 512)), 1.0, rng)
-    for band, plane in zip(mock.BANDS, sky, strict=True):
-        assert noise_in(band) == pytest.approx(plane.std(), rel=0.01)
-    cutout = mock.as_cutout(mock.composite(sky)).astype(float)
+    sky = mock.add_noise(np.zeros((3, 512, 512)), 1.0, rng)
+    for band, plane in zip(survey.BANDS, sky, strict=True):
+        assert survey.noise(band) == pytest.approx(plane.std(), rel=0.01)
+    cutout = survey.as_cutout(survey.composite(sky)).astype(float)
     found = stretch(1234 + 0.02 * sky[::-1]).astype(float)
     assert np.abs(found - cutout).mean() < 0.2 * cutout.std()
     assert found.std() == pytest.approx(cutout.std(), rel=0.05)
@@ -140,7 +142,7 @@ def test_mocks_fall_into_the_same_cluster_as_fits_and_as_jpeg(tmp_path: Path) ->
     for _, row in mock_families.truth(45, 0, 0.0).iloc[::4].iterrows():
         drawn, name = mock.draw(row, 0), row["objid"]
         fits.writeto(tmp_path / f"fits/{name}.fits", 37 * drawn.bands[::-1])  # any unit
-        (tmp_path / f"jpg/{name}.jpg").write_bytes(mock.jpeg(drawn.composite))
+        (tmp_path / f"jpg/{name}.jpg").write_bytes(survey.jpeg(drawn.composite))
     for suffix in ("fits", "jpg"):
         table = classify_folder(tmp_path / suffix, tmp_path / f"out_{suffix}", cores=1)[1]
         found[suffix] = table.set_index("objid")["cluster"]

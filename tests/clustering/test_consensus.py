@@ -31,13 +31,13 @@ from galaxy_utils.clustering.consensus import (
 )
 from galaxy_utils.clustering.fusion import Training
 from galaxy_utils.config import make_parameters
+from galaxy_utils.data.split import is_held_out
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import (
     FRAMINGS,
     Ingredients,
     Variant,
     evaluate,
-    is_held_out,
     supervised_ceiling,
     variants_table,
 )

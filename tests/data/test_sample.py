@@ -12,19 +12,10 @@ import pytest
 import tifffile
 from PIL import Image as PillowImage
 
-from galaxy_utils.data import hubble as built_in
 from galaxy_utils.data.hubble import hdf_sample, hubble_deep_field
-from galaxy_utils.data.sample import (
-    CATALOGUE_COLUMNS,
-    SMALLEST_SIDE,
-    ImageError,
-    Sample,
-    folder_sample,
-    read_catalogue,
-    read_image,
-)
+from galaxy_utils.data.images import SMALLEST_SIDE, ImageError, read_image
+from galaxy_utils.data.sample import CATALOGUE_COLUMNS, folder_sample, read_catalogue
 from galaxy_utils.errors import UserError
-from galaxy_utils.features.preprocessing import band_mean
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (56, 64, 3), dtype=np.uint8)
 
@@ -48,15 +39,11 @@ def test_a_jpeg_is_read_nearly_as_it_was(tmp_path: Path) -> None:
     assert np.abs(found.astype(float) - field).mean() < 5
 
 
-def test_a_grey_image_is_repeated_in_three_bands(tmp_path: Path) -> None:
-    found = read_image(save(tmp_path / "a.png", PIXELS[..., 0], "L"))
-    np.testing.assert_array_equal(found, np.stack([PIXELS[..., 0]] * 3, axis=2))
-
-
-def test_transparency_is_left_out(tmp_path: Path) -> None:
+def test_grey_is_repeated_in_three_bands_and_transparency_left_out(tmp_path: Path) -> None:
+    grey = read_image(save(tmp_path / "grey.png", PIXELS[..., 0], "L"))
+    np.testing.assert_array_equal(grey, np.stack([PIXELS[..., 0]] * 3, axis=2))
     transparent = np.dstack([PIXELS, np.zeros(PIXELS.shape[:2], np.uint8)])
-    found = read_image(save(tmp_path / "a.png", transparent, "RGBA"))
-    np.testing.assert_array_equal(found, PIXELS)
+    np.testing.assert_array_equal(read_image(save(tmp_path / "a.png", transparent, "RGBA")), PIXELS)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
@@ -111,24 +98,19 @@ def test_the_smallest_side(tmp_path: Path) -> None:
 
 
 def test_a_folder_becomes_a_sample(tmp_path: Path) -> None:
-    for name in ("0021.png", "b.tif", "a.v2.jpg", "C.PNG"):
+    for name in ("0021.png", "b.tif", "a.v2.jpg", "C.PNG", "d.Png"):
         save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "._a.png").write_bytes(b"\x00\x05\x16\x07")  # macOS leaves such beside a file
     sample = folder_sample(tmp_path)
     assert sample.name == str(tmp_path)
     assert sample.has_images
     assert tuple(sample.catalogue.columns) == CATALOGUE_COLUMNS
-    assert list(sample.catalogue["objid"]) == ["0021", "C", "a.v2", "b"]
+    assert list(sample.catalogue["objid"]) == ["0021", "C", "a.v2", "b", "d"]
     for objid in sample.catalogue["objid"]:
         assert sample.image(objid).shape == PIXELS.shape
     with pytest.raises(ImageError, match="no image file"):
-        sample.image("d")
-
-
-def test_every_image_of_a_folder_is_found_again(tmp_path: Path) -> None:
-    save(tmp_path / "a.Png")
-    sample = folder_sample(tmp_path)
-    assert sample.image(sample.catalogue["objid"][0]).shape == PIXELS.shape
+        sample.image("e")
 
 
 def test_a_folders_own_catalogue_is_used_and_another_can_be_given(tmp_path: Path) -> None:
@@ -191,49 +173,14 @@ def test_identifiers_stay_text(tmp_path: Path) -> None:
     assert list(read_catalogue(path)["objid"]) == ["0012", "587724197200724003", "NA"]
 
 
-@pytest.fixture(scope="module")
-def field() -> Sample:
-    return hdf_sample()
-
-
-def test_the_built_in_sample(field: Sample) -> None:
-    assert field.name == "hdf"
-    assert len(field.catalogue) > 300
-    assert field.catalogue["objid"].is_unique
-    assert field.catalogue["objid"].is_monotonic_increasing
-    assert set(field.cutouts) == set(field.catalogue["objid"])
-    assert {stamp.shape for stamp in field.cutouts.values()} == {(64, 64, 3)}
-    assert field.has_images
-
-
-def test_a_stamp_lies_where_its_name_says(field: Sample) -> None:
-    objid = field.catalogue["objid"][100]
-    row, column = (int(part) for part in objid.split("_")[1:])
-    expected = hubble_deep_field()[row - 32 : row + 32, column - 32 : column + 32]
-    np.testing.assert_array_equal(field.image(objid), expected)
-
-
-def test_the_built_in_sample_is_the_same_every_time(field: Sample) -> None:
-    again = hdf_sample()
-    pd.testing.assert_frame_equal(again.catalogue, field.catalogue)
-    for objid, stamp in field.cutouts.items():
-        np.testing.assert_array_equal(again.image(objid), stamp)
-
-
-def test_places_of_the_field_are_found_once(
-    field: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hdf_sample(tmp_path)
-    places = built_in._field_centres(band_mean(hubble_deep_field()))
-    monkeypatch.setattr(built_in, "_field_centres", lambda image: pytest.fail("found anew"))
-    again = hdf_sample(tmp_path)
-    assert set(again.cutouts) == set(field.cutouts)
-    monkeypatch.setattr(built_in, "_field_centres", lambda image: places[:7])
-    monkeypatch.setattr(built_in, "sha256_of_file", lambda path: "code that has changed")
-    assert len(hdf_sample(tmp_path).catalogue) == 7
-
-
-def test_what_macos_leaves_beside_a_file_is_no_image(tmp_path: Path) -> None:
-    save(tmp_path / "a.png")
-    (tmp_path / "._a.png").write_bytes(b"\x00\x05\x16\x07")
-    assert folder_sample(tmp_path).catalogue["objid"].tolist() == ["a"]
+def test_the_built_in_sample() -> None:
+    sample = hdf_sample()
+    assert sample.name == "hdf" and sample.has_images and len(sample.catalogue) > 300
+    objids = sample.catalogue["objid"]
+    assert objids.is_unique and objids.is_monotonic_increasing
+    assert set(sample.cutouts) == set(objids)
+    for objid in objids:
+        row, column = (int(part) for part in objid.split("_")[1:])
+        stamp = hubble_deep_field()[row - 32 : row + 32, column - 32 : column + 32]
+        np.testing.assert_array_equal(sample.image(objid), stamp)
+        assert stamp.shape == (64, 64, 3)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.clustering.fusion import Training
+from galaxy_utils.data.split import N_FOLDS, fold_of, is_held_out
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.cross_validation import (
     ALL,
@@ -30,15 +31,7 @@ from galaxy_utils.evaluation.cross_validation import (
     unreduced_ceiling,
 )
 from galaxy_utils.evaluation.scores import RESAMPLINGS
-from galaxy_utils.evaluation.search import (
-    COVARIANCES,
-    HELD_OUT_SHARE,
-    Ingredients,
-    Variant,
-    fold_of,
-    is_held_out,
-    unreduced,
-)
+from galaxy_utils.evaluation.search import COVARIANCES, Ingredients, Variant, unreduced
 
 N = 1200
 OBJIDS = [str(1000 + row) for row in range(N)]
@@ -79,10 +72,10 @@ def found() -> tuple[Ingredients, pd.DataFrame, pd.DataFrame]:
 
 
 def test_parts_are_fixed_by_the_objid_and_the_first_is_the_searchs() -> None:
-    assert set(FOLD) == set(range(HELD_OUT_SHARE))
+    assert set(FOLD) == set(range(N_FOLDS))
     np.testing.assert_array_equal(fold_of(OBJIDS[::-1])[::-1], FOLD)
     np.testing.assert_array_equal(is_held_out(OBJIDS), FOLD == 0)
-    assert np.bincount(FOLD) == pytest.approx(N / HELD_OUT_SHARE, rel=0.2)
+    assert np.bincount(FOLD) == pytest.approx(N / N_FOLDS, rel=0.2)
 
 
 def test_every_other_part_is_held_out_once_and_few_draws_take_one() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.clustering.fusion import Training
+from galaxy_utils.data.split import is_held_out
 from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import (
     COMPARED,
@@ -29,7 +30,6 @@ from galaxy_utils.evaluation.search import (
     gain_share,
     half_stability,
     in_words,
-    is_held_out,
     make_space,
     measured_variants,
     permuted,

@@ -14,8 +14,8 @@ from PIL import Image
 
 from galaxy_utils.cli import main
 from galaxy_utils.data.sample import folder_sample
+from galaxy_utils.data.split import is_held_out
 from galaxy_utils.errors import UserError
-from galaxy_utils.evaluation.search import is_held_out
 from galaxy_utils.features import contrastive, pretraining
 from galaxy_utils.features.contrastive import Plan, encode, learning_rate, train_encoder
 from galaxy_utils.features.galaxy_convnext import Shape, load_encoder_weights

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from galaxy_utils.data.hubble import hdf_sample, hubble_deep_field
-from galaxy_utils.data.sample import ImageError, read_image
+from galaxy_utils.data.images import ImageError, read_image
 from galaxy_utils.features import inference
 from galaxy_utils.features.embedding import BACKBONES, Configuration, torchvision_features
 from galaxy_utils.features.inference import (

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from galaxy_utils.features.preprocessing import band_mean, smooth, standardise
+from galaxy_utils.data.images import band_mean
+from galaxy_utils.features.preprocessing import smooth, standardise
 
 
 def _image(seed: int = 0, side: int = 24) -> np.ndarray:

@@ -24,16 +24,15 @@ from PIL import Image as PillowImage
 from galaxy_utils.cli import main
 from galaxy_utils.config import OFFLINE_BACKBONES
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.sample import Sample, folder_sample, read_image
+from galaxy_utils.data.images import band_mean, read_image
+from galaxy_utils.data.sample import Sample, folder_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import inference
 from galaxy_utils.features import table as measurement
 from galaxy_utils.features.embedding import Configuration
 from galaxy_utils.features.galaxies import open_galaxies
 from galaxy_utils.features.inference import Encoder, embed, load_encoder
-from galaxy_utils.features.preprocessing import band_mean
 from galaxy_utils.features.table import (
-    ENGINES,
     JOURNAL,
     measure_embedding,
     measure_frames,
@@ -41,10 +40,15 @@ from galaxy_utils.features.table import (
     measure_sample,
     read_measured,
 )
-from galaxy_utils.morphology import measurement as morphology
-from galaxy_utils.morphology.compiled.engine import measure_fast
-from galaxy_utils.morphology.measurement import FIVE, Morphology
+from galaxy_utils.morphology.measurement import (
+    ENGINES,
+    FIVE,
+    MORPHOLOGY_COLUMNS,
+    Morphology,
+    measure,
+)
 from galaxy_utils.morphology.parity import agreement
+from galaxy_utils.morphology.segmentation import SegmentationSettings
 from galaxy_utils.run_folder import ROOT
 
 LITE = "efficientnet_lite0-eq1"
@@ -69,7 +73,7 @@ def folder(stamps: Sample, tmp_path: Path) -> Path:
     return _save(stamps, tmp_path / "images", 8)
 
 
-def _cheap(image: np.ndarray, settings: object = None) -> Morphology:
+def _cheap(image: np.ndarray, settings: object = None, *, engine: str = "fast") -> Morphology:
     return Morphology(*image.reshape(-1)[:5], flag=0)
 
 
@@ -78,11 +82,11 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Replace the measurement by a cheap one; the list holds the mean of each image measured."""
     calls: list[float] = []
 
-    def measure(image: np.ndarray, settings: object = None) -> Morphology:
+    def measure(image: np.ndarray, settings: object = None, *, engine: str = "fast") -> Morphology:
         calls.append(image.mean())
         return _cheap(image)
 
-    monkeypatch.setattr(measurement, "_measurer", lambda engine: measure)
+    monkeypatch.setattr(measurement, "measure", measure)
     return calls
 
 
@@ -149,10 +153,10 @@ def test_a_galaxy_without_a_file_is_a_row_with_a_reason(stamps: Sample, tmp_path
 def test_an_unexpected_error_is_a_reason(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(image: np.ndarray, settings: object = None) -> Morphology:
+    def fail(image: np.ndarray, settings: object = None, *, engine: str = "fast") -> Morphology:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr(measurement, "_measurer", lambda engine: fail)
+    monkeypatch.setattr(measurement, "measure", fail)
     rows = measure_morphology(folder_sample(folder), tmp_path, 1)
     assert set(rows["reason"]) == {"ZeroDivisionError: by nought"}
     assert len(rows) == 8
@@ -167,12 +171,12 @@ def test_a_worker_that_dies_is_a_row_with_a_reason(
     killer = folder_sample(folder).catalogue["objid"][5]
     deadly = band_mean(read_image(folder / f"{killer}.png")).mean()
 
-    def measure(image: np.ndarray, settings: object = None) -> Morphology:
+    def measure(image: np.ndarray, settings: object = None, *, engine: str = "fast") -> Morphology:
         if image.mean() == deadly:
             os._exit(1)
         return _cheap(image)
 
-    monkeypatch.setattr(measurement, "_measurer", lambda engine: measure)
+    monkeypatch.setattr(measurement, "measure", measure)
     rows = measure_morphology(folder_sample(folder), tmp_path, 2).set_index("objid")
     assert rows.loc[killer, "reason"] == "the measuring process died on this image"
     assert rows["concentration"].isna().sum() == 1
@@ -213,7 +217,7 @@ def test_one_and_two_processes_measure_the_same(folder: Path, tmp_path: Path) ->
 def test_the_table_holds_what_morphology_measures(folder: Path, tmp_path: Path) -> None:
     rows = measure_sample(folder_sample(folder), tmp_path, [], 1).morphology
     for row in rows.head(3).itertuples():
-        expected = astuple(measure_fast(band_mean(read_image(folder / f"{row.objid}.png"))))
+        expected = astuple(measure(band_mean(read_image(folder / f"{row.objid}.png"))))
         np.testing.assert_allclose(row[2:-1], expected[:-1], rtol=1e-5)
         assert row.reason == expected[-1]
 
@@ -249,7 +253,7 @@ def test_a_journal_may_be_cut_anywhere(share: float, tmp_path_factory: object) -
     cutouts = {f"g{number}": image for number, image in enumerate(images)}
     sample = Sample("few", pd.DataFrame({"objid": list(cutouts)}), None, cutouts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measurement, "_measurer", lambda engine: _cheap)
+        patch.setattr(measurement, "measure", _cheap)
         undisturbed = measure_morphology(sample, folder, 1)
         whole = _journal(folder).read_bytes()
         _journal(folder).write_bytes(whole[: round(share * len(whole))])
@@ -281,7 +285,7 @@ def test_other_settings_are_measured_again(
     sample = folder_sample(folder)
     measure_morphology(sample, tmp_path, 1)
     measured.clear()
-    measure_morphology(sample, tmp_path, 1, settings=morphology.SegmentationSettings(threshold=3.0))
+    measure_morphology(sample, tmp_path, 1, settings=SegmentationSettings(threshold=3.0))
     assert len(measured) == 8
 
 
@@ -325,9 +329,7 @@ def test_engines_measure_side_by_side(folder: Path, tmp_path: Path) -> None:
     table = measure_sample(sample, tmp_path, [], 1, engines=ENGINES)
     fast, statmorph = table.measured_by("fast"), table.measured_by("statmorph")
     assert fast is not None and statmorph is not None
-    assert (
-        list(fast.columns) == list(statmorph.columns) == ["objid", *morphology.MORPHOLOGY_COLUMNS]
-    )
+    assert list(fast.columns) == list(statmorph.columns) == ["objid", *MORPHOLOGY_COLUMNS]
     columns = ["concentration", "asymmetry", "smoothness", "gini"]
     np.testing.assert_allclose(fast[columns], statmorph[columns], atol=0.01)
     np.testing.assert_array_equal(fast["flag"], statmorph["flag"])
@@ -466,7 +468,7 @@ def test_a_table_finds_its_pictures(table: Path, folder: Path) -> None:
 def test_a_table_is_read_as_it_was_written(table: Path, folder: Path) -> None:
     read = read_measured(table)
     assert list(read.catalogue["objid"]) == list(folder_sample(folder).catalogue["objid"])
-    assert list(read.morphology.columns) == ["objid", *morphology.MORPHOLOGY_COLUMNS]
+    assert list(read.morphology.columns) == ["objid", *MORPHOLOGY_COLUMNS]
     assert read.embedding(LITE).shape == (8, 1280)
     assert read.embedding(LITE).dtype == np.float32
     assert read.provenance["n_galaxies"] == 8
@@ -577,16 +579,16 @@ HAS_PICTURES = pytest.mark.skipif(
 @HAS_PICTURES
 def test_the_committed_parameters_come_from_the_pictures() -> None:
     table = read_measured(SDSS)
-    for engine, measure in {"fast": measure_fast, "statmorph": morphology.measure}.items():
+    for engine in ENGINES:
         committed = table.measured_by(engine)
         assert committed is not None
-        _agrees(committed, measure)
+        _agrees(committed, engine)
 
 
-def _agrees(committed: pd.DataFrame, measure: Callable[[np.ndarray], Morphology]) -> None:
+def _agrees(committed: pd.DataFrame, engine: str) -> None:
     for row in [0, 1250, 2500, 3750, 4999]:
         image = read_image(SDSS / "images" / f"{committed['objid'][row]}.jpg")
-        found = measure(band_mean(image))
+        found = measure(band_mean(image), engine=engine)
         np.testing.assert_allclose(
             [getattr(found, name) for name in FIVE],
             committed.loc[row, list(FIVE)].to_numpy(float),

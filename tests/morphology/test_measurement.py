@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,17 +15,12 @@ from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 from scipy.ndimage import gaussian_filter
 
-from galaxy_utils.morphology import measurement as morphology
-from galaxy_utils.morphology import reasons
-from galaxy_utils.morphology.measurement import (
-    EXTRAS,
-    FIVE,
-    Morphology,
-    SegmentationSettings,
-    central_label,
-    measure,
-    segment,
-)
+from galaxy_utils.morphology import measurement
+from galaxy_utils.morphology.measurement import EXTRAS, FIVE, Morphology
+from galaxy_utils.morphology.reasons import Reason
+from galaxy_utils.morphology.segmentation import SegmentationSettings, central_source, segment
+
+measure = partial(measurement.measure, engine="statmorph")
 
 OVERSAMPLING = 4
 """Even, so that no sample falls onto the cusp of a Sersic profile."""
@@ -208,7 +205,7 @@ def label_map(**sources: tuple[int, int]) -> NDArray[np.int32]:
     ids=["none", "covers the centre", "nearest", "at the radius", "beyond", "diagonal", "corners"],
 )
 def test_central_source(labels: NDArray[np.int32], expected: int) -> None:
-    assert central_label(labels, search_radius=5.0) == expected
+    assert central_source(labels, search_radius=5.0) == expected
 
 
 def never_minus_99(found: Morphology) -> None:
@@ -270,22 +267,38 @@ def test_random_8_bit_images_never_raise(seed: int, blur: float) -> None:
     never_minus_99(measure(np.round(np.clip(gaussian_filter(noise, blur) * (1 + blur), 0, 255))))
 
 
-@pytest.mark.parametrize("value", [-99.0, np.inf, np.nan])
-def test_statmorphs_invalid_becomes_nan_and_is_named(value: float) -> None:
-    says = {**dict.fromkeys((*FIVE, *EXTRAS), 1.5), "m20": value, "r20": value}
-    found = morphology.from_values(says, 2, "", Morphology(area=9, n_sources=2))
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_an_invalid_value_becomes_nan_and_is_named(value: float) -> None:
+    values = {**dict.fromkeys((*FIVE, *EXTRAS), 1.5), "m20": value, "r20": value}
+    found = measurement._with_values(Morphology(area=9, n_sources=2), values, 2)
     assert np.isnan(found.m20)
     assert np.isnan(found.r20)
     assert (found.gini, found.flag, found.area, found.n_sources) == (1.5, 2, 9, 2)
     assert found.reason == "could not be measured: m20, r20"
 
 
-@pytest.mark.parametrize("name", reasons.DEGENERATE)
-def test_a_zero_that_means_nothing_is_no_number(name: str) -> None:
-    says = {**dict.fromkeys((*FIVE, *EXTRAS), 1.5), name: 0.0}
-    found = morphology.from_values(says, 0, "", Morphology(area=9, n_sources=2))
+def test_statmorphs_invalid_is_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    says = SimpleNamespace(**dict.fromkeys((*FIVE, *EXTRAS), 1.5) | {"gini": -99.0}, flag=2)
+    monkeypatch.setattr(measurement, "_statmorph", lambda: lambda *_, **__: says)
+    found = measure(DISC)
+    assert np.isnan(found.gini)
+    assert (found.m20, found.flag, found.reason) == (1.5, 2, "could not be measured: gini")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("concentration", Reason.NO_CONCENTRATION), ("m20", Reason.NO_M20)],
+)
+def test_a_zero_that_means_nothing_is_no_number(name: str, reason: Reason) -> None:
+    values = {**dict.fromkeys((*FIVE, *EXTRAS), 1.5), name: 0.0}
+    found = measurement._with_values(Morphology(), values, 0)
     assert np.isnan(getattr(found, name))
-    assert found.reason == reasons.DEGENERATE[name]
+    assert found.reason == reason
+
+
+def test_an_unknown_engine_is_named() -> None:
+    with pytest.raises(ValueError, match="no engine 'slow'"):
+        measurement.measure(DISC, engine="slow")
 
 
 def test_smoothness_of_a_small_galaxy_carries_a_warning() -> None:
@@ -298,7 +311,7 @@ def test_smoothness_of_a_small_galaxy_carries_a_warning() -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("Root not found within range.", reasons.NO_RADIUS),
+        ("Root not found within range.", Reason.NO_RADIUS),
         ("another", "statmorph failed: AssertionError: another"),
     ],
 )
@@ -308,7 +321,7 @@ def test_a_failure_inside_statmorph_is_a_reason(
     def fail(*arguments: object, **options: object) -> None:
         raise AssertionError(message)
 
-    monkeypatch.setattr(morphology, "_five_only", lambda: fail)
+    monkeypatch.setattr(measurement, "_statmorph", lambda: fail)
     found = measure(DISC)
     assert found.reason == reason
     assert np.isnan(five(found)).all()
@@ -316,5 +329,5 @@ def test_a_failure_inside_statmorph_is_a_reason(
 
 
 def test_nothing_but_the_columns_leaves_the_module() -> None:
-    assert tuple(asdict(Morphology())) == morphology.MORPHOLOGY_COLUMNS
-    assert set(FIVE) | set(EXTRAS) <= set(morphology.MORPHOLOGY_COLUMNS)
+    assert tuple(asdict(Morphology())) == measurement.MORPHOLOGY_COLUMNS
+    assert set(FIVE) | set(EXTRAS) <= set(measurement.MORPHOLOGY_COLUMNS)

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.morphology.parity import REFERENCE, agreement, classify, differences
+from galaxy_utils.morphology.parity import (
+    REFERENCE,
+    absolute_differences,
+    agreement,
+    explain_differences,
+)
 
 
 def pair(**changes: object) -> pd.DataFrame:
@@ -19,9 +24,9 @@ def pair(**changes: object) -> pd.DataFrame:
 
 
 def test_a_missing_value_is_a_difference_unless_both_lack_it() -> None:
-    assert differences(pair(gini=np.nan))["gini"].iloc[0] == np.inf
+    assert absolute_differences(pair(gini=np.nan))["gini"].iloc[0] == np.inf
     neither = pair(gini=np.nan).assign(statmorph_gini=np.nan)
-    assert (differences(neither) == 0).all(axis=None)
+    assert (absolute_differences(neither) == 0).all(axis=None)
 
 
 def test_agreement_counts_good_galaxies_only() -> None:
@@ -51,4 +56,4 @@ def test_agreement_counts_good_galaxies_only() -> None:
     ids=str,
 )
 def test_every_difference_has_its_class(changes: dict[str, object], explained: str) -> None:
-    assert classify(pair(**changes)).iloc[0] == explained
+    assert explain_differences(pair(**changes)).iloc[0] == explained

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from galaxy_utils.morphology.photometry import axis_ratio, measure_appearance
+from galaxy_utils.morphology.photometry import axis_ratio, measure_photometry
 
 
 def source(ratio: float, bands: tuple[float, float, float]) -> np.ndarray:
@@ -18,7 +18,7 @@ def source(ratio: float, bands: tuple[float, float, float]) -> np.ndarray:
 
 @pytest.mark.parametrize("ratio", [1.0, 0.5, 0.25])
 def test_the_axis_ratio_is_the_one_set(ratio: float) -> None:
-    assert measure_appearance(source(ratio, (200, 200, 200))).axis_ratio == pytest.approx(
+    assert measure_photometry(source(ratio, (200, 200, 200))).axis_ratio == pytest.approx(
         ratio, abs=0.06
     )
 
@@ -29,7 +29,7 @@ def test_a_turn_does_not_change_the_axis_ratio() -> None:
 
 
 def test_colours_are_ratios_of_light() -> None:
-    found = measure_appearance(source(1.0, (200, 100, 50)))  # i, r, g
+    found = measure_photometry(source(1.0, (200, 100, 50)))  # i, r, g
     assert found.colour_gr == pytest.approx(2.5 * np.log10(2), abs=0.05)
     assert found.colour_ri == pytest.approx(2.5 * np.log10(2), abs=0.05)
     assert found.reason == ""
@@ -46,6 +46,6 @@ def test_what_cannot_be_measured_has_a_reason(image: np.ndarray, reason: str) ->
     image = image.copy()
     if reason.startswith("no light"):
         image[..., 1] = 10
-    found = measure_appearance(image)
+    found = measure_photometry(image)
     assert np.isnan(found.axis_ratio) and np.isnan(found.colour_gr)
     assert reason in found.reason

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.morphology.purging import Limits, count_reasons, purge
+from galaxy_utils.morphology.purging import PhysicalLimits, count_reasons, purge
 
 GOOD = {
     "concentration": 3.0,
@@ -24,8 +25,12 @@ NOTHING = dict.fromkeys(FIVE, np.nan)
 
 
 def table(*rows: dict[str, object]) -> pd.DataFrame:
-    whole = [{"objid": f"g{number}", **GOOD, **row} for number, row in enumerate(rows)]
-    return pd.DataFrame(whole)
+    rows_with_defaults = [{"objid": f"g{number}", **GOOD, **row} for number, row in enumerate(rows)]
+    return pd.DataFrame(rows_with_defaults)
+
+
+def forest(contamination: float, seed: int = 0) -> IsolationForest:
+    return IsolationForest(n_estimators=200, contamination=contamination, random_state=seed)
 
 
 def random_table(number: int, seed: int = 0) -> pd.DataFrame:
@@ -57,7 +62,7 @@ def random_table(number: int, seed: int = 0) -> pd.DataFrame:
     ],
 )  # fmt: skip
 def test_the_rule_for_one_galaxy(row: dict[str, object], reason: str) -> None:
-    purged = purge(table(row), Limits(), contamination=0.0, seed=0)
+    purged = purge(table(row), PhysicalLimits(), None)
     assert purged["drop_reason"][0] == reason
     assert purged["kept"][0] == (reason == "")
     assert np.isnan(purged["isolation_score"][0])
@@ -65,16 +70,16 @@ def test_the_rule_for_one_galaxy(row: dict[str, object], reason: str) -> None:
 
 def test_limits_are_parameters() -> None:
     row = {"concentration": 3.0, "asymmetry": 0.4}
-    assert not purge(table(row), Limits(concentration_minimum=3.0), 0.0, 0)["kept"][0]
-    assert not purge(table(row), Limits(concentration_maximum=2.9), 0.0, 0)["kept"][0]
-    assert not purge(table(row), Limits(asymmetry_maximum=0.3), 0.0, 0)["kept"][0]
+    assert not purge(table(row), PhysicalLimits(concentration_minimum=3.0), None)["kept"][0]
+    assert not purge(table(row), PhysicalLimits(concentration_maximum=2.9), None)["kept"][0]
+    assert not purge(table(row), PhysicalLimits(asymmetry_maximum=0.3), None)["kept"][0]
 
 
 def test_the_forest_drops_its_share_of_what_is_left_and_the_planted_one() -> None:
     galaxies = random_table(200)
     galaxies.loc[7, ["gini", "m20"]] = [0.9, 0.5]
     galaxies.loc[3, "flag"] = 4
-    purged = purge(galaxies, Limits(), contamination=0.05, seed=0)
+    purged = purge(galaxies, PhysicalLimits(), forest(0.05))
     assert (purged["drop_reason"] == "Isolation Forest").sum() == 10
     assert purged["drop_reason"][7] == "Isolation Forest"
     assert purged["isolation_score"].idxmin() == 7
@@ -84,18 +89,20 @@ def test_the_forest_drops_its_share_of_what_is_left_and_the_planted_one() -> Non
 
 def test_the_forest_follows_its_seed() -> None:
     galaxies = random_table(100)
-    first, again, other = (purge(galaxies, Limits(), 0.1, seed) for seed in (1, 1, 2))
+    first, again, other = (
+        purge(galaxies, PhysicalLimits(), forest(0.1, seed)) for seed in (1, 1, 2)
+    )
     pd.testing.assert_frame_equal(first, again)
     assert not np.allclose(first["isolation_score"], other["isolation_score"])
 
 
 def test_a_single_galaxy_needs_no_forest() -> None:
-    assert purge(table({}), Limits(), contamination=0.1, seed=0)["kept"][0]
+    assert purge(table({}), PhysicalLimits(), forest(0.1))["kept"][0]
 
 
 def test_rows_keep_their_order_whatever_the_index() -> None:
     galaxies = table({"flag": 4}, {}, {"asymmetry": 2.0}).set_index(pd.Index([5, 3, 5]))
-    purged = purge(galaxies, Limits(), contamination=0.0, seed=0)
+    purged = purge(galaxies, PhysicalLimits(), None)
     assert list(purged["objid"]) == ["g0", "g1", "g2"]
     assert list(purged["kept"]) == [False, True, False]
 
@@ -104,14 +111,14 @@ def test_rows_keep_their_order_whatever_the_index() -> None:
 @given(order=st.permutations(range(6)))
 def test_the_limits_do_not_depend_on_the_order(order: list[int]) -> None:
     galaxies = table({}, {"flag": 4}, {"asymmetry": 2}, {"concentration": 8}, {"gini": np.nan}, {})
-    straight = purge(galaxies, Limits(), 0.0, 0).set_index("objid")
-    mixed = purge(galaxies.iloc[order], Limits(), 0.0, 0).set_index("objid")
+    straight = purge(galaxies, PhysicalLimits(), None).set_index("objid")
+    mixed = purge(galaxies.iloc[order], PhysicalLimits(), None).set_index("objid")
     pd.testing.assert_frame_equal(mixed.loc[straight.index], straight)
 
 
 def test_reasons_are_counted_most_frequent_first() -> None:
     rows = [{}] * 5 + [{"flag": 4}] * 2 + [{"asymmetry": 2.0}]
-    counts = count_reasons(purge(table(*rows), Limits(), 0.0, 0))
+    counts = count_reasons(purge(table(*rows), PhysicalLimits(), None))
     assert counts.to_dict("list") == {
         "reason": ["statmorph flag 4", "A above the limit"],
         "galaxies": [2, 1],
@@ -120,4 +127,4 @@ def test_reasons_are_counted_most_frequent_first() -> None:
 
 
 def test_nothing_dropped_is_an_empty_count() -> None:
-    assert count_reasons(purge(table({}), Limits(), 0.0, 0)).empty
+    assert count_reasons(purge(table({}), PhysicalLimits(), None)).empty

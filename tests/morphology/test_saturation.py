@@ -1,11 +1,11 @@
-"""Bright stars and trails, told by their saturated pixels."""
+"""Bright stars and trails, recognised by their saturated pixels."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from galaxy_utils.morphology.saturation import NEITHER, STAR, TRAIL, kind_of_frame
+from galaxy_utils.morphology.saturation import NEITHER, STAR, TRAIL, frame_defect
 
 Y, X = np.mgrid[:256, :256]
 
@@ -29,9 +29,9 @@ def frame(saturated: np.ndarray, bands: tuple[int, ...] = (0, 1, 2)) -> np.ndarr
     ],
     ids=["empty", "nucleus", "disc", "oblique line", "short line", "broad band"],
 )
-def test_what_saturates_a_frame_is_told(saturated: np.ndarray, kind: str) -> None:
-    assert kind_of_frame(frame(saturated)) == kind
+def test_what_saturates_a_frame_is_recognised(saturated: np.ndarray, kind: str) -> None:
+    assert frame_defect(frame(saturated)) == kind
 
 
 def test_a_trail_in_one_band_is_a_trail() -> None:
-    assert kind_of_frame(frame(np.abs(Y - X) < 2, bands=(1,))) == TRAIL
+    assert frame_defect(frame(np.abs(Y - X) < 2, bands=(1,))) == TRAIL

@@ -2,7 +2,7 @@
 
 The right half of an ellipse about the origin is x = tilt sin(t) + width cos(t),
 y = height sin(t) for angles t from -pi/2 to pi/2; the left half is the right
-one turned by 180 degrees. Between two heights, the area that lies to the right
+one rotated by 180 degrees. Between two heights, the area that lies to the right
 of a vertical line is an integral of that in closed form, and the share of a
 pixel is the difference of two. Pixels within are summed from running sums.
 """
@@ -86,8 +86,8 @@ def _right_strip(shape: Ellipse, low: Level, high: Level, bent: float) -> Strip:
 
 
 @compiled_sums
-def _turned(at: Level) -> Level:
-    """Level of the ellipse turned by 180 degrees."""
+def _rotated(at: Level) -> Level:
+    """Level of the ellipse rotated by 180 degrees."""
     return Level(-at.sine, at.cosine)
 
 
@@ -154,26 +154,13 @@ def _take_off(
 def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares) -> Span:
     """Fill in the shares that the pixels on the edge of an ellipse have in it, for one row.
 
-    Parameters
-    ----------
-    shape : Ellipse
-        The ellipse.
-    low, high : Level
-        The limits of the row.
-    x : float
-        Column of the centre.
-    shares : ndarray of float32 or float64, shape (width,)
-        Filled in from start to inner_start and from inner_stop to stop;
-        between them all shares are 1.
-
-    Returns
-    -------
-    Span
-        The columns, cut at the sides of the image.
+    `low` and `high` are the limits of the row, `x` is the column of the centre.
+    Shares are filled in from start to inner_start and from inner_stop to stop of
+    the returned span; between them all are 1.
     """
     bent = _bend(low, high)
     right = _right_strip(shape, low, high, bent)
-    left = _right_strip(shape, _turned(high), _turned(low), bent) if shape.tilt != 0.0 else right
+    left = _right_strip(shape, _rotated(high), _rotated(low), bent) if shape.tilt != 0.0 else right
     start = max(int(np.floor(x - left.outer + 0.5)), 0)
     stop = min(int(np.ceil(x + right.outer + 0.5)), shares.size)
     if stop <= start:
@@ -188,15 +175,6 @@ def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares
     _take_off(shares, shape, left, x, inner_start - 1, start - 1, -1)
     _take_off(shares, shape, right, x, inner_stop, stop, 1)
     return Span(start, inner_start, inner_stop, stop) if parted else Span(start, stop, stop, stop)
-
-
-@compiled_sums
-def whole_shares(span: Span, shares: Shares) -> None:
-    """Set the shares of the pixels on the edge back to 1."""
-    for column in range(span.start, span.inner_start):
-        shares[column] = 1.0
-    for column in range(span.inner_stop, span.stop):
-        shares[column] = 1.0
 
 
 @compiled_sums
@@ -229,25 +207,10 @@ def ellipse_sums(
     b: float,
     theta: float,
 ) -> tuple[float, float]:
-    """Sums of two images over an ellipse, its edge pixels by their exact share.
+    """Sums of two images over what an ellipse covers of them, edge pixels by their exact share.
 
-    Parameters
-    ----------
-    values, good : ndarray of float64, shape (height, width)
-        Images.
-    running, running_good : ndarray of float64, shape (height, width + 1)
-        Their sums along rows.
-    x, y : float
-        Centre in pixels.
-    a, b : float
-        Semi-axes in pixels, b > 0.
-    theta : float
-        Angle from x to the axis a, radians.
-
-    Returns
-    -------
-    tuple of float
-        The two sums, over what lies within the image.
+    `running` and `running_good` are their sums along rows; a and b > 0 are the
+    semi-axes in pixels, theta the angle from x to a in radians.
     """
     shape, shares = ellipse(a, b, theta), np.empty(values.shape[1])
     first, end = row_limits(y, shape.height, values.shape[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from galaxy_utils.morphology.compiled.apertures import ellipse_sums, running_sums
@@ -10,17 +12,12 @@ from galaxy_utils.morphology.compiled.compilation import (
     Integers,
     Region,
     compiled,
+    raise_flag,
 )
 from galaxy_utils.morphology.compiled.petrosian import Aperture
 from galaxy_utils.morphology.compiled.smoothing import gaussian_kernel, smooth_row
-from galaxy_utils.morphology.compiled.stamps import (
-    Stamp,
-    bordered,
-    brightest,
-    centroid,
-    fill,
-)
-from galaxy_utils.morphology.reasons import STATMORPH_INVALID
+from galaxy_utils.morphology.compiled.stamps import brightest, centroid, clump
+from galaxy_utils.morphology.reasons import BAD, SUSPECT
 
 FRACTION_GINI = 0.2
 """Smoothing of the Gini-M20 segmentation map in Petrosian radii (Lotz et al. 2004)."""
@@ -43,122 +40,101 @@ def gaussian_smooth(image: Floats, sigma: float) -> Floats:
     return smooth.astype(np.float64)
 
 
-@compiled
-def _pieces(values: Floats, width: int, threshold: float) -> tuple[Integers, int]:
-    """Number the connected pieces (8 neighbours) above a threshold of a bordered image."""
-    numbers, queue, pieces = np.zeros(values.size, np.int32), np.empty(values.size, np.int32), 0
-    for at in range(values.size):
-        if numbers[at] == 0 and values[at] >= threshold:
-            pieces += 1
-            fill(values, width, threshold, at, pieces, numbers, queue)
-    return numbers, pieces
-
-
-@compiled
-def gini_region(stamp: Stamp, aperture: Aperture, petrosian: float, flag: Integers) -> Region:
+def gini_region(image: Floats, aperture: Aperture, petrosian: float, flag: Integers) -> Region:
     """Pixels of the galaxy for Gini and M20 (Lotz et al. 2004, section 2.1).
 
     Those where the image, smoothed by a fifth of the Petrosian radius, is at
     least as bright as on the ellipse at that radius (about the centroid);
     where they fall into pieces, the one with the brightest pixel (flag 1).
     """
-    smooth = gaussian_smooth(stamp.image, FRACTION_GINI * petrosian)
-    running, flux, area = running_sums(smooth), 0.0, 0.0
-    for a, sign in ((petrosian - 0.5, -1.0), (petrosian + 0.5, 1.0)):
-        b = a / aperture.elongation
-        flux += (
-            sign
-            * ellipse_sums(
-                smooth, running, smooth, running, aperture.x, aperture.y, a, b, aperture.theta
-            )[0]
-        )
-        area += sign * np.pi * a * b
-    columns = smooth.shape[1]
-    numbers, pieces = _pieces(bordered(smooth), columns + 2, flux / area)
-    numbers = numbers.reshape(-1, columns + 2)[1:-1, 1:-1].copy()
-    region = numbers > 0
-    if pieces == 0 or region.all():
-        flag[0] = max(flag[0], 2)
+    smooth = gaussian_smooth(image, FRACTION_GINI * petrosian)
+    threshold = _mean_on_ellipse(smooth, aperture, petrosian)
+    region = smooth >= threshold
+    if region.all() or not region.any():
+        raise_flag(flag, BAD)
         return region
-    if pieces > 1:
-        flag[0] = max(flag[0], 1)
-        row, column = brightest(smooth, region)
-        region = numbers == numbers[row, column]
-    return region
+    piece = clump(smooth, threshold, brightest(smooth, region))
+    if np.count_nonzero(piece) < np.count_nonzero(region):
+        raise_flag(flag, SUSPECT)
+    return piece
+
+
+@compiled
+def _mean_on_ellipse(image: Floats, aperture: Aperture, a: float) -> float:
+    """Mean over the ring, one pixel wide, of an ellipse with the semi-axis a."""
+    running, flux, area = running_sums(image), 0.0, 0.0
+    for outer, sign in ((a - 0.5, -1.0), (a + 0.5, 1.0)):
+        b = outer / aperture.elongation
+        total, _ = ellipse_sums(
+            image, running, image, running, aperture.x, aperture.y, outer, b, aperture.theta
+        )
+        flux += sign * total
+        area += sign * np.pi * outer * b
+    return flux / area
 
 
 @compiled
 def gini_coefficient(ordered: Floats, flag: Integers) -> float:
-    """Gini coefficient of the sizes of pixel values in rising order (Lotz et al. 2004, eq. 6)."""
+    """Gini coefficient of absolute pixel values in rising order (Lotz et al. 2004, eq. 6)."""
     n, total, weighted = ordered.size, 0.0, 0.0
     for i in range(n):
         total += ordered[i]
         weighted += (2 * i + 1 - n) * ordered[i]
     if n <= 1 or total == 0.0:
-        flag[0] = max(flag[0], 2)
-        return STATMORPH_INVALID
+        raise_flag(flag, BAD)
+        return np.nan
     return weighted / ((n - 1) * total)
 
 
 @compiled
 def _brightest_fifth(ordered: Floats) -> float:
     """Value above which, from the top, a fifth of the flux lies (Lotz et al. 2004, eq. 8)."""
-    total, along = ordered.sum(), 0.0
+    total, cumulative = ordered.sum(), 0.0
     for value in ordered:
-        along += value
-        if along / total >= 0.8:
+        cumulative += value
+        if cumulative / total >= 0.8:
             return float(value)
     return np.inf
 
 
 @compiled
-def moment_of_light(image: Floats, region: Region, ordered: Floats, flag: Integers) -> float:
-    """M20, the brightest fifth's share of the second moment (Lotz et al. 2004, eqs. 7 and 8)."""
-    if ordered.size == 0:
-        return STATMORPH_INVALID
-    if ordered.sum() <= 0.0:
-        flag[0] = max(flag[0], 2)
-        return STATMORPH_INVALID
-    _, x, y = centroid(image, region)
-    threshold, whole, fifth = _brightest_fifth(ordered), 0.0, 0.0
+def _moments(
+    image: Floats, region: Region, ordered: Floats, x: float, y: float
+) -> tuple[float, float]:
+    """Second moment about a point (Lotz et al. 2004, eq. 7): of all light, of its top fifth."""
+    threshold, total, top = _brightest_fifth(ordered), 0.0, 0.0
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
             if region[row, column]:
                 value = image[row, column]
                 moment = value * ((column - x) ** 2 + (row - y) ** 2)
-                whole += moment
-                fifth += moment if value >= threshold else 0.0
-    if whole <= 0.0 or fifth <= 0.0:
-        flag[0] = max(flag[0], 2)
-        return STATMORPH_INVALID
-    return float(np.log10(fifth / whole))
+                total += moment
+                top += moment if value >= threshold else 0.0
+    return total, top
+
+
+def moment_of_light(image: Floats, region: Region, flag: Integers) -> float:
+    """M20, the brightest fifth's share of the second moment (Lotz et al. 2004, eq. 8)."""
+    if not region.any():
+        return np.nan
+    flux, x, y = centroid(image, region)
+    if flux > 0.0:
+        total, top = _moments(image, region, np.sort(image[region]), x, y)
+        if total > 0.0 and top > 0.0:
+            return math.log10(top / total)
+    raise_flag(flag, BAD)
+    return np.nan
 
 
 @compiled
-def rising_sizes(ordered: Floats) -> Floats:
-    """Absolute values of a rising series, in rising order."""
-    sizes, low, high = np.empty(ordered.size), 0, ordered.size - 1
-    for k in range(ordered.size - 1, -1, -1):
-        if -ordered[low] > ordered[high]:
-            sizes[k] = -ordered[low]
-            low += 1
-        else:
-            sizes[k] = abs(ordered[high])
-            high -= 1
-    return sizes
-
-
-@compiled
-def signal_to_noise(stamp: Stamp, region: Region, noise: float, flag: Integers) -> float:
-    """Mean ratio of signal to noise of a region's pixels that are not negative or masked."""
+def signal_to_noise(values: Floats, noise: float, flag: Integers) -> float:
+    """Mean ratio of signal to noise of the pixels that are not negative."""
     total, count = 0.0, 0
-    for row in range(region.shape[0]):
-        for column in range(region.shape[1]):
-            value = stamp.image[row, column]
-            if region[row, column] and stamp.good[row, column] > 0.0 and value >= 0.0:
-                total += value
-                count += 1
+    for value in values:
+        if value >= 0.0:
+            total += value
+            count += 1
     if count == 0 or noise <= 0.0:
-        flag[0] = max(flag[0], 2)
-        return STATMORPH_INVALID
+        raise_flag(flag, BAD)
+        return np.nan
     return total / count / noise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from galaxy_utils.morphology.compiled.compilation import (
@@ -11,160 +9,111 @@ from galaxy_utils.morphology.compiled.compilation import (
     Integers,
     Region,
     compiled,
+    raise_flag,
 )
 from galaxy_utils.morphology.compiled.petrosian import ETA
 from galaxy_utils.morphology.compiled.stamps import (
     Stamp,
     bordered,
+    bounding_box,
     brightest,
+    clump,
     fill,
-    rising_values,
 )
+from galaxy_utils.morphology.reasons import BAD, SUSPECT
 
 SMALLEST_OVERLAP = 0.25
 """The Gini-M20 and the MID segmentation maps share less: the measurement is suspect."""
 
 QUANTILE_TOLERANCE = 1.0 / 256.0
-"""Precision of the quantile of the MID map, which only its overlap is asked of."""
-
-
-class Clumps(NamedTuple):
-    """What the main clump above a quantile is found from.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape ((height + 2) * (width + 2),)
-        Counts of the segment, nowhere negative, with a border (see `bordered`).
-    ordered : ndarray of float64, shape (n_pixels,)
-        The segment's values in rising order.
-    numbers, queue : ndarray of int32, shape ((height + 2) * (width + 2),)
-        Room to work in, the numbers all 0.
-    width : int
-        Width with the border.
-    brightest : int
-        Position of the brightest pixel.
-    """
-
-    values: Floats
-    ordered: Floats
-    numbers: Integers
-    queue: Integers
-    width: int
-    brightest: int
+"""Precision of the quantile of the MID map, of which only the overlap is used."""
 
 
 @compiled
-def _clumps(values: Floats, ordered: Floats, row: int, column: int) -> Clumps:
-    """Prepare the search for clumps around a pixel."""
-    wide, width = bordered(values), values.shape[1] + 2
-    numbers, queue = np.zeros(wide.size, np.int32), np.empty(wide.size, np.int32)
-    return Clumps(wide, ordered, numbers, queue, width, (row + 1) * width + column + 1)
-
-
-@compiled
-def _without_border(clumps: Clumps) -> Integers:
-    """Numbers of the pixels of the image itself."""
-    return clumps.numbers.reshape(-1, clumps.width)[1:-1, 1:-1].copy()
-
-
-@compiled
-def _clump(clumps: Clumps, threshold: float, number: int) -> int:
-    """Number the main clump above a threshold; return its count of pixels."""
-    start, numbers = clumps.brightest, clumps.numbers
-    return fill(clumps.values, clumps.width, threshold, start, number, numbers, clumps.queue)
-
-
-@compiled
-def _clump_excess(clumps: Clumps, quantile: float) -> float:
-    """Pixel value at a quantile over the mean of the main clump above it, less eta."""
-    threshold = clumps.ordered[int(quantile * (clumps.ordered.size - 1))]
+def _excess(
+    values: Floats, width: int, start: int, threshold: float, visited: Region, queue: Integers
+) -> float:
+    """A threshold over the mean of the main clump above it, less eta."""
     if threshold <= 0.0:
         return -ETA
-    count = _clump(clumps, threshold, clumps.numbers[clumps.brightest] + 1)
-    total = 0.0
-    for k in range(count):
-        total += clumps.values[clumps.queue[k]]
-    return float(threshold * count / total - ETA)
+    count, flux = fill(values, width, start, threshold, visited, queue)
+    return threshold * count / flux - ETA
 
 
 @compiled
-def _clump_quantile(clumps: Clumps) -> float:
-    """Quantile at which the main clump's edge falls below eta of its mean.
+def _mid_threshold(image: Floats, pixel: tuple[int, int], ordered: Floats) -> float:
+    """Pixel value at which the edge of the main clump falls below eta of its mean.
 
-    Of the two sides of the step that is found, the one nearer to eta.
+    Found by bisecting its quantile; of the two sides of the step, the one nearer
+    to eta. NaN where the edge is above eta for the faintest pixel already.
     """
+    wide, last = bordered(image), ordered.size - 1
+    values, width = wide.ravel(), wide.shape[1]
+    start = (pixel[0] + 1) * width + pixel[1] + 1
+    visited, queue = np.empty(values.size, np.bool_), np.empty(values.size, np.int32)
     low, high = 0.0, 1.0
-    below, above = _clump_excess(clumps, low), _clump_excess(clumps, high)
-    while high - low > max(1.0 / clumps.ordered.size, QUANTILE_TOLERANCE):
+    below = _excess(values, width, start, ordered[0], visited, queue)
+    above = _excess(values, width, start, ordered[last], visited, queue)
+    if below > 0.0:
+        return np.nan
+    while high - low > max(1.0 / ordered.size, QUANTILE_TOLERANCE):
         middle = 0.5 * (low + high)
-        excess = _clump_excess(clumps, middle)
+        excess = _excess(values, width, start, ordered[int(middle * last)], visited, queue)
         if excess > 0.0:
             high, above = middle, excess
         else:
             low, below = middle, excess
-    return high if above < -below else low
+    return float(ordered[int((high if above < -below else low) * last)])
 
 
 @compiled
-def _majority(numbers: Integers, number: int) -> Floats:
-    """1 where more than half of the 9 pixels around carry a number, edges mirrored."""
-    rows, columns = numbers.shape
-    most, votes = np.empty(numbers.shape), np.empty(columns + 2, np.int32)
+def _majority(region: Region) -> Floats:
+    """1 where a region holds more than half of 3 x 3 pixels, else 0; edge pixels repeated."""
+    rows, columns = region.shape
+    majority = np.zeros(region.shape)
     for row in range(rows):
-        above, here, below = numbers[max(row - 1, 0)], numbers[row], numbers[min(row + 1, rows - 1)]
-        for k in range(columns):
-            votes[k + 1] = (above[k] == number) + (here[k] == number) + (below[k] == number)
-        votes[0], votes[columns + 1] = votes[1], votes[columns]
-        for k in range(columns):
-            most[row, k] = 1.0 if votes[k] + votes[k + 1] + votes[k + 2] > 4 else 0.0
-    return most
+        lines = region[max(row - 1, 0)], region[row], region[min(row + 1, rows - 1)]
+        for column in range(columns):
+            held = 0
+            for line in lines:
+                held += (
+                    line[max(column - 1, 0)] + 0 + line[column] + line[min(column + 1, columns - 1)]
+                )
+            if held > 4:
+                majority[row, column] = 1.0
+    return majority
 
 
-@compiled
-def _smoothed_clump(clumps: Clumps, row: int, column: int, flag: Integers) -> Region:
-    """Main clump after each pixel has taken the side of most around it."""
-    numbers = _without_border(clumps)
-    most = _majority(numbers, 1)
-    if most[row, column] == 0.0:
-        most[row, column] = 1.0
-        flag[0] = max(flag[0], 2)
-    smoothed = _clumps(most, clumps.ordered, row, column)
-    _clump(smoothed, 1.0, 1)
-    region: Region = _without_border(smoothed) == 1
-    return region
-
-
-@compiled
 def mid_region(stamp: Stamp, gini: Region, flag: Integers) -> Region:
     """Segmentation map of the multimode statistics (Freeman et al. 2013, section 4.3).
 
     It serves the flag alone: a galaxy whose Gini-M20 map is another one is
     suspect. The Gini-M20 map itself stands in where there is none.
     """
-    top, end, left, stop = stamp.box  # with a pixel around it, for the majority
-    top, end = max(top - 1, 0), min(end + 1, gini.shape[0])
-    left, stop = max(left - 1, 0), min(stop + 1, gini.shape[1])
-    source = stamp.source[top:end, left:stop].copy()
-    image = np.where(source, stamp.image[top:end, left:stop], 0.0)
-    values = np.maximum(image, 0.0)
-    row, column = brightest(image, source)
-    clumps = _clumps(values, rising_values(values, source), row, column)
-    if _clump_excess(clumps, 0.0) > 0.0:
+    # with a pixel around it, for the majority
+    window = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in bounding_box(stamp.source))
+    source = stamp.source[window]
+    image = np.where(source, stamp.image[window], 0.0)
+    values, pixel = np.maximum(image, 0.0), brightest(image, source)
+    threshold = _mid_threshold(values, pixel, np.sort(values[source]))
+    if np.isnan(threshold):
         return gini
-    threshold = clumps.ordered[int(_clump_quantile(clumps) * (clumps.ordered.size - 1))]
     if threshold <= 0.0:
-        return np.ones(gini.shape, np.bool_)
-    _clump(clumps, threshold, 1)
-    region = np.zeros(gini.shape, np.bool_)
-    region[top:end, left:stop] = _smoothed_clump(clumps, row, column, flag)
+        return np.ones_like(gini)
+    main = clump(values, threshold, pixel)
+    majority = _majority(main)
+    if majority[pixel] == 0.0:
+        majority[pixel] = 1.0
+        raise_flag(flag, BAD)
+    region = np.zeros_like(gini)
+    region[window] = clump(majority, 1.0, pixel)
     return region
 
 
-@compiled
 def compare_regions(gini: Region, mid: Region, flag: Integers) -> None:
-    """Flag maps that share too little (1) or are empty (2)."""
-    largest = max(gini.sum(), mid.sum())
+    """Flag maps that share too little (suspect) or are empty (bad)."""
+    largest = max(np.count_nonzero(gini), np.count_nonzero(mid))
     if largest == 0:
-        flag[0] = max(flag[0], 2)
-    elif (gini & mid).sum() / largest < SMALLEST_OVERLAP:
-        flag[0] = max(flag[0], 1)
+        raise_flag(flag, BAD)
+    elif np.count_nonzero(gini & mid) / largest < SMALLEST_OVERLAP:
+        raise_flag(flag, SUSPECT)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from galaxy_utils.morphology.compiled.apertures import ellipse_sums
-from galaxy_utils.morphology.compiled.compilation import Integers, compiled
+from galaxy_utils.morphology.compiled.compilation import Integers, compiled, raise_flag
 from galaxy_utils.morphology.compiled.stamps import Stamp
+from galaxy_utils.morphology.reasons import BAD
 
 ETA = 0.2
 """Surface brightness at the Petrosian radius over the mean within it (Petrosian 1976)."""
@@ -22,16 +23,15 @@ FRACTION_CAS = 0.25
 GRID = 100
 """Steps of the coarse search that precedes every root."""
 
-ROOT_TOLERANCE = 1e-4
-"""Precision of every radius."""
-
+HALF_TOLERANCE = 5e-5
+"""Half the precision of every radius."""
 
 PETROSIAN, LIGHT = 0, 1
-"""Which function of the radius a root is looked for of."""
+"""Which function of the radius a root is searched of."""
 
 
 class Aperture(NamedTuple):
-    """Concentric ellipses: centre, elongation a/b, angle, and the light within the largest."""
+    """Concentric ellipses: centre, elongation a/b, angle; total light, and the share searched."""
 
     x: float
     y: float
@@ -39,6 +39,11 @@ class Aperture(NamedTuple):
     theta: float
     total: float
     fraction: float
+
+
+def ellipses(centre: tuple[float, float], elongation: float = 1.0, theta: float = 0.0) -> Aperture:
+    """Ellipses, by default circles, about a centre (x, y)."""
+    return Aperture(*centre, elongation, theta, 1.0, 0.0)
 
 
 class Sample(NamedTuple):
@@ -76,14 +81,14 @@ def _petrosian_excess(stamp: Stamp, aperture: Aperture, a: float, flag: Integers
     ring = abs((outer - inner) / ring_area) if ring_area > 1e-9 else 0.0
     mean = abs(flux / area) if area > 1e-9 else 0.0
     if mean == 0.0:
-        flag[0] = max(flag[0], 2)
+        raise_flag(flag, BAD)
         return (1.0 if ring != 0.0 else 0.0) - ETA
     return ring / mean - ETA
 
 
 @compiled
 def _excess(kind: int, stamp: Stamp, aperture: Aperture, a: float, flag: Integers) -> float:
-    """The function whose root is looked for."""
+    """The function whose root is searched."""
     if kind == PETROSIAN:
         return _petrosian_excess(stamp, aperture, a, flag)
     if a == 0.0:
@@ -96,54 +101,42 @@ def _root(
     kind: int, stamp: Stamp, aperture: Aperture, low: Sample, high: Sample, flag: Integers
 ) -> float:
     """Find the root between two radii of opposite sign (Brent 1973, chapter 4)."""
-    b, fb = high
-    a, fa = c, fc = low
-    step = before = b - a
+    a, b, c = low, high, low
+    step = before = b.radius - a.radius
     for _ in range(100):
-        if (fb > 0.0) == (fc > 0.0):
-            c, fc = a, fa
-            step = before = b - a
-        if abs(fc) < abs(fb):
+        if (b.excess > 0.0) == (c.excess > 0.0):
+            c = a
+            step = before = b.radius - a.radius
+        if abs(c.excess) < abs(b.excess):
             a, b, c = b, c, b
-            fa, fb, fc = fb, fc, fb
-        tolerance = 0.5 * ROOT_TOLERANCE
-        half = 0.5 * (c - b)
-        if abs(half) <= tolerance or fb == 0.0:
+        half = 0.5 * (c.radius - b.radius)
+        if abs(half) <= HALF_TOLERANCE or b.excess == 0.0:
             break
-        step, before = _brent_step(a, b, c, fa, fb, fc, step, before, tolerance)
-        a, fa = b, fb
-        b += step if abs(step) > tolerance else (tolerance if half > 0.0 else -tolerance)
-        fb = _excess(kind, stamp, aperture, b, flag)
-    return b
+        step, before = _brent_step(a, b, c, step, before)
+        radius = b.radius + (
+            step if abs(step) > HALF_TOLERANCE else np.copysign(HALF_TOLERANCE, half)
+        )
+        a, b = b, Sample(radius, _excess(kind, stamp, aperture, radius, flag))
+    return b.radius
 
 
 @compiled
-def _brent_step(
-    a: float,
-    b: float,
-    c: float,
-    fa: float,
-    fb: float,
-    fc: float,
-    step: float,
-    before: float,
-    tolerance: float,
-) -> tuple[float, float]:
-    """Next step of Brent's method and the one it is judged by: interpolated, else halved."""
-    half = 0.5 * (c - b)
-    if abs(before) < tolerance or abs(fa) <= abs(fb):
+def _brent_step(a: Sample, b: Sample, c: Sample, step: float, before: float) -> tuple[float, float]:
+    """Next step of Brent's method, interpolated or halved, and the one it is compared with."""
+    half = 0.5 * (c.radius - b.radius)
+    if abs(before) < HALF_TOLERANCE or abs(a.excess) <= abs(b.excess):
         return half, half
-    s = fb / fa
-    if a == c:
+    s = b.excess / a.excess
+    if a.radius == c.radius:
         p, q = 2.0 * half * s, 1.0 - s
     else:
-        q, r = fa / fc, fb / fc
-        p = s * (2.0 * half * q * (q - r) - (b - a) * (r - 1.0))
+        q, r = a.excess / c.excess, b.excess / c.excess
+        p = s * (2.0 * half * q * (q - r) - (b.radius - a.radius) * (r - 1.0))
         q = (q - 1.0) * (r - 1.0) * (s - 1.0)
     if p > 0.0:
         q = -q
     p = abs(p)
-    if 2.0 * p < min(3.0 * half * q - abs(tolerance * q), abs(before * q)):
+    if 2.0 * p < min(3.0 * half * q - abs(HALF_TOLERANCE * q), abs(before * q)):
         return p / q, step
     return half, half
 
@@ -164,22 +157,23 @@ def petrosian_radius(stamp: Stamp, aperture: Aperture, flag: Integers) -> float:
             return here.radius
         if here.excess < 0.0:
             if previous.radius == 0.0:
-                flag[0] = max(flag[0], 2)
+                raise_flag(flag, BAD)
                 return 1.0
             return _root(PETROSIAN, stamp, aperture, previous, here, flag)
         previous = here
-    flag[0] = max(flag[0], 2)
+    raise_flag(flag, BAD)
     return float(outermost)
 
 
 @compiled
 def radius_of_light(
-    stamp: Stamp, x: float, y: float, largest: float, fraction: float, flag: Integers
+    stamp: Stamp, centre: tuple[float, float], largest: float, fraction: float, flag: Integers
 ) -> float:
     """Radius of the circle with a share of the light within the largest one; -1 if none has."""
+    x, y = centre
     total = light_within(stamp, Aperture(x, y, 1.0, 0.0, 1.0, fraction), largest)[0]
     if total <= 0.0:
-        flag[0] = max(flag[0], 2)
+        raise_flag(flag, BAD)
     if total == 0.0:
         return largest
     aperture = Aperture(x, y, 1.0, 0.0, abs(total), fraction)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from galaxy_utils.morphology.compiled.apertures import ellipse_sums, running_sums
-from galaxy_utils.morphology.compiled.compilation import Floats, Integers, compiled
+from galaxy_utils.morphology.compiled.compilation import (
+    Floats,
+    Integers,
+    compiled,
+    raise_flag,
+)
 from galaxy_utils.morphology.compiled.petrosian import EXTENT_CAS, FRACTION_CAS
 from galaxy_utils.morphology.compiled.stamps import Sky, Stamp
-from galaxy_utils.morphology.reasons import STATMORPH_INVALID
+from galaxy_utils.morphology.reasons import BAD
 
 
 @compiled
@@ -22,18 +27,8 @@ def _mirrored(index: int, length: int) -> int:
 def boxcar(image: Floats, size: int) -> Floats:
     """Mean over a square of whole pixels, the image mirrored at its edges.
 
-    Parameters
-    ----------
-    image : ndarray of float64, shape (height, width)
-        Counts.
-    size : int
-        Side of the square; below 2 the image stays as it is. An even square
-        reaches one pixel further to the low side.
-
-    Returns
-    -------
-    ndarray of float64, shape (height, width)
-        Smoothed counts.
+    Below a side of 2 the image stays as it is; an even square reaches one pixel
+    further to the low side.
     """
     if size < 2:
         return image.copy()
@@ -81,8 +76,8 @@ def smoothness_within(
         )
         rough, flux = rough + sign * one, flux + sign * other
     if flux <= 0.0:
-        flag[0] = max(flag[0], 2)
-        return STATMORPH_INVALID
+        raise_flag(flag, BAD)
+        return np.nan
     if sky.side:
         box = stamp.image[sky.row : sky.row + sky.side, sky.column : sky.column + sky.side]
         rough -= float(np.pi * (outer**2 - inner**2) * np.mean(_residual(box.copy(), size)))

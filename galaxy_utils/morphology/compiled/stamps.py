@@ -9,10 +9,11 @@ import numpy as np
 from galaxy_utils.morphology.compiled.compilation import (
     Floats,
     Integers,
-    Positions,
     Region,
     compiled,
+    raise_flag,
 )
+from galaxy_utils.morphology.reasons import BAD
 
 CUTOUT_EXTENT = 2.5
 """Side of the stamp in units of the longer side of the segment's box."""
@@ -27,11 +28,8 @@ OUTLIER = 10.0
 """A pixel this many standard deviations of its 8 neighbours off is bad (Lotz et al. 2004)."""
 
 
-Limits = tuple[int, int, int, int]
-
-
 class Stamp(NamedTuple):
-    """The cutout around one source, as the compiled functions take it.
+    """The cutout around one source.
 
     Parameters
     ----------
@@ -39,16 +37,14 @@ class Stamp(NamedTuple):
         Counts; 0 where masked.
     good : ndarray of float64, shape (height, width)
         1 where the pixel counts, 0 where it is masked.
-    flux : ndarray of float64, shape (height, width + 1)
-        Sums of `image` along each row, up to and without each column.
-    area : ndarray of float64, shape (height, width + 1)
-        The same of `good`.
+    flux, area : ndarray of float64, shape (height, width + 1)
+        Running sums of `image` and of `good` along each row.
     source : ndarray of bool, shape (height, width)
         Where the source's own segment lies, without masked pixels.
-    limits : tuple of int
-        First and end row, first and end column of the stamp in the image.
-    box : tuple of int
-        The same of the segment in the stamp.
+    labels : ndarray of int32, shape (height, width)
+        Segmentation map.
+    corner : tuple of int
+        Row and column of the stamp's first pixel in the image.
     """
 
     image: Floats
@@ -56,72 +52,61 @@ class Stamp(NamedTuple):
     flux: Floats
     area: Floats
     source: Region
-    limits: Limits
-    box: Limits
+    labels: Integers
+    corner: tuple[int, int]
+
+
+def cut_stamp(image: Floats, labels: Integers, label: int) -> Stamp:
+    """Cut the stamp of a source; mask its neighbours and bad pixels."""
+    inside = labels == label
+    rows, columns = bounding_box(inside)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    row, column = rows.start + height // 2, columns.start + width // 2
+    reach = max(int(max(height, width) * CUTOUT_EXTENT / 2.0), MINIMUM_CUTOUT // 2)
+    corner = max(0, row - reach), max(0, column - reach)
+    window = slice(corner[0], row + reach), slice(corner[1], column + reach)
+    counts, around = image[window].copy(), labels[window].copy()
+    bad = bad_pixels(np.pad(counts, 1, mode="edge"))
+    return Stamp(counts, *_mask(counts, around, label, bad), around, corner)
 
 
 @compiled
-def _box(labels: Integers, label: int) -> Limits:
-    """First and end row, first and end column of a segment."""
-    rows, columns = labels.shape
-    top, bottom, left, right = rows, -1, columns, -1
+def _mask(
+    counts: Floats, labels: Integers, label: int, bad: Region
+) -> tuple[Floats, Floats, Floats, Region]:
+    """Set masked pixels to 0; return `good`, `flux`, `area` and `source` of the stamp."""
+    rows, columns = counts.shape
+    good, source = np.ones(counts.shape), np.zeros(counts.shape, np.bool_)
+    flux, area = np.zeros((rows, columns + 1)), np.zeros((rows, columns + 1))
     for row in range(rows):
         for column in range(columns):
-            if labels[row, column] == label:
-                top, bottom = min(top, row), row
-                left, right = min(left, column), max(right, column)
-    return top, bottom + 1, left, right + 1
+            number = labels[row, column]
+            if bad[row, column] or (number != 0 and number != label):
+                good[row, column] = counts[row, column] = 0.0
+            else:
+                source[row, column] = number == label
+            flux[row, column + 1] = flux[row, column] + counts[row, column]
+            area[row, column + 1] = area[row, column] + good[row, column]
+    return good, flux, area, source
+
+
+def bounding_box(region: Region) -> tuple[slice, slice]:
+    """Rows and columns that a region covers."""
+    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 @compiled
-def _limits(box: Limits, rows: int, columns: int) -> Limits:
-    """Limits of the stamp around a segment's box, in an image of a size."""
-    top, end_row, left, end_column = box
-    height, width = end_row - top, end_column - left
-    y, x = top + height // 2, left + width // 2
-    reach = max(int(max(height, width) * CUTOUT_EXTENT / 2.0), MINIMUM_CUTOUT // 2)
-    return max(0, y - reach), min(rows, y + reach), max(0, x - reach), min(columns, x + reach)
-
-
-@compiled
-def stamp_limits(labels: Integers, label: int) -> Limits:
-    """Rows and columns of the stamp of a source: first row, end row, first column, end column."""
-    return _limits(_box(labels, label), labels.shape[0], labels.shape[1])
-
-
-@compiled
-def _edge_padded(image: Floats) -> Floats:
-    """Image with its outermost pixels repeated once around it."""
-    rows, columns = image.shape
-    padded = np.empty((rows + 2, columns + 2))
-    for row in range(rows + 2):
-        source = image[min(max(row - 1, 0), rows - 1)]
-        padded[row, 1 : columns + 1] = source
-        padded[row, 0], padded[row, columns + 1] = source[0], source[columns - 1]
-    return padded
-
-
-@compiled
-def bad_pixels(image: Floats) -> Region:
-    """Mark pixels that stand out from their 8 neighbours (Lotz et al. 2004).
+def bad_pixels(padded: Floats) -> Region:
+    """Find pixels that stand out from their 8 neighbours (Lotz et al. 2004).
 
     Flat neighbourhoods are common in 8-bit images, and there the variance
     <x^2> - <x>^2 is nothing but rounding: the order of the sums is part of
-    the definition, and is kept, row by row.
-
-    Parameters
-    ----------
-    image : ndarray of float64, shape (height, width)
-        Counts.
-
-    Returns
-    -------
-    ndarray of bool, shape (height, width)
-        True where bad.
+    the definition, and is kept, row by row. The image comes with its edge
+    pixels repeated once around it.
     """
-    rows, columns = image.shape
-    marked = np.empty(image.shape, np.bool_)
-    padded = _edge_padded(image)
+    rows, columns = padded.shape[0] - 2, padded.shape[1] - 2
+    bad = np.empty((rows, columns), np.bool_)
     for row in range(rows):
         above, here, below = padded[row], padded[row + 1], padded[row + 2]
         for i in range(columns):
@@ -132,47 +117,8 @@ def bad_pixels(image: Floats) -> Region:
             square = w * (a * a) + w * (b * b) + w * (c * c) + w * (d * d)
             square = square + w * (e * e) + w * (f * f) + w * (g * g) + w * (h * h)
             deviation = np.sqrt(square - mean * mean)
-            marked[row, i] = abs(here[i + 1] - mean) > OUTLIER * deviation
-    return marked
-
-
-@compiled
-def cut_stamp(image: Floats, labels: Integers, label: int) -> Stamp:
-    """Cut the stamp of a source and mask what is not to be measured.
-
-    Parameters
-    ----------
-    image : ndarray of float64, shape (height, width)
-        Counts, sky subtracted.
-    labels : ndarray of int32, shape (height, width)
-        Segmentation map.
-    label : int
-        Number of the source.
-
-    Returns
-    -------
-    Stamp
-        Neighbours and bad pixels masked.
-    """
-    box = _box(labels, label)
-    limits = _limits(box, labels.shape[0], labels.shape[1])
-    top, end_row, left, end_column = limits
-    counts = image[top:end_row, left:end_column].copy()
-    bad = bad_pixels(counts)
-    rows, columns = counts.shape
-    good, source = np.ones(counts.shape), np.zeros(counts.shape, np.bool_)
-    flux, area = np.zeros((rows, columns + 1)), np.zeros((rows, columns + 1))
-    for row in range(rows):
-        for column in range(columns):
-            number = labels[top + row, left + column]
-            if bad[row, column] or (number != 0 and number != label):
-                good[row, column] = counts[row, column] = 0.0
-            else:
-                source[row, column] = number == label
-            flux[row, column + 1] = flux[row, column] + counts[row, column]
-            area[row, column + 1] = area[row, column] + good[row, column]
-    inner = (box[0] - top, box[1] - top, box[2] - left, box[3] - left)
-    return Stamp(counts, good, flux, area, source, limits, inner)
+            bad[row, i] = abs(here[i + 1] - mean) > OUTLIER * deviation
+    return bad
 
 
 @compiled
@@ -207,16 +153,18 @@ def _second_moments(
 
 
 @compiled
-def elongation_and_angle(stamp: Stamp, x: float, y: float, flag: Integers) -> tuple[float, float]:
-    """Shape of the source about a point from its second moments.
+def elongation_and_angle(
+    image: Floats, region: Region, x: float, y: float, flag: Integers
+) -> tuple[float, float]:
+    """Shape of a source about a point from its second moments.
 
     The axis ratio a / b is that of the Gaussian with the same moments; a
     source thinner than a pixel is widened (SExtractor manual, eq. 43; the
     angle in radians is its eq. 21).
     """
-    xx, xy, yy = _second_moments(stamp.image, stamp.source, x, y)
+    xx, xy, yy = _second_moments(image, region, x, y)
     if xx <= 0.0 or yy <= 0.0:
-        flag[0] = max(flag[0], 2)
+        raise_flag(flag, BAD)
     while abs(xx * yy - xy * xy) < 1.0 / 144.0:
         xx += 1.0 / 12.0 if xx >= 0.0 else -1.0 / 12.0
         yy += 1.0 / 12.0 if yy >= 0.0 else -1.0 / 12.0
@@ -225,68 +173,53 @@ def elongation_and_angle(stamp: Stamp, x: float, y: float, flag: Integers) -> tu
     return np.sqrt(max(one, other) / min(one, other)), 0.5 * np.arctan2(2.0 * xy, xx - yy)
 
 
-@compiled
 def brightest(image: Floats, region: Region) -> tuple[int, int]:
     """Row and column of the first brightest pixel; outside the region there is 0."""
-    best, best_row, best_column = -np.inf, 0, 0
-    for row in range(image.shape[0]):
-        for column in range(image.shape[1]):
-            value = image[row, column] if region[row, column] else 0.0
-            if value > best:
-                best, best_row, best_column = value, row, column
-    return best_row, best_column
-
-
-@compiled
-def rising_values(image: Floats, region: Region) -> Floats:
-    """Pixel values of a region in rising order."""
-    values, n = np.empty(image.size), 0
-    for row in range(image.shape[0]):
-        for column in range(image.shape[1]):
-            if region[row, column]:
-                values[n] = image[row, column]
-                n += 1
-    return np.sort(values[:n])
-
-
-@compiled
-def bordered(values: Floats) -> Floats:
-    """One long row of an image with a border of one pixel that is above no threshold."""
-    rows, columns = values.shape
-    wide = np.full((rows + 2, columns + 2), -np.inf)
-    wide[1 : rows + 1, 1 : columns + 1] = values
-    return wide.ravel()
+    row, column = divmod(int(np.where(region, image, 0.0).argmax()), image.shape[1])
+    return row, column
 
 
 @compiled
 def fill(
-    values: Floats,
-    width: int,
-    threshold: float,
-    start: int,
-    number: int,
-    numbers: Integers,
-    queue: Integers,
-) -> int:
-    """Number the pixels above a threshold that hang together with one; return their count.
+    values: Floats, width: int, start: int, threshold: float, visited: Region, queue: Integers
+) -> tuple[int, float]:
+    """Visit the pixels that reach a threshold and are connected to one; their number and flux.
 
-    The image comes as one long row, with a border (see `bordered`): no pixel
-    needs to be asked whether it has neighbours.
+    The image comes as one long row with a border that reaches no threshold (see
+    `bordered`): no pixel needs to be asked whether it has neighbours.
     """
-    numbers[start] = number
-    queue[0] = start
-    done, found = 0, 1
+    visited[:] = False
+    visited[start], queue[0] = True, start
+    done, found, flux = 0, 1, 0.0
     while done < found:
         middle = queue[done]
+        flux += values[middle]
         done += 1
         for line in range(middle - width, middle + width + 1, width):
             for position in range(line - 1, line + 2):
                 at = np.uint64(position)
-                if numbers[at] != number and values[at] >= threshold:
-                    numbers[at] = number
-                    queue[found] = position
+                if not visited[at] and values[at] >= threshold:
+                    visited[at], queue[found] = True, position
                     found += 1
-    return found
+    return found, flux
+
+
+@compiled
+def bordered(image: Floats) -> Floats:
+    """Image with a border of one pixel that reaches no threshold."""
+    wide = np.full((image.shape[0] + 2, image.shape[1] + 2), -np.inf)
+    wide[1:-1, 1:-1] = image
+    return wide
+
+
+@compiled
+def clump(image: Floats, threshold: float, pixel: tuple[int, int]) -> Region:
+    """Region that reaches a threshold and is connected (8 neighbours) to a pixel."""
+    wide = bordered(image)
+    visited, queue = np.empty(wide.size, np.bool_), np.empty(wide.size, np.int32)
+    width = wide.shape[1]
+    fill(wide.ravel(), width, (pixel[0] + 1) * width + pixel[1] + 1, threshold, visited, queue)
+    return visited.reshape(wide.shape)[1:-1, 1:-1].copy()
 
 
 class Sky(NamedTuple):
@@ -296,47 +229,27 @@ class Sky(NamedTuple):
     column: int
     side: int
 
+    def of(self, image: Floats) -> Floats:
+        """Pixels of the square."""
+        return image[self.row : self.row + self.side, self.column : self.column + self.side].copy()
+
 
 @compiled
-def _first_empty_square(counts: Positions, rows: int, columns: int, side: int) -> tuple[int, int]:
-    for row in range(rows - side):
-        for column in range(columns - side):
-            end_row, end_column = row + side, column + side
-            taken = counts[end_row, end_column] - counts[row, end_column]
-            if taken == counts[end_row, column] - counts[row, column]:
+def _first_empty_square(labels: Integers, side: int) -> tuple[int, int]:
+    for row in range(labels.shape[0] - side):
+        for column in range(labels.shape[1] - side):
+            if not labels[row : row + side, column : column + side].any():
                 return row, column
     return -1, -1
 
 
-@compiled
 def find_sky(labels: Integers, flag: Integers) -> Sky:
-    """Find the first square without sources: of 32 px, else of half that, down to 2.
-
-    Parameters
-    ----------
-    labels : ndarray of int32, shape (height, width)
-        Segmentation map of the stamp.
-    flag : ndarray of int32, shape (1,)
-        Raised to 2 where there is no such square.
-
-    Returns
-    -------
-    Sky
-        The square.
-    """
-    rows, columns = labels.shape
-    counts = np.zeros((rows + 1, columns + 1), np.int64)
-    for row in range(rows):
-        along = 0
-        for column in range(columns):
-            along += labels[row, column] != 0
-            counts[row + 1, column + 1] = counts[row, column + 1] + along
+    """Find the first square without sources: of 32 px, else of half that, down to 2."""
     side = SKYBOX
-    while True:
-        row, column = _first_empty_square(counts, rows, columns, side)
+    while side >= 2:
+        row, column = _first_empty_square(labels, side)
         if row >= 0:
             return Sky(row, column, side)
-        if side <= 2:
-            flag[0] = max(flag[0], 2)
-            return Sky(0, 0, 0)
         side //= 2
+    raise_flag(flag, BAD)
+    return Sky(0, 0, 0)

@@ -1,0 +1,246 @@
+"""Segmentation: the sources of one image, and the one that it was made for."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import convolve
+
+from galaxy_utils.morphology.reasons import Reason
+
+LARGEST_COUNT = 1e30
+"""Larger counts overflow the single precision of the compiled kernels."""
+
+QUANTISATION_NOISE = 1.0 / np.sqrt(12.0)
+"""Standard deviation of the rounding to whole 8-bit counts: no image has less."""
+
+
+@dataclass(frozen=True)
+class SegmentationSettings:
+    """How sources are found; the defaults made the committed measurements.
+
+    Parameters
+    ----------
+    threshold : float
+        Detection threshold on the smoothed image, in units of the sky noise.
+    minimum_pixels : int
+        Fewest connected pixels of a source.
+    kernel_fwhm : float
+        Full width at half maximum of the smoothing kernel, in pixels.
+    contrast : float
+        Share of a source's flux that a peak needs to be deblended from it.
+    search_radius : float
+        How far from the image centre the central source may lie, in pixels.
+    """
+
+    threshold: float = 2.0
+    minimum_pixels: int = 16
+    kernel_fwhm: float = 3.0
+    contrast: float = 0.05
+    search_radius: float = 8.0
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Sources of one image.
+
+    Parameters
+    ----------
+    image : ndarray of float64, shape (height, width)
+        Band mean with the sky subtracted, in counts.
+    labels : ndarray of int32, shape (height, width)
+        0 where there is sky, else the number of the source.
+    central : int
+        Number of the central source, 0 where there is none.
+    sky_noise : float
+        Sigma-clipped standard deviation of the sky, in counts.
+    kept_share : float
+        Share of the light of the detection that the central source keeps after
+        deblending: 1 where nothing was cut off, NaN without a central source.
+    area : int
+        Pixels of the central source.
+    n_sources : int
+        Number of sources.
+    reason : str
+        Why the central source cannot be measured; empty where it can.
+    """
+
+    image: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    central: int = 0
+    sky_noise: float = np.nan
+    kept_share: float = np.nan
+    area: int = 0
+    n_sources: int = 0
+    reason: str = ""
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Pixels of the central source, shape (height, width)."""
+        return np.asarray((self.labels == self.central) & (self.labels > 0))
+
+
+def segment(
+    image: NDArray[np.float64],
+    settings: SegmentationSettings | None = None,
+    *,
+    neighbours: bool = True,
+) -> Segmentation:
+    """Subtract the sky, detect sources, deblend them and choose the central one.
+
+    The sky is the sigma-clipped median of the frame; detection runs on the
+    image smoothed by a Gaussian. The central source covers the central pixel;
+    where none does, it is the one with the pixel nearest to the centre.
+
+    Parameters
+    ----------
+    image : ndarray of float64, shape (height, width)
+        Band mean in counts.
+    settings : SegmentationSettings, optional
+        Thresholds; the defaults made the committed measurements.
+    neighbours : bool
+        Whether the other sources are deblended too. Where they are not, the
+        central source and what is masked around it stay the same; blended
+        neighbours count as one source.
+
+    Returns
+    -------
+    Segmentation
+        Never raises for a bad image: what cannot be segmented, or has no
+        central source that can be measured, says so in `reason`.
+
+    References
+    ----------
+    Bradley et al., photutils; deblending as in Bertin & Arnouts (1996).
+    """
+    settings = settings or SegmentationSettings()
+    if reason := _unusable(image):
+        return Segmentation(image, np.zeros(image.shape, np.int32), reason=reason)
+    sky, noise = clipped_sky(image)
+    noise = max(noise, float(QUANTISATION_NOISE))
+    subtracted = image - sky
+    detected, labels = _detect_and_deblend(subtracted, noise, settings, neighbours)
+    central = central_source(labels, settings.search_radius)
+    n_sources = int(np.count_nonzero(np.bincount(labels.ravel())[1:]))
+    found = Segmentation(subtracted, labels, central, noise, n_sources=n_sources)
+    if not central:
+        missing = Reason.NOTHING_CENTRAL if n_sources else Reason.NOTHING_DETECTED
+        return replace(found, reason=missing.value)
+    inside = labels == central
+    light = subtracted[inside]
+    detection = subtracted[detected == detected[inside][0]]
+    hot = 0.0 < light.sum() < 2.0 * light.max()
+    return replace(
+        found,
+        kept_share=float(light.sum() / detection.sum()),
+        area=light.size,
+        reason=Reason.HOT_PIXEL.value if hot else "",
+    )
+
+
+def _unusable(image: NDArray[np.float64]) -> str:
+    """Why an image cannot even be segmented; empty where it can."""
+    if image.ndim != 2 or image.size == 0:
+        return Reason.NOT_AN_IMAGE.value
+    if not np.isfinite(image).all():
+        return Reason.NOT_FINITE.value
+    if np.abs(image).max() > LARGEST_COUNT:
+        return Reason.TOO_LARGE.value
+    return Reason.CONSTANT.value if np.ptp(image) == 0.0 else ""
+
+
+def clipped_sky(
+    image: NDArray[np.float64], sigma: float = 3.0, max_iterations: int = 5
+) -> tuple[float, float]:
+    """Median and standard deviation of the sky, as `astropy.stats.sigma_clipped_stats`.
+
+    Three times as fast: after one sort, each clipping is a shorter slice.
+
+    Parameters
+    ----------
+    image : ndarray of float64
+        Counts.
+    sigma : float
+        Distance from the median, in standard deviations, beyond which a pixel is clipped.
+    max_iterations : int
+        Most clippings.
+
+    Returns
+    -------
+    tuple of float
+        Median and standard deviation, in counts.
+    """
+    kept = np.sort(image, axis=None)
+    for _ in range(max_iterations):
+        median, width = _sorted_median(kept), sigma * kept.std()
+        start = np.searchsorted(kept, median - width, side="left")
+        stop = np.searchsorted(kept, median + width, side="right")
+        if stop - start == kept.size:
+            break
+        kept = kept[start:stop]
+    return _sorted_median(kept), float(kept.std())
+
+
+def _sorted_median(values: NDArray[np.float64]) -> float:
+    half = values.size // 2
+    return float(values[half] if values.size % 2 else 0.5 * (values[half - 1] + values[half]))
+
+
+@cache
+def _gaussian_kernel(fwhm: float) -> NDArray[np.float64]:
+    """Gaussian averaged over each of 5 x 5 pixels, normalised.
+
+    As `photutils.segmentation.make_2dgaussian_kernel` but for the last digit, on which
+    the committed measurements may depend.
+    """
+    sigma = fwhm / np.sqrt(8 * np.log(2))
+    offsets = (np.arange(50) - 24.5) / 10  # ten points along each pixel
+    profile = np.exp(-0.5 * (offsets / sigma) ** 2).reshape(5, 10).mean(axis=1)
+    profile /= profile.sum()
+    return np.outer(profile, profile)
+
+
+def _detect_and_deblend(
+    image: NDArray[np.float64], noise: float, settings: SegmentationSettings, neighbours: bool
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Segmentation maps before and after deblending."""
+    # a second with astropy: only where needed
+    from photutils.segmentation import deblend_sources, detect_sources
+
+    smoothed = convolve(image, _gaussian_kernel(settings.kernel_fwhm), mode="constant")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of no source, and of sources too large to deblend
+        detected = detect_sources(
+            smoothed, settings.threshold * noise, n_pixels=settings.minimum_pixels
+        )
+        if detected is None:
+            return (nothing := np.zeros(image.shape, np.int32)), nothing
+        central = central_source(detected.data, settings.search_radius)
+        if not (central or neighbours):
+            return detected.data, detected.data
+        deblended = deblend_sources(
+            smoothed,
+            detected,
+            n_pixels=settings.minimum_pixels,
+            labels=None if neighbours else [central],
+            contrast=settings.contrast,
+            progress_bar=False,
+        )
+    return detected.data, np.asarray(deblended.data, dtype=np.int32)
+
+
+def central_source(labels: NDArray[np.int32], search_radius: float) -> int:
+    """Number of the source nearest to the centre within a radius in pixels; 0 where none is."""
+    row, column = labels.shape[0] // 2, labels.shape[1] // 2
+    if labels[row, column]:
+        return int(labels[row, column])
+    rows, columns = np.nonzero(labels)
+    distances = np.hypot(rows - row, columns - column)
+    if not (distances <= search_radius).any():
+        return 0
+    nearest = distances.argmin()
+    return int(labels[rows[nearest], columns[nearest]])

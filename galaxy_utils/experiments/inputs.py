@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ from galaxy_utils.config import Parameters, make_parameters, split_names
 from galaxy_utils.data.images import Image, ImageError, band_mean
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.data.split import fold_of, is_held_out
-from galaxy_utils.evaluation import algorithms, encoders, known_truth, oddities, robustness
+from galaxy_utils.evaluation import algorithms, known_truth, oddities, robustness
 from galaxy_utils.evaluation.chain import Recipe, deep_components
 from galaxy_utils.evaluation.cluster_number import judged_spaces
 from galaxy_utils.evaluation.cross_validation import tables
@@ -35,7 +33,7 @@ from galaxy_utils.evaluation.search import (
 )
 from galaxy_utils.experiments.store import read_study
 from galaxy_utils.features.features import Features
-from galaxy_utils.features.galaxies import Galaxies, evenly, mock_folder
+from galaxy_utils.features.galaxies import mock_folder
 from galaxy_utils.features.kept import (
     galaxies_of,
     kept_objids,
@@ -355,112 +353,6 @@ def for_robustness(folder: RunFolder, parameters: Parameters) -> robustness.Inpu
         Recipe.of(parameters), best, best_votes(found), order,
         partial(_image_of_row, galaxies.sample, objids), partial(measure_framings, names, asked),
     )  # fmt: skip
-
-
-def for_encoders(folder: RunFolder, parameters: Parameters) -> encoders.Inputs | None:
-    """Features of all encoders, plain and turned: for `encoders.STUDY`.
-
-    Parameters
-    ----------
-    folder, parameters
-        As in `for_chain`.
-
-    Returns
-    -------
-    encoders.Inputs or None
-        Of the galaxies whose images are there; None where the run has none.
-        What the measured table holds of their features is taken from there.
-    """
-    galaxies = galaxies_of(folder, parameters)
-    objids = _looked_at(galaxies.sample, kept_objids(folder))
-    if not objids:
-        return None
-    morphology = read_morphology(folder).loc[objids]
-    held_out = is_held_out(objids)
-    images = [partial(galaxies.sample.image, objid) for objid in objids]
-    turned = _turned(list(compress(images, held_out)), parameters.seed)
-    many = len(images) >= encoders.MANY
-    plain = _all_features(images, parameters.seed, many, _carried(galaxies, objids))
-    again = _all_features(turned, parameters.seed, many, {})
-    plain[encoders.FIVE] = morphology[list(FIVE)].to_numpy(np.float32)
-    again[encoders.FIVE] = _five_of([image() for image in turned]).astype(np.float32)
-    type_of = dict(zip(kept_objids(folder), read_features(folder).types, strict=True))
-    return encoders.whole(encoders.Inputs(
-        encoders.with_pairs({k: plain[k] for k in again}), encoders.with_pairs(again),
-        np.array([type_of[objid] for objid in objids], object), held_out,
-        morphology[[*FIVE, *(name for name in SHAPE if name in morphology)]],
-        Recipe.of(parameters),
-    ))  # fmt: skip
-
-
-def _looked_at(sample: Sample, objids: list[str]) -> list[str]:
-    """Galaxies with an image; of a small sample a few."""
-    found = [o for o in objids if _has_image(sample, o)] if sample.has_images else []
-    if not found or len(found) >= encoders.MANY:
-        return found
-    return list(evenly(pd.DataFrame({"objid": found}), encoders.FEW)["objid"])
-
-
-def _turned(images: Sequence[Callable[[], Image]], seed: int) -> list[Callable[[], Image]]:
-    """The same images, each turned by an angle of its own when it is called for."""
-    angles = np.random.default_rng(seed).uniform(0, 360, len(images))
-    return [partial(_turned_image, *pair) for pair in zip(images, angles, strict=True)]
-
-
-def _turned_image(image: Callable[[], Image], angle: float) -> Image:
-    return encoders.turn_by(image(), angle)
-
-
-def carried_features(folder: RunFolder, parameters: Parameters) -> encoders.Features:
-    """Features of the kept galaxies by encoder, as far as the measured table has them.
-
-    Parameters
-    ----------
-    folder, parameters
-        As in `for_chain`.
-
-    Returns
-    -------
-    dict of str to ndarray of float32, shape (n, dimension)
-        Empty where everything was measured from pixels.
-    """
-    return _carried(galaxies_of(folder, parameters), kept_objids(folder))
-
-
-def _carried(galaxies: Galaxies, objids: list[str]) -> encoders.Features:
-    """Features that the measured table has already, by encoder."""
-    if galaxies.measured is None:
-        return {}
-    row_of = {objid: row for row, objid in enumerate(galaxies.sample.catalogue["objid"])}
-    rows = np.array([row_of[objid] for objid in objids])
-    names = {name: "-".join(which) for name, which in encoders.CONFIGURATIONS.items()}
-    there = galaxies.measured.embeddings
-    return {k: galaxies.embedding(v)[rows] for k, v in names.items() if v in there}
-
-
-def _all_features(
-    images: Sequence[Callable[[], Image]], seed: int, many: bool, carried: encoders.Features
-) -> encoders.Features:
-    """Features by encoder; of a small sample not those of every framing."""
-    from galaxy_utils.features.embedding import Configuration
-    from galaxy_utils.features.galaxy_convnext import random_network
-    from galaxy_utils.features.inference import embed, engine_name, load_encoder, make_encoder
-
-    found = dict(carried)
-    for name, which in encoders.CONFIGURATIONS.items():
-        if name not in found and (many or name not in encoders.SPARED):
-            found[name] = embed(load_encoder(Configuration.named("-".join(which))), images)
-    configuration = Configuration("galaxy_convnext", "quarter")
-    network = random_network(seed)
-    found[encoders.RANDOM] = embed(make_encoder(configuration, network, engine_name()), images)
-    mirrored = embed(load_encoder(configuration), [partial(_mirrored, i) for i in images])
-    found[encoders.MIRRORED] = np.asarray((found[encoders.GALAXY] + mirrored) / 2, np.float32)
-    found[encoders.PIXELS] = np.stack([encoders.pixels(image()) for image in images])
-    return found
-
-
-def _mirrored(image: Callable[[], Image]) -> Image:
-    return np.ascontiguousarray(image()[:, ::-1])
 
 
 def _has_image(sample: Sample, objid: str) -> bool:

@@ -22,7 +22,7 @@ EXPERIMENTS = {
     "cross_validation": "galaxy_utils.evaluation.cross_validation:CROSS_VALIDATION",
     "robustness": "galaxy_utils.evaluation.robustness:ROBUSTNESS",
     "known_truth": "galaxy_utils.evaluation.known_truth:KNOWN_TRUTH",
-    "encoders": "galaxy_utils.evaluation.encoders:STUDY",
+    "encoders": "galaxy_utils.experiments.encoders:ENCODERS",
 }
 """Module and constant of each; upstream experiments stand first."""
 

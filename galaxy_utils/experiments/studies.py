@@ -22,7 +22,7 @@ _INPUTS = {
     "circularity": "for_chain", "compared": "for_search", **{
         name: f"for_{name}" for name in (
             "chain", "cluster_number", "algorithms", "oddities", "search", "consensus", "folds",
-            "cross_validation", "robustness", "known_truth", "encoders",
+            "cross_validation", "robustness", "known_truth",
         )
     },
 }  # fmt: skip

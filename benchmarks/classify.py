@@ -23,8 +23,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from galaxy_utils.clustering.own_galaxies import classify_folder
 from galaxy_utils.simulate.drawing import mock_sample
+from galaxy_utils.workflow.classification import classify_folder
 from galaxy_utils.workflow.timing import hardware
 
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"

@@ -30,8 +30,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from galaxy_utils.config import Parameters, split_names
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.data.images import Image, band_mean, read_image
-from galaxy_utils.features.embedding import BACKBONES, Configuration, torchvision_features
-from galaxy_utils.features.inference import Encoder, cosines, embed, engine_name, make_encoder
+from galaxy_utils.features.backbones import BACKBONES, EmbeddingSpec, torchvision_features
+from galaxy_utils.features.inference import Encoder, embed, engine_name, make_encoder
 from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.workflow.benchmark import GPU, PAIR, TABLE, record_benchmark
 from galaxy_utils.workflow.timing import enlarged, hardware
@@ -122,12 +122,13 @@ class Times:
 
 def compare(name: str, images: list[Image], table: Path) -> Times:
     """Record the ratio of one network to its peer; return what an image takes."""
-    configuration = Configuration(name, "eq1")
-    inputs = np.stack([configuration.prepare(image).numpy() for image in images])
+    spec = EmbeddingSpec(name, "eq1")
+    inputs = np.stack([spec.prepare(image).numpy() for image in images])
     network = network_of(name)
     flops = operations(network, BACKBONES[name].input_size)
-    encoder = make_encoder(configuration, network, engine_name())
-    cosine = cosines(in_batches(encoder, inputs), one_by_one(network, inputs)).min()
+    encoder = make_encoder(spec, network, engine_name())
+    features = in_batches(encoder, inputs), one_by_one(network, inputs)
+    cosine = torch.nn.functional.cosine_similarity(*map(torch.from_numpy, features), eps=0).min()
     products = matrix_products()
     best = in_turns({
         "peer": lambda: one_by_one(network, inputs), "ours": lambda: in_batches(encoder, inputs),

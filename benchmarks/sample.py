@@ -27,7 +27,8 @@ import psutil
 
 from galaxy_utils.data.sample import Sample, folder_sample
 from galaxy_utils.features.galaxies import evenly
-from galaxy_utils.features.table import measure_embedding, measure_engines, measure_sample
+from galaxy_utils.features.measured_table import measure_sample
+from galaxy_utils.features.measuring import measure_embedding, measure_morphology
 from galaxy_utils.run_folder import DATA
 from galaxy_utils.workflow.benchmark import EMBED_WALL, MEMORY, TABLE, WALL, record_benchmark
 
@@ -63,7 +64,7 @@ def measure_here(options: argparse.Namespace) -> None:
     sample = sample_of(options.images, options.one)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        five = seconds(lambda: measure_engines(sample, folder, options.cores, ["fast"]))
+        five = seconds(lambda: measure_morphology(sample, ["fast"], folder, options.cores))
         embedding = seconds(lambda: measure_embedding(sample, options.embedding, folder))
         measure_sample(sample, folder, [options.embedding], options.cores)
     print(json.dumps({"galaxies": len(sample.catalogue), WALL: five, EMBED_WALL: embedding}))

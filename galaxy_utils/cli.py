@@ -277,9 +277,9 @@ def _finish(folder: Path, started: float) -> None:
 def _measure(options: argparse.Namespace) -> int:
     from galaxy_utils.config import make_parameters, split_names
     from galaxy_utils.data.sample import folder_sample
-    from galaxy_utils.features.galaxies import measured_folder
-    from galaxy_utils.features.table import measure_sample
-    from galaxy_utils.morphology.measurement import ENGINES, FIVE
+    from galaxy_utils.features.measured_table import ENGINES, measure_sample
+    from galaxy_utils.features.named_samples import measured_folder
+    from galaxy_utils.morphology.measurement import FIVE
 
     asked = {"backbones": options.backbones, "framing": options.framing}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
@@ -298,7 +298,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from galaxy_utils.clustering.own_galaxies import catalogue_note, classify_folder
+    from galaxy_utils.workflow.classification import catalogue_note, classify_folder
 
     note = catalogue_note(options.images, options.catalogue)
     print(note, end="\n" * bool(note))
@@ -318,7 +318,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> int:
-    from galaxy_utils.clustering.own_galaxies import fit_committed
+    from galaxy_utils.workflow.classification import fit_committed
 
     about, clusters = fit_committed()
     print(clusters.to_string(index=False))
@@ -344,7 +344,7 @@ def _train(options: argparse.Namespace) -> int:
 def _skyserver(options: argparse.Namespace) -> int:
     from galaxy_utils.data.paper_sample import PaperSample
     from galaxy_utils.data.skyserver import SERVER, fetch_sample
-    from galaxy_utils.features.galaxies import skyserver_folder
+    from galaxy_utils.features.named_samples import skyserver_folder
 
     wanted = PaperSample.of(number=options.number, seed=options.seed, z_max=options.z_max)
     folder = options.out or skyserver_folder(wanted)

@@ -116,11 +116,11 @@ class Parameters(BaseModel):
     covariance_type: Literal["full", "tied", "diag", "spherical"] = _field(
         "full", "shape of the components' covariances"
     )
-    mixture_fit: Literal["likelihood", "votes"] = _field(
+    mixture_fit: Literal["likelihood", "consensus"] = _field(
         "likelihood",
-        "how the mixture is fitted: by maximum likelihood, or to the votes of recipes made anew "
-        "from the run's galaxies; which recipes, and how much each counts, the project's own "
-        "search found, for four clusters and its own networks",
+        "how the mixture is fitted: by maximum likelihood, or distilled from the consensus of "
+        "many pipelines fitted to the run's galaxies (which ones, and their weights, come from "
+        "the project's own search, for four clusters and its own networks)",
         "likelihood",
     )
     n_init: int = _field(3, "starts of the mixture; the likeliest is kept", ge=1, le=100)
@@ -236,7 +236,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "measured": "five+axis+colours",
         "scale": "rank",
         "covariance_type": "diag",
-        "mixture_fit": "votes",
+        "mixture_fit": "consensus",
         "study_draws": 2,
     },
     "full": {"from_pixels": True, "backbones": "efficientnet_b0,convnext_base"},

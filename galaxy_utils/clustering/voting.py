@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
+import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
@@ -25,8 +27,9 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    estimators : list of (str, estimator)
-        Base estimators with `fit` and `predict_proba`, all with the same number of clusters.
+    estimators : list of (str, Pipeline)
+        Base estimators. Each is a pipeline of a transformer and a mixture, all with the same
+        number of clusters; pipelines with equal transformers share one fit of it.
     space : transformer
         From the table to the space of the distilled mixture.
     weights : sequence of float, optional
@@ -55,7 +58,7 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        estimators: Sequence[tuple[str, Any]],
+        estimators: Sequence[tuple[str, Pipeline]],
         space: Any,
         *,
         weights: Sequence[float] | None = None,
@@ -89,15 +92,23 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             If there is no base estimator, or they have different numbers of clusters.
         """
         with threadpool_limits(1):  # many small fits: more threads only wait for each other
-            posteriors = (clone(each).fit(X).predict_proba(X) for _, each in self.estimators)
-            self.consensus_ = consensus(posteriors, self.weights)
-        self.space_ = clone(self.space)
-        values = self.space_.fit_transform(X)
+            self.consensus_ = consensus(self._posteriors(X), self.weights)
+        self.space_ = clone(self.space).fit(X)
         self.mixture_ = OrderedGaussianMixture(
             self.consensus_.shape[1], covariance_type=self.covariance_type, reg_covar=self.reg_covar
-        ).fit_responsibilities(values, self.consensus_)
+        ).fit_responsibilities(self.space_.transform(X), self.consensus_)
         self.labels_ = self.mixture_.labels_
         return self
+
+    def _posteriors(self, X: ArrayLike) -> Iterator[NDArray[np.float64]]:
+        """Cluster probabilities by each base estimator; equal transformers are fitted once."""
+        spaces: dict[str, Any] = {}
+        for _, pipeline in self.estimators:
+            transformer, mixture = clone(pipeline[:-1]), clone(pipeline[-1])
+            key = joblib.hash(transformer)
+            if key not in spaces:
+                spaces[key] = transformer.fit(X).transform(X)
+            yield mixture.fit(spaces[key]).predict_proba(spaces[key])
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the cluster of each row."""

@@ -19,7 +19,7 @@ from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.algorithms import probes
 from galaxy_utils.evaluation.metrics import agreement
 from galaxy_utils.evaluation.resampling import permutation
-from galaxy_utils.evaluation.search import half_stability
+from galaxy_utils.evaluation.selection import half_stability
 
 
 def rotate_image(image: Image, angle: float) -> Image:
@@ -113,9 +113,9 @@ def cluster_scores(
 
     found = {name: agreement(types, labels)[name] for name in ("ari", "ami")}
     found["null_ari"] = float(permutation(permuted_ari, len(labels), seed, 1).iloc[0])
-    found["stability"] = half_stability(
-        values, mixture.n_components, mixture.covariance_type, mixture.reg_covar, 2, seed
-    )
+    half = {"mixture": clone(mixture).set_params(n_init=2)}
+    stability = half_stability("passthrough", values, half, 2, seed)["mixture"]
+    found["stability"] = float(stability.mean())
     if X_rotated is not None:
         rotated = mixture.predict(space.transform(X_rotated))
         found["unchanged"] = float((labels == rotated).mean())

@@ -32,12 +32,13 @@ from galaxy_utils.evaluation.representations import (
     rotate_image,
 )
 from galaxy_utils.evaluation.resampling import bootstrap, interval
-from galaxy_utils.evaluation.search import choose, variants_table
+from galaxy_utils.evaluation.selection import eligible
 from galaxy_utils.experiments.experiment import Experiment
+from galaxy_utils.experiments.selection import candidates
 from galaxy_utils.experiments.store import Row, read_result
-from galaxy_utils.features.crops import central
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies, evenly
+from galaxy_utils.features.preprocessing import centre_crop
 from galaxy_utils.features.run_table import galaxies_of, kept_objids, read_morphology, read_types
 from galaxy_utils.morphology.measurement import FIVE, measure
 from galaxy_utils.morphology.photometry import SHAPE
@@ -157,7 +158,7 @@ def _mirrored(image: Callable[[], Image]) -> Image:
 
 def pixel_features(image: Image) -> NDArray[np.float32]:
     """Central quarter of the height and width at 32 x 32 px in three bands, counts / 255."""
-    framed = central(np.asarray(image, np.float32) / np.float32(255), 4)
+    framed = centre_crop(np.asarray(image, np.float32) / np.float32(255), 4)
     return np.asarray(resize(framed, (32, 32), anti_aliasing=True), np.float32).ravel()
 
 
@@ -165,7 +166,7 @@ def _measure_features(
     images: Sequence[Callable[[], Image]], seed: int, many: bool, known: Features
 ) -> Features:
     """Features by encoder; in a small sample of one ImageNet encoder only."""
-    from galaxy_utils.features.embedding import Configuration
+    from galaxy_utils.features.backbones import EmbeddingSpec
     from galaxy_utils.features.galaxy_convnext import random_network
     from galaxy_utils.features.inference import embed, engine_name, load_encoder, make_encoder
 
@@ -173,8 +174,8 @@ def _measure_features(
     for name, configuration in CONFIGURATIONS.items():
         wanted = many or name not in IMAGENET or name == "Lite0, quarter"
         if wanted and name not in found:
-            found[name] = embed(load_encoder(Configuration.named(configuration)), images)
-    galaxy = Configuration.named(CONFIGURATIONS[GALAXY])
+            found[name] = embed(load_encoder(EmbeddingSpec.named(configuration)), images)
+    galaxy = EmbeddingSpec.named(CONFIGURATIONS[GALAXY])
     untrained = make_encoder(galaxy, random_network(seed), engine_name())
     found[RANDOM] = embed(untrained, images)
     mirrored = embed(load_encoder(galaxy), [partial(_mirrored, image) for image in images])
@@ -377,12 +378,14 @@ def goals(
     """
     columns = ["probe", "asked", "measured", "low", "high", "goal"]
     lines: list[list[Any]] = []
-    for (_, probe), row in gained.loc[["full frame", "half", "quarter"]].T.items():
+    crops = gained.loc[["full frame", "half", "quarter"]].reset_index()
+    for row in crops.to_dict("records"):
+        probe, values = row["probe"], [row[name] for name in ("gain", "low", "high")]
         asked = f"{probe}: points beyond {row['rival']}"
-        lines.append([probe, asked, *row[["gain", "low", "high"]], GOAL_POINTS])
+        lines.append([probe, asked, *values, GOAL_POINTS])
     for score, probe in (("turned", "neighbours"), ("turned_linear", "linear")):
-        values = table.loc[GALAXY, [score, f"{score}_low", f"{score}_high"]]
-        lines.append([probe, f"{probe}: % the same when turned", *values, GOAL_TURNED])
+        share = table.loc[GALAXY, [score, f"{score}_low", f"{score}_high"]]
+        lines.append([probe, f"{probe}: % the same when turned", *share, GOAL_TURNED])
     found = pd.DataFrame(lines, columns=columns).dropna()
     reached = np.where(found["measured"] >= found["goal"], "reached", "missed")
     inside = found["goal"].between(found["low"], found["high"])
@@ -414,8 +417,7 @@ def directions(rows: pd.DataFrame, encoder: str) -> pd.DataFrame:
 
 def selected_spec() -> PipelineSpec:
     """Return the pipeline that was selected without labels in the precomputed search."""
-    row = choose(variants_table(read_result("search")))
-    return PipelineSpec.from_row(row.rename({"columns": "measured", "framing": "crop"}))
+    return PipelineSpec.from_row(eligible(candidates(read_result("search"))).iloc[0])
 
 
 def compare_in_pipeline(

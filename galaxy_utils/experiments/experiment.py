@@ -19,7 +19,7 @@ import pandas as pd
 from galaxy_utils.config import PROFILES, Parameters, split_names
 from galaxy_utils.data.sample import read_rows
 from galaxy_utils.experiments.store import Row, Store, rows_digest
-from galaxy_utils.features.galaxies import MEASURED
+from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.run_folder import RunFolder
 
@@ -124,10 +124,10 @@ class Experiment:
 
 
 def _sample_digest(folder: RunFolder, files: Iterable[str], run: Mapping[str, Any]) -> str:
-    if run["sample"] not in MEASURED or run["from_pixels"]:
+    if run["sample"] not in PRECOMPUTED or run["from_pixels"]:
         return str(folder.read_json("sample.json")["digest"])
     deep = (f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"]))
-    return measured_digest(MEASURED[run["sample"]], (*deep, *files))
+    return measured_digest(PRECOMPUTED[run["sample"]], (*deep, *files))
 
 
 def measured_digest(folder: Path, files: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +32,7 @@ from galaxy_utils.evaluation.search import (
 )
 from galaxy_utils.experiments.store import read_study
 from galaxy_utils.features.features import Features
-from galaxy_utils.features.galaxies import mock_folder
+from galaxy_utils.features.galaxies import Galaxies
 from galaxy_utils.features.kept import (
     galaxies_of,
     kept_objids,
@@ -41,7 +40,7 @@ from galaxy_utils.features.kept import (
     read_latent,
     read_morphology,
 )
-from galaxy_utils.features.table import measure_appearances, measure_embedding, measure_morphology
+from galaxy_utils.features.named_samples import mock_folder
 from galaxy_utils.morphology.measurement import FIVE, measure
 from galaxy_utils.morphology.photometry import SHAPE, measure_photometry
 from galaxy_utils.run_folder import RunFolder
@@ -315,11 +314,11 @@ def _five_of(images: list[Image]) -> Values:
 def _deep_of(
     configurations: tuple[str, ...], images: list[Image]
 ) -> dict[str, NDArray[np.float32]]:
-    from galaxy_utils.features.embedding import Configuration
+    from galaxy_utils.features.backbones import EmbeddingSpec
     from galaxy_utils.features.inference import embed, load_encoder
 
-    encoders = [load_encoder(Configuration.named(name)) for name in configurations]
-    return {e.configuration.backbone: embed(e, images) for e in encoders}
+    encoders = [load_encoder(EmbeddingSpec.named(name)) for name in configurations]
+    return {e.spec.backbone: embed(e, images) for e in encoders}
 
 
 def for_robustness(folder: RunFolder, parameters: Parameters) -> robustness.Inputs | None:
@@ -403,18 +402,9 @@ def _measured_mocks(
     sample: Sample, journal: Path, parameters: Parameters, framings: tuple[str, ...]
 ) -> tuple[pd.DataFrame, dict[str, dict[str, NDArray[np.float32]]]]:
     """Morphology with axis ratio and colours, and features by framing and backbone."""
-    cores = os.cpu_count() or 1
-    morphology = measure_morphology(sample, journal, cores, parameters.engine)
-    shape = measure_appearances(sample, journal, cores)
-    morphology = morphology.assign(**{name: shape[name].to_numpy(float) for name in SHAPE})
-    deep = {
-        f: {
-            b: measure_embedding(sample, f"{b}-{f}", journal).astype(np.float32)
-            for b in split_names(parameters.backbones)
-        }
-        for f in framings
-    }
-    return morphology, deep
+    galaxies, backbones = Galaxies(sample, None, journal), split_names(parameters.backbones)
+    deep = {f: {b: galaxies.embedding(f"{b}-{f}") for b in backbones} for f in framings}
+    return galaxies.measurements(parameters.engine), deep
 
 
 def chosen_variant() -> Variant:

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 check_study_names, measure_study = check_names, measure_experiment
 
 _INPUTS = {
-    "circularity": "for_chain", "compared": "for_search", **{
+    "circularity": "for_chain", **{
         name: f"for_{name}" for name in (
-            "chain", "cluster_number", "algorithms", "oddities", "search", "consensus", "folds",
-            "cross_validation", "robustness", "known_truth",
+            "chain", "cluster_number", "algorithms", "oddities", "robustness", "known_truth",
         )
     },
 }  # fmt: skip

@@ -1,51 +1,36 @@
-"""Import torchvision also beside a CPU build of torch that lacks its C++ operators."""
+"""Import torchvision also next to a CPU build of torch that lacks its C++ operators."""
 
 from __future__ import annotations
 
 import importlib
 from types import ModuleType
 
-MISSING = "operator torchvision::"
-SCHEMAS = (
+_SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 
-_keep_alive: list[object] = []
+_libraries: list[object] = []
+"""Declarations end with their object, so it is kept."""
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision, declaring its missing operators only where they lack.
+    """Import torchvision; declare the operators that it misses, and only these.
 
-    PyPI's torchvision is built for PyPI's torch. Beside another build of torch
-    its extension does not load and the import fails with "operator
-    torchvision::nms does not exist". Declaring the operators' schemas (no
-    implementation: detection stays unusable) lets everything else work. On a
-    matching pair the plain import succeeds and nothing is declared.
-
-    Returns
-    -------
-    module
-        The torchvision package.
-
-    Raises
-    ------
-    RuntimeError
-        If the import fails for any other reason.
+    PyPI's torchvision is built for PyPI's torch. With another build of torch its
+    extension does not load, and the import fails with "operator torchvision::nms does not
+    exist". Declaring the operators' schemas, without an implementation, lets everything
+    but detection work.
     """
     try:
         return importlib.import_module("torchvision")
     except RuntimeError as error:
-        if MISSING not in str(error):
+        if "operator torchvision::" not in str(error):
             raise
-    _declare_operators()
-    return importlib.import_module("torchvision")
-
-
-def _declare_operators() -> None:
     import torch
 
     library = torch.library.Library("torchvision", "DEF")
-    for schema in SCHEMAS:
+    for schema in _SCHEMAS:
         library.define(schema)
-    _keep_alive.append(library)  # the declaration ends with the object
+    _libraries.append(library)
+    return importlib.import_module("torchvision")

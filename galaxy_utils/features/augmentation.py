@@ -1,4 +1,4 @@
-"""Views of a galaxy that are still the same galaxy: turned, moved, zoomed, blurred, noisier."""
+"""Random views of a galaxy: rotated, mirrored, shifted, zoomed, blurred, noisier."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KERNEL_RADIUS = 6
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much a view may differ; 0 leaves a property as it is.
+    """How much views may differ; 0 leaves a property as it is.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ class Augmentation:
     noise : float
         Largest standard deviation of the sky noise, counts / 255.
     gain, colour, stretch : float
-        Standard deviations of the logarithms of brightness, of each band
-        beside it, and of the exponent of the counts.
+        Standard deviations of the logarithms of the brightness, of each band
+        relative to it, and of the exponent of the counts.
     """
 
     zoom: float = 0.15
@@ -42,106 +42,71 @@ class Augmentation:
     stretch: float = 0.15
 
 
-def views(frames: Tensor, shape: Shape, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """One random view of each frame, any turn and either hand.
+def random_views(
+    frames: Tensor, shape: Shape, augmentation: Augmentation, generator: torch.Generator
+) -> Tensor:
+    """One random view, (n, 3, side, side), of each frame of counts, (n, 3, height, width).
 
-    Parameters
-    ----------
-    frames : Tensor of uint8, shape (n, 3, height, width)
-        Middles of composites, on any device.
-    shape : Shape
-        What of a frame is seen, and at which size.
-    how : Augmentation
-        How much views differ.
-    generator : torch.Generator
-        Of the frames' device.
-
-    Returns
-    -------
-    Tensor of float32, shape (n, 3, side, side)
-        What the network takes.
+    The generator must be on the frames' device.
     """
-    counts = _blurred(_placed(frames.float() / 255, shape, how, generator), how, generator)
-    return normalise(_noisy(_stretched(counts, how, generator), how, generator))
+    counts = _resample(frames.float() / 255, shape, augmentation, generator)
+    counts = _blur(counts, augmentation.blur, generator)
+    counts = _stretch(counts, augmentation, generator)
+    return normalise(_add_noise(counts, augmentation.noise, generator))
 
 
-def plain_views(frames: Tensor, shape: Shape, turn: int = 0, mirrored: bool = False) -> Tensor:
-    """The view of each frame that nothing was done to, or turned by quarters and mirrored.
-
-    Parameters
-    ----------
-    frames : Tensor of uint8, shape (n, 3, height, width)
-        Middles of composites.
-    shape : Shape
-        What of a frame is seen, and at which size.
-    turn : int
-        Quarter turns.
-    mirrored : bool
-        Left and right exchanged.
-
-    Returns
-    -------
-    Tensor of float32, shape (n, 3, side, side)
-        What the network takes.
-    """
-    margins = [(side - shape.field) // 2 for side in frames.shape[2:]]
-    cut = frames[:, :, margins[0] :, margins[1] :][:, :, : shape.field, : shape.field].float() / 255
-    seen = nn.functional.interpolate(
-        cut, size=(shape.side, shape.side), mode="bilinear", antialias=True, align_corners=False
-    )
-    seen = torch.rot90(seen, turn, (2, 3))
-    return normalise(seen.flip(3) if mirrored else seen)
-
-
-def _placed(counts: Tensor, shape: Shape, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Turn, mirror, zoom and shift in one resampling."""
+def _resample(
+    counts: Tensor, shape: Shape, augmentation: Augmentation, generator: torch.Generator
+) -> Tensor:
+    """Rotate, mirror, zoom and shift in one resampling."""
     n, device = len(counts), counts.device
     angle = 2 * math.pi * torch.rand(n, generator=generator, device=device)
-    hand = torch.randint(0, 2, (n,), generator=generator, device=device) * 2 - 1
+    parity = torch.randint(0, 2, (n,), generator=generator, device=device) * 2 - 1
     side = counts.shape[-1]
-    zoom = torch.exp(how.zoom * torch.randn(n, generator=generator, device=device))
+    zoom = torch.exp(augmentation.zoom * torch.randn(n, generator=generator, device=device))
     scale = (shape.field / side) / zoom
-    shift = (2 * torch.rand(n, 2, generator=generator, device=device) - 1) * 2 * how.shift / side
+    uniform = torch.rand(n, 2, generator=generator, device=device)
+    shift = (2 * uniform - 1) * 2 * augmentation.shift / side
     cosine, sine = scale * torch.cos(angle), scale * torch.sin(angle)
-    rows = [torch.stack([hand * cosine, -sine, shift[:, 0]], 1)]
-    rows += [torch.stack([hand * sine, cosine, shift[:, 1]], 1)]
-    grid = nn.functional.affine_grid(
-        torch.stack(rows, 1), [n, 3, shape.side, shape.side], align_corners=False
-    )
+    rows = [
+        torch.stack([parity * cosine, -sine, shift[:, 0]], 1),
+        torch.stack([parity * sine, cosine, shift[:, 1]], 1),
+    ]
+    size = [n, 3, shape.side, shape.side]
+    grid = nn.functional.affine_grid(torch.stack(rows, 1), size, align_corners=False)
     return nn.functional.grid_sample(counts, grid, align_corners=False)
 
 
-def _blurred(counts: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Seeing: a Gaussian of its own for each view."""
-    if not how.blur:
+def _blur(counts: Tensor, largest: float, generator: torch.Generator) -> Tensor:
+    """Convolve each view with a Gaussian of its own, as the seeing does."""
+    if not largest:
         return counts
     n, device = len(counts), counts.device
-    sigma = how.blur * torch.rand(n, 1, generator=generator, device=device) + 1e-3
+    sigma = largest * torch.rand(n, 1, generator=generator, device=device) + 1e-3
     offset = torch.arange(-KERNEL_RADIUS, KERNEL_RADIUS + 1, device=device)
     kernel = torch.softmax(-0.5 * (offset / sigma) ** 2, dim=1).repeat_interleave(3, 0)
-    flat = counts.reshape(1, n * 3, *counts.shape[2:])
-    along = kernel[:, None, None, :]
-    padding = (0, KERNEL_RADIUS)
-    flat = nn.functional.conv2d(flat, along, padding=padding, groups=n * 3)
-    flat = nn.functional.conv2d(flat, along.mT, padding=padding[::-1], groups=n * 3)
-    return flat.reshape(counts.shape)
+    kernel = kernel[:, None, None, :]
+    bands = counts.reshape(1, n * 3, *counts.shape[2:])
+    bands = nn.functional.conv2d(bands, kernel, padding=(0, KERNEL_RADIUS), groups=n * 3)
+    bands = nn.functional.conv2d(bands, kernel.mT, padding=(KERNEL_RADIUS, 0), groups=n * 3)
+    return bands.reshape(counts.shape)
 
 
-def _stretched(counts: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Brightness, colours and exponent of the display."""
+def _stretch(counts: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """Change brightness, colours and the exponent of the display."""
     normal = torch.randn(len(counts), 5, 1, 1, generator=generator, device=counts.device)
-    gain = torch.exp(how.gain * normal[:, :1] + how.colour * normal[:, 1:4])
-    exponent = torch.exp(how.stretch * normal[:, 4:])
+    gain = torch.exp(augmentation.gain * normal[:, :1] + augmentation.colour * normal[:, 1:4])
+    exponent = torch.exp(augmentation.stretch * normal[:, 4:])
     return (gain * counts.clamp(min=1e-4) ** exponent).clamp(0, 1)
 
 
-def _noisy(counts: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Sky noise, smooth over a pixel of the frame as the image itself is."""
-    if not how.noise:
+def _add_noise(counts: Tensor, largest: float, generator: torch.Generator) -> Tensor:
+    """Add sky noise that is smooth over two pixels, as the image itself is."""
+    if not largest:
         return counts
+    n, bands, height, width = counts.shape
     device = counts.device
-    level = how.noise * torch.rand(len(counts), 1, 1, 1, generator=generator, device=device)
-    shape = (*counts.shape[:2], counts.shape[2] // 2, counts.shape[3] // 2)
-    noise = torch.randn(shape, generator=generator, device=device)
-    noise = nn.functional.interpolate(noise, size=counts.shape[2:], mode="bilinear")
+    level = largest * torch.rand(n, 1, 1, 1, generator=generator, device=device)
+    noise = torch.randn((n, bands, height // 2, width // 2), generator=generator, device=device)
+    noise = nn.functional.interpolate(noise, size=(height, width), mode="bilinear")
     return (counts + level * noise).clamp(0, 1)

@@ -76,6 +76,15 @@ class DeepColumns:
 
 
 @dataclass(frozen=True)
+class MeasuredColumns:
+    """Select all measured parameters of a feature table."""
+
+    def __call__(self, table: pd.DataFrame) -> list[str]:
+        """Return the names of the columns."""
+        return [name for name in table.columns if modality_of(str(name)) == MORPHOLOGY]
+
+
+@dataclass(frozen=True)
 class FusionColumns:
     """Select measured parameters and the deep features of one crop.
 

@@ -1,14 +1,12 @@
-"""A small ConvNeXt for galaxies: its shape, what it sees of a frame, and its weights on disk."""
+"""A small ConvNeXt for galaxies: its shape, its input, and its weights on disk."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +15,7 @@ from galaxy_utils.features._torchvision import import_torchvision
 from galaxy_utils.provenance import PACKAGE, sha256_of_file, write_atomically
 
 MEAN, STD = 0.12, 0.16
-"""Of the counts / 255 in the middle of SDSS composites, about; the same in the three bands, so
+"""About those of counts / 255 in the middle of SDSS composites; equal in the three bands, so
 that colours stay."""
 
 WIDTHS = {"atto": 40, "femto": 48, "pico": 64}
@@ -26,25 +24,24 @@ WIDTHS = {"atto": 40, "femto": 48, "pico": 64}
 DEPTHS = (2, 2, 6, 2)
 
 ENCODER = PACKAGE.parent / "data" / "encoder"
-"""Where the trained weights lie that the project carries."""
+"""Folder of the trained weights that come with the project."""
 
 WEIGHTS_FILE, ABOUT_FILE, LOG_FILE = "weights.safetensors", "encoder.json", "log.csv"
-TRIALS_FILE = "trials.csv"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Which network.
+    """Size of the network and of its input; the defaults are those of the trained weights.
 
     Parameters
     ----------
     size : str
         Key of `WIDTHS`.
     field : int
-        Side of the square of the frame that it sees, in pixels of the frame
+        Side of the square of the frame that is its input, in pixels of the frame
         (of 0.4 arcsec); a round window fades out towards its edge.
     side : int
-        Side of the network's input, in pixels: the field is resampled to it.
+        Side of the input, in pixels: the field is resampled to it.
     """
 
     size: str = "atto"
@@ -57,20 +54,11 @@ class Shape:
         return WIDTHS[self.size] * 8
 
 
-SHAPE = Shape()
-"""Of the weights that the project carries."""
-
-
 class GalaxyConvNeXt(nn.Module):
     """torchvision's ConvNeXt blocks at a small size, behind a round window.
 
-    Parameters
-    ----------
-    shape : Shape
-        Which network.
-    drop_path : float
-        Largest share of residual branches that are dropped in training
-        (stochastic depth).
+    `drop_path` is the largest share of residual branches that are dropped in training
+    (stochastic depth).
 
     References
     ----------
@@ -82,8 +70,7 @@ class GalaxyConvNeXt(nn.Module):
     def __init__(self, shape: Shape, drop_path: float = 0.0) -> None:
         super().__init__()
         models = import_torchvision().models.convnext
-        width = WIDTHS[shape.size]
-        widths = [width * 2**stage for stage in range(len(DEPTHS))]
+        widths = [WIDTHS[shape.size] * 2**stage for stage in range(len(DEPTHS))]
         setting = [
             models.CNBlockConfig(inner, outer, depth)
             for inner, outer, depth in zip(widths, [*widths[1:], None], DEPTHS, strict=True)
@@ -93,36 +80,15 @@ class GalaxyConvNeXt(nn.Module):
         self.register_buffer("window", round_window(shape.side), persistent=False)
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Features of a batch.
-
-        Parameters
-        ----------
-        batch : Tensor of float, shape (n, 3, side, side)
-            Normalised with `MEAN` and `STD`.
-
-        Returns
-        -------
-        Tensor of float, shape (n, dimension)
-            Average over the last feature maps, as ConvNeXt's classifier reads them.
-        """
+        """Features of shape (n, dimension) of a normalised batch of shape (n, 3, side, side)."""
         maps: Tensor = self.features(batch * self.window)
         return torch.flatten(self.norm(maps.mean(dim=(2, 3), keepdim=True)), 1)
 
 
 def round_window(side: int, fade: float = 0.1) -> Tensor:
-    """A disc that fades out, so that no corner tells how an image was turned.
+    """A disc with a cosine edge: no corner shows by which angle an image was rotated.
 
-    Parameters
-    ----------
-    side : int
-        Side of the square, in pixels.
-    fade : float
-        Width of the fading rim, as a share of the radius.
-
-    Returns
-    -------
-    Tensor of float32, shape (side, side)
-        1 inside, 0 in the corners, a cosine between.
+    `fade` is the width of the edge as a share of the radius.
     """
     axis = (torch.arange(side) - (side - 1) / 2) / (side / 2)
     radius = torch.hypot(axis[:, None], axis[None, :])
@@ -130,157 +96,63 @@ def round_window(side: int, fade: float = 0.1) -> Tensor:
     return 0.5 - 0.5 * torch.cos(torch.pi * inward)
 
 
-def random_network(seed: int, shape: Shape = SHAPE) -> GalaxyConvNeXt:
-    """The network before any training.
+def random_network(seed: int) -> GalaxyConvNeXt:
+    """The network before any training, in evaluation mode.
 
     Parameters
     ----------
     seed : int
         Of the weights.
-    shape : Shape
-        Which network.
 
     Returns
     -------
     GalaxyConvNeXt
-        In evaluation mode.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return GalaxyConvNeXt(shape).eval()
+        return GalaxyConvNeXt(Shape()).eval()
 
 
 def normalise(counts: Tensor) -> Tensor:
-    """Counts of an 8-bit composite to what the network takes.
-
-    Parameters
-    ----------
-    counts : Tensor of float
-        0 to 1 (counts / 255).
-
-    Returns
-    -------
-    Tensor of float
-        The same shape.
-    """
+    """Scale counts / 255 as the network expects them."""
     return (counts - MEAN) / STD
 
 
-def save_encoder(folder: Path, network: GalaxyConvNeXt, about: dict[str, Any]) -> Path:
-    """Write weights in half precision, with what they are and their checksum.
+def save_weights(folder: Path, network: GalaxyConvNeXt, about: dict[str, Any]) -> Path:
+    """Write weights in half precision, and next to them `about`, with their checksum.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if need be.
-    network : GalaxyConvNeXt
-        Trained.
-    about : dict
-        What JSON can hold; must have `shape`, the fields of `Shape`.
-
-    Returns
-    -------
-    Path
-        The weights file.
+    `about` is what JSON can hold; its `shape` has the fields of `Shape`.
     """
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    half = partial(torch.Tensor.to, dtype=torch.float16)
-    state = {name: half(value).contiguous().cpu() for name, value in network.state_dict().items()}
     path = folder / WEIGHTS_FILE
-    save_file(state, path)
+    save_file({name: v.half().contiguous().cpu() for name, v in network.state_dict().items()}, path)
     content = about | {"sha256": sha256_of_file(path), "bytes": path.stat().st_size}
     write_atomically(folder / ABOUT_FILE, json.dumps(content, indent=1) + "\n")
     return path
 
 
-def read_about(folder: Path) -> dict[str, Any]:
-    """What stands beside the weights.
-
-    Parameters
-    ----------
-    folder : Path
-        As written by `save_encoder`.
-
-    Returns
-    -------
-    dict
-        Content of the JSON file.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    path = folder / ABOUT_FILE
-    if not path.exists():
-        raise UserError(f"{path}: no encoder is here; make one with: galaxy-book train")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
-
-
-def read_log(folder: Path) -> pd.DataFrame:
-    """The log of the training, one row an epoch.
-
-    Parameters
-    ----------
-    folder : Path
-        As written by `pretraining.train_on_sample`.
-
-    Returns
-    -------
-    DataFrame
-        Columns epoch, loss, learning_rate, seconds.
-    """
-    return pd.read_csv(folder / LOG_FILE)
-
-
-def read_trials(folder: Path) -> pd.DataFrame:
-    """Short trainings that were tried before, as they were looked at by hand.
-
-    Parameters
-    ----------
-    folder : Path
-        That of the carried weights.
-
-    Returns
-    -------
-    DataFrame
-        One row a trial; empty where the folder has none.
-    """
-    path = folder / TRIALS_FILE
-    return pd.read_csv(path) if path.exists() else pd.DataFrame()
-
-
-def load_encoder_weights(folder: Path) -> GalaxyConvNeXt:
-    """Read a trained network; its file is checked against its checksum.
-
-    Parameters
-    ----------
-    folder : Path
-        As written by `save_encoder`.
-
-    Returns
-    -------
-    GalaxyConvNeXt
-        Single precision, in evaluation mode.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or is not the one that was written.
-    """
+def load_weights(folder: Path) -> GalaxyConvNeXt:
+    """Read a trained network, in evaluation mode; its checksum is compared with the recorded."""
     from safetensors.torch import load_file
 
     about, path = read_about(folder), folder / WEIGHTS_FILE
     found = sha256_of_file(path) if path.exists() else "no file"
     if found != about["sha256"]:
         raise UserError(
-            f"{path}: sha256 is {found[:8]}..., {ABOUT_FILE} says {about['sha256'][:8]}...; "
-            "take the files of the project anew (git checkout) or train again"
+            f"{path}: sha256 is {found[:8]}..., but {ABOUT_FILE} says {about['sha256'][:8]}...; "
+            "restore the files of the project (git checkout) or train again"
         )
     network = GalaxyConvNeXt(Shape(**about["shape"]))
-    state = {name: value.float() for name, value in load_file(path).items()}
-    network.load_state_dict(state)
+    network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     return network.eval()
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """Content of `encoder.json`: how the weights in a folder were trained."""
+    path = folder / ABOUT_FILE
+    if not path.exists():
+        raise UserError(f"{path}: there is no encoder here; train one with: galaxy-book train")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

@@ -1,6 +1,8 @@
-"""Image preprocessing: Gaussian smoothing and the global z-score of eq. 1."""
+"""From a colour composite to the pixels that a network gets: smoothing, z-score, crop."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +14,7 @@ SIGMA = 1.5
 
 
 def smooth(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:
-    """Convolve each band with a 2-D Gaussian.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        Colour composite.
-    sigma : float
-        Standard deviation of the kernel in pixels; 0 leaves the image as it is.
-
-    Returns
-    -------
-    ndarray of float64, shape (height, width, 3)
-        Smoothed composite in counts, as `scipy.ndimage.gaussian_filter` gives it.
-    """
+    """Convolve each band with a Gaussian, as `scipy.ndimage.gaussian_filter` does."""
     counts = np.asarray(image, dtype=np.float64, order="C")
     if sigma <= 0:
         return counts
@@ -50,7 +39,7 @@ def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:
     image : ndarray of uint8, shape (height, width, 3)
         Colour composite.
     sigma : float
-        Standard deviation of the Gaussian kernel in pixels.
+        Standard deviation of the Gaussian kernel in pixels; 0 does not smooth.
 
     Returns
     -------
@@ -72,3 +61,67 @@ def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:
     if spread < 1e-9:
         raise ValueError("the image is constant: its z-score (eq. 1) is undefined")
     return scores
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part of an image that a network gets, and how its counts are scaled.
+
+    Parameters
+    ----------
+    description : str
+        In words.
+    z_scored : bool
+        Whether the image is smoothed and z-scored (eq. 1); otherwise it gets the
+        backbone's own normalisation.
+    zoom : int
+        The central 1 / zoom of the frame's height and width is kept.
+    n_rotations : int
+        Rotations by 90 degrees that the features are averaged over; 1 for none.
+    """
+
+    description: str
+    z_scored: bool = True
+    zoom: int = 1
+    n_rotations: int = 1
+
+
+CROPS = {
+    "eq1": Crop("the whole frame, smoothed and z-scored (eq. 1), resized"),
+    "crop2": Crop(
+        "the whole frame, smoothed and z-scored (eq. 1), its central half resized", zoom=2
+    ),
+    "native": Crop(
+        "the whole frame, resized, with the backbone's own normalisation", z_scored=False
+    ),
+    "centre": Crop(
+        "the central quarter of the frame's height and width, resized, with the backbone's own "
+        "normalisation",
+        z_scored=False, zoom=4,
+    ),
+    "quarter": Crop(
+        "the central quarter of the frame's height and width, resized, with the backbone's own "
+        "normalisation; features averaged over four quarter turns",
+        z_scored=False, zoom=4, n_rotations=4,
+    ),
+}  # fmt: skip
+"""By the names that the parameter `framing` takes."""
+
+
+def centre_crop(pixels: NDArray[np.float32], zoom: int) -> NDArray[np.float32]:
+    """Cut out the middle of a frame.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (height, width, 3)
+        The frame.
+    zoom : int
+        Height and width are divided by it.
+
+    Returns
+    -------
+    ndarray of float32, shape (about height / zoom, about width / zoom, 3)
+        Opposite margins are equal.
+    """
+    top, left = (side * (zoom - 1) // (2 * zoom) for side in pixels.shape[:2])
+    return pixels[top : pixels.shape[0] - top, left : pixels.shape[1] - left]

@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from galaxy_utils.config import split_names
-from galaxy_utils.features.crops import FRAMINGS, Framing
-from galaxy_utils.features.preprocessing import SIGMA
+from galaxy_utils.features.preprocessing import CROPS, SIGMA, Crop
 from galaxy_utils.plots import style
 
-CROPS = {1: "full frame", 2: "central half", 4: "central quarter"}
-"""What of a frame's height and width a network gets, by `Framing.zoom`."""
+ZOOMS = {1: "full frame", 2: "central half", 4: "central quarter"}
+"""What of a frame's height and width a network gets, by `Crop.zoom`."""
 
 MORPHOLOGY, INPUT = "morphological\nparameters", "kept images"
 FEATURES, MIXTURE = "concatenated\nfeatures", "Gaussian\nmixture"
@@ -76,16 +75,16 @@ def pipeline_stages(run: Mapping[str, Any]) -> tuple[Stage, ...]:
         Stage(MORPHOLOGY, "C, A, S, Gini, $M_{20}$\nof raw pixels", 1, 0, ("images",)),
         Stage("data purging", purging, 2, 0, (MORPHOLOGY,)),
         Stage(scaling, f"{parameters},\nof kept galaxies", 3, 0, ("data purging",)),
-        Stage(INPUT, _input(FRAMINGS[run["framing"]]), 2, 1, ("data purging",)),
+        Stage(INPUT, _input(CROPS[run["framing"]]), 2, 1, ("data purging",)),
         *(Stage(n, f"network {i}, frozen", 3, i, (INPUT,)) for i, n in enumerate(networks, 1)),
         *_clustering(run, (*networks, scaling)),
     )
 
 
-def _input(crop: Framing) -> str:
-    scale = f"eq. 1, sigma {SIGMA:g} px" if crop.equation_1 else "network's own scale"
-    rotations = f"\n{crop.turns} rotations averaged" if crop.turns > 1 else ""
-    return f"{CROPS[crop.zoom]},\n{scale}{rotations}"
+def _input(crop: Crop) -> str:
+    scale = f"eq. 1, sigma {SIGMA:g} px" if crop.z_scored else "network's own scale"
+    rotations = f"\n{crop.n_rotations} rotations averaged" if crop.n_rotations > 1 else ""
+    return f"{ZOOMS[crop.zoom]},\n{scale}{rotations}"
 
 
 def _clustering(run: Mapping[str, Any], inputs: tuple[str, ...]) -> tuple[Stage, ...]:
@@ -97,7 +96,7 @@ def _clustering(run: Mapping[str, Any], inputs: tuple[str, ...]) -> tuple[Stage,
         scaled = ",\ndeep features z-scored too" if run["standardise_deep"] else ""
         bottleneck = Stage("autoencoder", f"{run['latent_dim']}-D bottleneck", 5, 0, (FEATURES,))
         space = [Stage(FEATURES, f"eq. 3{scaled}", 4, 1, inputs), bottleneck]
-    distilled = ",\ndistilled" if run["mixture_fit"] == "votes" else ""
+    distilled = ",\ndistilled" if run["mixture_fit"] == "consensus" else ""
     anomalies = f"lowest {run['anomaly_percent']:g} % anomalous"
     return (
         *space,

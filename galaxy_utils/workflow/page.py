@@ -24,7 +24,8 @@ from galaxy_utils.config import (
 )
 from galaxy_utils.errors import UserError
 from galaxy_utils.experiments.experiment import Experiment
-from galaxy_utils.features.galaxies import MEASURED, Galaxies, open_galaxies
+from galaxy_utils.features.galaxies import Galaxies, open_galaxies
+from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.provenance import git_commit, write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import Section, declared_parameters, judged_by, section_of
@@ -413,8 +414,8 @@ class Page:
         if galaxies.sample.has_images:
             return None
         name = galaxies.sample.name
-        folder = f"data/{name}/images/" if name in MEASURED else f"{name}/images/"
-        source = " (or let `make images` fetch them from SkyServer)" if name in MEASURED else ""
+        folder = f"data/{name}/images/" if name in PRECOMPUTED else f"{name}/images/"
+        source = " (or let `make images` fetch them from SkyServer)" if name in PRECOMPUTED else ""
         return Markdown(
             ":::{admonition} Pictures are missing here\n:class: note\n"
             f"This run has the measurements of `{name}`, not its images. Put the cutouts as "

@@ -16,17 +16,13 @@ from galaxy_utils.data.paper_sample import is_complete
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.data.skyserver import SERVER, fetch_known, fetch_sample
 from galaxy_utils.errors import UserError
-from galaxy_utils.features.galaxies import (
-    MEASURED,
+from galaxy_utils.features.galaxies import evenly, open_galaxies
+from galaxy_utils.features.measured_table import read_measured
+from galaxy_utils.features.named_samples import (
+    PRECOMPUTED,
     SKYSERVER,
-    _open,
-    _paper_sample_of,
-    evenly,
-    open_galaxies,
     skyserver_folder,
-)
-from galaxy_utils.features.table import (
-    read_measured,
+    skyserver_recipe,
 )
 from galaxy_utils.run_folder import CATALOGUE, KEPT, RunFolder
 
@@ -50,14 +46,14 @@ def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
         If the server cannot be reached, or does not answer as it should.
     """
     if parameters.sample == SKYSERVER:
-        sample = _paper_sample_of(parameters.n_galaxies)
+        sample = skyserver_recipe(parameters.n_galaxies)
         folder = skyserver_folder(sample)
         if not is_complete(folder):
             _say_failures(fetch_sample(sample, folder, server or SERVER), folder)
-    elif parameters.sample in MEASURED and parameters.from_pixels:
-        opened, _ = _open(parameters.sample, 0)
+    elif parameters.sample in PRECOMPUTED and parameters.from_pixels:
+        opened = open_galaxies(parameters.sample).sample
         wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
-        images = MEASURED[parameters.sample] / "images"
+        images = PRECOMPUTED[parameters.sample] / "images"
         if _fetched_here(opened, images) and lacks_images(images, wanted["objid"]):
             _say_failures(_fetch_carried(wanted, images, server or SERVER), images)
 
@@ -122,7 +118,7 @@ def fetch_pictures(
     Parameters
     ----------
     sample : str
-        Key of `MEASURED`.
+        Key of `PRECOMPUTED`.
     run : str
         Name of a finished run of this sample.
     everything : bool
@@ -142,13 +138,13 @@ def fetch_pictures(
     UserError
         If there is no such sample or run, or the server cannot be reached.
     """
-    if sample not in MEASURED:
+    if sample not in PRECOMPUTED:
         raise UserError(
-            f"sample {sample!r}: pictures are fetched for {', '.join(MEASURED)}; the images of "
+            f"sample {sample!r}: pictures are fetched for {', '.join(PRECOMPUTED)}; the images of "
             f"{SKYSERVER} come with make skyserver, your own are where you put them"
         )
-    images = MEASURED[sample] / "images"
-    catalogue = read_measured(MEASURED[sample]).catalogue
+    images = PRECOMPUTED[sample] / "images"
+    catalogue = read_measured(PRECOMPUTED[sample]).catalogue
     if not everything:
         _check_run_of(sample, RunFolder.named(run))
         catalogue = catalogue[catalogue["objid"].isin(shown_objids(RunFolder.named(run)))]

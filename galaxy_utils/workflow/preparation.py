@@ -14,7 +14,8 @@ from galaxy_utils.config import (
     Parameters,
     split_names,
 )
-from galaxy_utils.features.galaxies import NAMED, fingerprint_of, open_galaxies
+from galaxy_utils.features.galaxies import fingerprint_of, open_galaxies
+from galaxy_utils.features.named_samples import NAMED_SAMPLES
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import SECTIONS
@@ -33,7 +34,7 @@ def absolute_sample(parameters: Parameters) -> Parameters:
     parameters : Parameters
         The same where the sample is a name.
     """
-    if parameters.sample in NAMED:
+    if parameters.sample in NAMED_SAMPLES:
         return parameters
     folder = Path(parameters.sample).expanduser().resolve()
     return parameters.model_copy(update={"sample": str(folder)})

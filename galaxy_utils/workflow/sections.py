@@ -205,7 +205,7 @@ SECTIONS = (
     ),
     Section(
         "20", "what-we-would-do-instead", JUDGED,
-        studies=("search", "compared", "consensus", "folds", "cross_validation"),
+        studies=("search", "folds", "alternative"),
         shows=JUDGING, long=True,
     ),
     Section(

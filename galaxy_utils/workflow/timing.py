@@ -25,7 +25,7 @@ from galaxy_utils.clustering.autoencoder import train
 from galaxy_utils.clustering.fusion import Fused, Trained, Training
 from galaxy_utils.clustering.taxonomy import fit_mixture
 from galaxy_utils.data.images import Image, band_mean
-from galaxy_utils.features.embedding import BACKBONES, Configuration
+from galaxy_utils.features.backbones import BACKBONES, EmbeddingSpec
 from galaxy_utils.features.inference import embed, load_encoder
 from galaxy_utils.morphology.measurement import Morphology, measure, measure_source
 from galaxy_utils.morphology.segmentation import Segmentation, segment
@@ -202,8 +202,8 @@ def time_pixels(
         the same pieces.
     """
     stamps = _with_source(stamps, number)
-    encoders = [load_encoder(Configuration.named(name)) for name in configurations]
-    plain = [_eager(Configuration.named(name)) for name in configurations]
+    encoders = [load_encoder(EmbeddingSpec.named(name)) for name in configurations]
+    plain = [_eager(EmbeddingSpec.named(name)) for name in configurations]
     piece = max(PIECE, min(encoders[0].batch_size, number // 2))
     batch = f"{encoders[0].engine}, batches of {min(piece, encoders[0].batch_size)}"
     jobs: list[tuple[str, str, PixelJob]] = [
@@ -258,13 +258,13 @@ def _rotate(images: list[Image]) -> float:
     return float((batch - turned).abs().sum())
 
 
-def _eager(configuration: Configuration) -> PixelJob:
-    network = BACKBONES[configuration.backbone].build(None).eval()
+def _eager(spec: EmbeddingSpec) -> PixelJob:
+    network = BACKBONES[spec.backbone].build(None).eval()
 
     def run(images: list[Image]) -> list[torch.Tensor]:
         """Features as a plain loop gives them."""
         with torch.inference_mode():
-            return [network(configuration.prepare(image)[None]) for image in images]
+            return [network(spec.prepare(image)[None]) for image in images]
 
     return run
 

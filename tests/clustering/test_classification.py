@@ -12,19 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.io import fits
+from galaxy_utils.clustering.classification import FEWEST, classify, judge_drift, thumbnail
+from galaxy_utils.clustering.model import Model, load_model
 from PIL import Image as PillowImage
 
 from galaxy_utils.cli import main
 from galaxy_utils.clustering import own_galaxies
-from galaxy_utils.clustering.classification import (
-    FEWEST,
-    MEASURED,
-    classify,
-    judge_drift,
-    thumbnail,
-)
-from galaxy_utils.clustering.model import Model, load_model
-from galaxy_utils.clustering.own_galaxies import MODEL, classify_folder
+from galaxy_utils.clustering.pipelines import MEASURED
 from galaxy_utils.data import survey
 from galaxy_utils.data.fits import read_fits, stretch
 from galaxy_utils.data.hubble import hdf_sample
@@ -32,6 +26,7 @@ from galaxy_utils.data.images import ImageError, read_image
 from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.simulate import drawing as mock
 from galaxy_utils.simulate import families as mock_families
+from galaxy_utils.workflow.classification import MODEL, classify_folder
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from galaxy_utils.clustering.model import Model, describe, fit_model, load_model, save_model
 from sklearn.metrics import adjusted_rand_score
 
 from galaxy_utils.clustering.fusion import Training
-from galaxy_utils.clustering.model import Model, describe, fit_model, load_model, save_model
-from galaxy_utils.clustering.own_galaxies import MODEL
 from galaxy_utils.clustering.taxonomy import taught_mixture
 from galaxy_utils.config import make_parameters
 from galaxy_utils.errors import UserError
@@ -20,6 +19,7 @@ from galaxy_utils.evaluation.chain import Recipe
 from galaxy_utils.evaluation.search import Ingredients, Variant, make_space
 from galaxy_utils.experiments.store import read_study
 from galaxy_utils.experiments.study import rows_digest
+from galaxy_utils.workflow.classification import MODEL
 
 SETTINGS = {
     "deep_components": 4, "n_components": 3, "n_init": 2, "reg_covar": 1e-4,

@@ -30,8 +30,9 @@ from galaxy_utils.data.paper_sample import COLUMNS, PaperSample, order_key
 from galaxy_utils.data.sample import folder_sample, read_catalogue
 from galaxy_utils.data.skyserver import fetch_sample
 from galaxy_utils.errors import UserError
-from galaxy_utils.features import galaxies as galaxies_of_runs
-from galaxy_utils.features.galaxies import open_galaxies, skyserver_folder
+from galaxy_utils.features import named_samples
+from galaxy_utils.features.galaxies import fingerprint_of, open_galaxies
+from galaxy_utils.features.named_samples import skyserver_folder
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import pictures, preparation
 from galaxy_utils.workflow.pictures import fetch_missing
@@ -289,7 +290,7 @@ def test_an_offline_machine_is_told_soon(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sky: Sky, quick: None) -> Path:
     """A checkout of its own, whose SkyServer is the one on this machine."""
-    monkeypatch.setattr(galaxies_of_runs, "ROOT", tmp_path)
+    monkeypatch.setattr(named_samples, "ROOT", tmp_path)
     monkeypatch.setattr(run_folder, "ROOT", tmp_path)
     monkeypatch.setattr(pictures, "SERVER", sky.url)
     return tmp_path
@@ -304,7 +305,7 @@ def test_the_sample_skyserver_is_fetched_then_opened(at_home: Path, sky: Sky) ->
     assert galaxies.sample.name == "skyserver" and galaxies.measured is None
     assert galaxies.sample.catalogue["objid"].tolist() == [row[0] for row in rows_of(6)]
     assert galaxies.image_size() == 256
-    assert galaxies_of_runs.fingerprint_of(galaxies)["images"] == 6
+    assert fingerprint_of(galaxies)["images"] == 6
     assert preparation.absolute_sample(parameters) == parameters
     sky.close()
     fetch_missing(parameters)  # all there: nobody is asked
@@ -368,7 +369,7 @@ def carried(at_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in (ROOT / "data" / "sdss5000").iterdir():
         if path.is_file():
             (bare / path.name).symlink_to(path)
-    monkeypatch.setitem(galaxies_of_runs.MEASURED, "sdss5000", bare)
+    monkeypatch.setitem(named_samples.PRECOMPUTED, "sdss5000", bare)
     return bare
 
 

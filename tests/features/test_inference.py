@@ -15,19 +15,18 @@ from torch import nn
 from galaxy_utils.data.hubble import hdf_sample, hubble_deep_field
 from galaxy_utils.data.images import ImageError, read_image
 from galaxy_utils.features import inference
-from galaxy_utils.features.embedding import BACKBONES, Configuration, torchvision_features
+from galaxy_utils.features.backbones import BACKBONES, EmbeddingSpec, torchvision_features
 from galaxy_utils.features.inference import (
     BATCH,
     Encoder,
-    cosines,
     embed,
     engine_name,
     load_encoder,
     make_encoder,
-    prepared,
+    prepare_ahead,
 )
 
-LITE = Configuration("efficientnet_lite0", "eq1")
+LITE = EmbeddingSpec("efficientnet_lite0", "eq1")
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +34,19 @@ def encoder() -> Encoder:
     return load_encoder(LITE)
 
 
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine similarity of two sets of features, row by row."""
+    return nn.functional.cosine_similarity(torch.from_numpy(a), torch.from_numpy(b), eps=0).numpy()
+
+
 def stamps(number: int) -> list[np.ndarray]:
     return list(hdf_sample().cutouts.values())[:number]
 
 
-def eager(configuration: Configuration, network: nn.Module, images: list[np.ndarray]) -> np.ndarray:
+def eager(spec: EmbeddingSpec, network: nn.Module, images: list[np.ndarray]) -> np.ndarray:
     """Features by plain PyTorch in single precision, image by image."""
     with torch.inference_mode():
-        rows = [network(configuration.prepare(image)[None]) for image in images]
+        rows = [network(spec.prepare(image)[None]) for image in images]
     return torch.cat(rows).numpy()
 
 
@@ -52,10 +56,10 @@ def eager(configuration: Configuration, network: nn.Module, images: list[np.ndar
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 @pytest.mark.parametrize("backbone", ["efficientnet_lite0", "efficientnet_lite2"])
 def test_every_engine_gives_the_features_of_eager_pytorch(backbone: str, engine: str) -> None:
-    configuration = Configuration(backbone, "eq1")
+    spec = EmbeddingSpec(backbone, "eq1")
     images = stamps(10)
-    expected = eager(configuration, BACKBONES[backbone].build(None).eval(), images)
-    found = embed(load_encoder(configuration, engine=engine), images)
+    expected = eager(spec, BACKBONES[backbone].build(None).eval(), images)
+    found = embed(load_encoder(spec, engine=engine), images)
     assert cosines(found, expected).min() >= 0.9999
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
@@ -64,10 +68,10 @@ def test_every_engine_gives_the_features_of_eager_pytorch(backbone: str, engine:
 def test_openvino_takes_the_papers_networks(backbone: str) -> None:
     torch.manual_seed(0)  # random weights: the real ones are downloaded
     network = torchvision_features(backbone).eval()
-    configuration = Configuration(backbone, "eq1")
+    spec = EmbeddingSpec(backbone, "eq1")
     images = stamps(2)
-    expected = eager(configuration, network, images)
-    found = embed(make_encoder(configuration, network, "openvino"), images)
+    expected = eager(spec, network, images)
+    found = embed(make_encoder(spec, network, "openvino"), images)
     assert cosines(found, expected).min() >= 0.9999
 
 
@@ -96,17 +100,17 @@ def test_without_openvino_pytorch_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_sent_to_the_makers_of_openvino() -> None:
     code = (
         "import sys; from galaxy_utils.features.inference import load_encoder; "
-        "from galaxy_utils.features.embedding import Configuration; "
-        "load_encoder(Configuration('efficientnet_lite0'), engine='openvino'); "
+        "from galaxy_utils.features.backbones import EmbeddingSpec; "
+        "load_encoder(EmbeddingSpec('efficientnet_lite0'), engine='openvino'); "
         "sys.exit(sys.modules.get('openvino_telemetry') is not None)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_network_is_loaded_once_whatever_its_framing() -> None:
-    quarter = load_encoder(Configuration("efficientnet_lite0", "quarter"))
+def test_a_network_is_loaded_once_whatever_its_crop() -> None:
+    quarter = load_encoder(EmbeddingSpec("efficientnet_lite0", "quarter"))
     assert quarter.run is load_encoder(LITE).run
-    assert quarter.configuration.framing == "quarter"
+    assert quarter.spec.crop == "quarter"
     assert load_encoder(LITE, engine="torch").run is not quarter.run
 
 
@@ -118,7 +122,6 @@ def test_rows_stay_in_order_and_do_not_depend_on_the_batch(encoder: Encoder) -> 
     found = embed(encoder, images)
     assert found.shape == (len(images), 1280)
     assert found.dtype == np.float32
-    np.testing.assert_array_equal(embed(encoder, images, readers=1), found)
     for row in (0, BATCH, encoder.batch_size, len(images) - 1):
         alone = embed(encoder, [images[row]])[0]
         np.testing.assert_allclose(alone, found[row], rtol=1e-4, atol=1e-4)
@@ -160,16 +163,16 @@ def test_readers_stay_two_batches_ahead_at_most() -> None:
             taken.append(number)
             yield hubble_deep_field()[:64, :64]
 
-    ready = prepared(idle, images())
+    ready = prepare_ahead(idle, images())
     for number in range(20):
         next(ready)
         assert len(taken) <= number + 1 + 2 * 4 + 1
 
 
-def test_a_turned_galaxy_has_the_same_features_in_quarter_framing() -> None:
+def test_a_turned_galaxy_has_the_same_features_in_quarter_crop() -> None:
     square = [image[:64, :64] for image in stamps(4)]
     turned = [np.ascontiguousarray(np.rot90(image)) for image in square]
-    quarter = load_encoder(Configuration("efficientnet_lite0", "quarter"))
-    plain = load_encoder(Configuration("efficientnet_lite0", "native"))
+    quarter = load_encoder(EmbeddingSpec("efficientnet_lite0", "quarter"))
+    plain = load_encoder(EmbeddingSpec("efficientnet_lite0", "native"))
     assert cosines(embed(quarter, square), embed(quarter, turned)).min() > 0.9999
     assert cosines(embed(plain, square), embed(plain, turned)).max() < 0.9999

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from galaxy_utils.data.images import band_mean
-from galaxy_utils.features.preprocessing import smooth, standardise
+from galaxy_utils.features.preprocessing import centre_crop, smooth, standardise
 
 
 def _image(seed: int = 0, side: int = 24) -> np.ndarray:
@@ -75,3 +75,13 @@ def test_a_constant_image_is_refused_by_name_of_the_equation(value: int) -> None
 def test_band_mean_is_the_mean_over_bands_without_overflow() -> None:
     image = np.array([[[255, 255, 255], [0, 3, 6]]], dtype=np.uint8)
     np.testing.assert_array_equal(band_mean(image), [[255.0, 3.0]])
+
+
+@pytest.mark.parametrize("zoom", [1, 2, 4])
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 11), (64, 100)])
+def test_the_central_part_is_central(height: int, width: int, zoom: int) -> None:
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    part = centre_crop(np.stack([rows, columns, rows], axis=-1), zoom)
+    assert abs(part.shape[0] - height / zoom) < 2 and abs(part.shape[1] - width / zoom) < 2
+    assert part[..., 0].mean() == pytest.approx((height - 1) / 2)
+    assert part[..., 1].mean() == pytest.approx((width - 1) / 2)

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from galaxy_utils.features.quantisation import LEVELS, loss, quantise, read, write
+from galaxy_utils.features.quantisation import (
+    LEVELS,
+    quantisation_loss,
+    quantise,
+    read_quantised,
+    write_quantised,
+)
 
 VECTORS = np.random.default_rng(0).gamma(2, size=(500, 40)).astype(np.float32)
 
@@ -43,7 +49,7 @@ def test_a_constant_feature_comes_back() -> None:
 
 def test_the_loss_is_what_rounding_on_even_levels_must_lose() -> None:
     uniform = np.random.default_rng(0).uniform(size=(20_000, 4))
-    lost = loss(uniform, quantise(uniform))
+    lost = quantisation_loss(uniform, quantise(uniform))
     # Variance of rounding is step**2 / 12, that of the values 1 / 12.
     assert lost["variance_lost"] == pytest.approx((1 / (LEVELS - 1)) ** 2, rel=0.05)
     assert 0.99 < lost["smallest_cosine"] < 1
@@ -51,6 +57,8 @@ def test_the_loss_is_what_rounding_on_even_levels_must_lose() -> None:
 
 def test_a_file_is_read_as_it_was_written_and_always_the_same(tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
-        write(tmp_path / name, quantise(VECTORS))
-    np.testing.assert_array_equal(read(tmp_path / "a.npz").values(), quantise(VECTORS).values())
+        write_quantised(tmp_path / name, quantise(VECTORS))
+    np.testing.assert_array_equal(
+        read_quantised(tmp_path / "a.npz").values(), quantise(VECTORS).values()
+    )
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()

@@ -19,7 +19,7 @@ try:
     print("imported", module.__file__)
 except Exception as error:
     print("raised", type(error).__name__, error)
-print("declared", len(_torchvision._keep_alive))
+print("declared", len(_torchvision._libraries))
 print("torch", "torch" in sys.modules)
 """
 
@@ -36,9 +36,9 @@ def _import_beside(torchvision: str, folder: Path) -> str:
 
 def test_here_the_import_works_and_is_done_once() -> None:
     first = import_torchvision()
-    declared = list(_torchvision._keep_alive)
+    declared = list(_torchvision._libraries)
     assert import_torchvision() is first
-    assert _torchvision._keep_alive == declared
+    assert _torchvision._libraries == declared
     assert len(declared) <= 1
     assert first.models.get_model_weights("efficientnet_b0").DEFAULT.url.startswith("https://")
 

@@ -6,7 +6,7 @@ from skimage.measure import regionprops
 
 from galaxy_utils.data.hubble import hdf_sample, hubble_deep_field
 from galaxy_utils.data.images import band_mean
-from galaxy_utils.morphology.measurement import segment
+from galaxy_utils.morphology.segmentation import segment
 
 HALF, LEAST_AREA = 32, 60
 """Pixels: half a side of a stamp, which must fit into the field; and area of a source."""

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from galaxy_utils import plots
-from galaxy_utils.morphology.measurement import Segmentation
+from galaxy_utils.morphology.segmentation import Segmentation
 from galaxy_utils.plots.style import FIVE_LABELS, GREY, PALETTE
 
 

@@ -15,10 +15,11 @@ import pytest
 from galaxy_utils import cli, run_folder
 from galaxy_utils.config import Parameters, make_parameters
 from galaxy_utils.experiments import find_experiment
+from galaxy_utils.provenance import modules_of
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import execution as workflow
 from galaxy_utils.workflow import preparation, sections
-from galaxy_utils.workflow.execution import dependencies, execute, modules_of
+from galaxy_utils.workflow.execution import dependencies, execute
 from galaxy_utils.workflow.sections import SEARCHED, SECTIONS, Section, section_of
 
 CARRIED = ("galaxy_utils", "notebooks", "book", "tests/baseline", "Snakefile", "_config.yml",

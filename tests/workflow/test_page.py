@@ -16,9 +16,10 @@ from galaxy_utils.clustering import votes
 from galaxy_utils.config import make_parameters
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.errors import UserError
-from galaxy_utils.features import embedding
-from galaxy_utils.features.galaxies import Galaxies, measured_folder, open_galaxies
+from galaxy_utils.features import backbones
+from galaxy_utils.features.galaxies import Galaxies, open_galaxies
 from galaxy_utils.features.kept import read_latent
+from galaxy_utils.features.named_samples import measured_folder
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow.page import Page, begin
 from galaxy_utils.workflow.sections import SECTIONS, Section, declared_parameters, section_of
@@ -210,7 +211,7 @@ def test_a_network_to_be_downloaded_is_looked_for_before_anything_runs(
 ) -> None:
     # Section 12 times the network itself, so a measured table is not enough.
     asked: list[str] = []
-    monkeypatch.setattr(embedding, "ensure_weights", asked.append)
+    monkeypatch.setattr(backbones, "ensure_weights", asked.append)
     galaxies = Galaxies(hdf_sample(), None, Path())
     for backbone in ("efficientnet_lite0", "efficientnet_b0"):
         galaxies.check_embedding(backbone, "eq1")

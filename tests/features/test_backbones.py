@@ -18,16 +18,15 @@ import torch
 from galaxy_utils.config import BACKBONE_NAMES, OFFLINE_BACKBONES
 from galaxy_utils.data.hubble import hubble_deep_field
 from galaxy_utils.errors import UserError
-from galaxy_utils.features import embedding
+from galaxy_utils.features import backbones
 from galaxy_utils.features._torchvision import import_torchvision
-from galaxy_utils.features.crops import FRAMINGS, central
-from galaxy_utils.features.embedding import (
+from galaxy_utils.features.backbones import (
     BACKBONES,
-    Configuration,
+    EmbeddingSpec,
     download_weights,
     ensure_weights,
 )
-from galaxy_utils.features.preprocessing import standardise
+from galaxy_utils.features.preprocessing import CROPS, standardise
 
 LITE = ("efficientnet_lite0", "efficientnet_lite2")
 CATS = range(281, 286)
@@ -45,7 +44,7 @@ def stamps(number: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("backbone", LITE)
 def test_the_weights_are_real(backbone: str) -> None:
-    prepare = Configuration(backbone, "native").prepare
+    prepare = EmbeddingSpec(backbone, "native").prepare
     batch = torch.stack([prepare(skimage.data.chelsea()), prepare(skimage.data.coffee())])
     with torch.inference_mode():
         best = BACKBONES[backbone].build(None).eval().network(batch).argmax(dim=1).tolist()
@@ -56,7 +55,7 @@ def test_the_weights_are_real(backbone: str) -> None:
 @pytest.mark.parametrize("backbone", LITE)
 def test_lite_features_are_what_the_classifier_reads(backbone: str) -> None:
     extractor = BACKBONES[backbone].build(None).eval()
-    prepare = Configuration(backbone, "eq1").prepare
+    prepare = EmbeddingSpec(backbone, "eq1").prepare
     batch = torch.stack([prepare(stamp) for stamp in stamps(2)])
     read: list[torch.Tensor] = []
     extractor.network._fc.register_forward_hook(lambda layer, inputs, out: read.append(inputs[0]))
@@ -84,7 +83,7 @@ def test_torchvision_features_are_what_the_classifier_reads(
         torch.save(random, weights)
         return weights
 
-    monkeypatch.setattr(embedding, "download_weights", make_weights)
+    monkeypatch.setattr(backbones, "download_weights", make_weights)
     extractor = BACKBONES[backbone].build(tmp_path).eval()
     weights.unlink()  # 350 MB
     read: list[torch.Tensor] = []
@@ -102,64 +101,54 @@ def test_torchvision_features_are_what_the_classifier_reads(
 # Input
 
 
-@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("crop", CROPS)
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_the_input_has_the_backbones_size(backbone: str, framing: str) -> None:
-    prepared = Configuration(backbone, framing).prepare(stamps(1)[0])
+def test_the_input_has_the_backbones_size(backbone: str, crop: str) -> None:
+    prepared = EmbeddingSpec(backbone, crop).prepare(stamps(1)[0])
     side = {"efficientnet_lite2": 260, "galaxy_convnext": 64}.get(backbone, 224)
     assert tuple(prepared.shape) == (3, side, side)
     assert prepared.dtype == torch.float32
 
 
-def test_native_framing_applies_the_networks_own_normalisation() -> None:
+def test_native_crop_applies_the_networks_own_normalisation() -> None:
     white = np.full((64, 64, 3), 255, np.uint8)
-    lite = Configuration("efficientnet_lite0", "native").prepare(white)
+    lite = EmbeddingSpec("efficientnet_lite0", "native").prepare(white)
     torch.testing.assert_close(lite, torch.ones_like(lite))
-    imagenet = Configuration("efficientnet_b0", "native").prepare(white)[:, 0, 0]
+    imagenet = EmbeddingSpec("efficientnet_b0", "native").prepare(white)[:, 0, 0]
     expected = torch.tensor([(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225])
     torch.testing.assert_close(imagenet, expected)
 
 
-def test_eq1_framing_is_the_z_score_at_another_size() -> None:
+def test_eq1_crop_is_the_z_score_at_another_size() -> None:
     field = hubble_deep_field()[:224, :224]
-    prepared = Configuration("efficientnet_lite0", "eq1").prepare(field)
+    prepared = EmbeddingSpec("efficientnet_lite0", "eq1").prepare(field)
     np.testing.assert_allclose(prepared.permute(1, 2, 0), standardise(field), atol=1e-5)
 
 
 def test_crop2_is_the_central_half_of_the_z_scored_frame() -> None:
     # The z-score is that of the whole frame: the crop comes after it, as documented.
     field = hubble_deep_field()[:448, :448]
-    prepared = Configuration("efficientnet_lite0", "crop2").prepare(field)
+    prepared = EmbeddingSpec("efficientnet_lite0", "crop2").prepare(field)
     expected = standardise(field)[112:336, 112:336]
     np.testing.assert_allclose(prepared.permute(1, 2, 0), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("zoom", [1, 2, 4])
-@pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 11), (64, 100)])
-def test_the_central_part_is_central(height: int, width: int, zoom: int) -> None:
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    part = central(np.stack([rows, columns, rows], axis=-1), zoom)
-    assert abs(part.shape[0] - height / zoom) < 2 and abs(part.shape[1] - width / zoom) < 2
-    assert part[..., 0].mean() == pytest.approx((height - 1) / 2)
-    assert part[..., 1].mean() == pytest.approx((width - 1) / 2)
-
-
-def test_a_name_gives_back_its_configuration() -> None:
+def test_a_name_gives_back_its_specification() -> None:
     for backbone in BACKBONES:
-        for framing in FRAMINGS:
-            configuration = Configuration(backbone, framing)
-            assert Configuration.named(configuration.name) == configuration
+        for crop in CROPS:
+            spec = EmbeddingSpec(backbone, crop)
+            assert EmbeddingSpec.named(spec.name) == spec
 
 
 @pytest.mark.parametrize(
     ("arguments", "names"),
-    [(("efficientnet_lite9", "eq1"), BACKBONES), (("efficientnet_lite0", "eq9"), FRAMINGS)],
+    [(("efficientnet_lite9", "eq1"), BACKBONES), (("efficientnet_lite0", "eq9"), CROPS)],
 )
 def test_unknown_names_are_refused_with_the_known_ones(
     arguments: tuple[str, str], names: dict[str, object]
 ) -> None:
     with pytest.raises(UserError, match="9' is unknown") as error:
-        Configuration(*arguments)
+        EmbeddingSpec(*arguments)
     for name in names:
         assert name in str(error.value)
 
@@ -208,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Server]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(embedding, "DOWNLOAD_TIMEOUT", 0.5)
+    monkeypatch.setattr(backbones, "DOWNLOAD_TIMEOUT", 0.5)
     with _Server(("127.0.0.1", 0), _Handler) as running:
         running.requests = []
         threading.Thread(target=running.serve_forever, daemon=True).start()
@@ -240,11 +229,11 @@ def test_weights_damaged_on_disk_are_refused_and_fetched_again(
 
 
 @pytest.mark.parametrize("answer", ["404", "500", "silent", "cut"])
-def test_a_server_that_fails_is_told_quickly(server: _Server, tmp_path: Path, answer: str) -> None:
+def test_a_server_that_fails_fails_quickly(server: _Server, tmp_path: Path, answer: str) -> None:
     _refused(f"{server.url}/{answer}/{GOOD}", tmp_path)
 
 
-def test_a_refused_connection_is_told_quickly(tmp_path: Path) -> None:
+def test_a_refused_connection_fails_quickly(tmp_path: Path) -> None:
     with socket.socket() as taken:  # bound but not listening
         taken.bind(("127.0.0.1", 0))
         _refused(f"http://127.0.0.1:{taken.getsockname()[1]}/{GOOD}", tmp_path)
@@ -264,7 +253,7 @@ def test_only_downloaded_backbones_ask_for_a_download(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(embedding, "download_weights", lambda url, folder: asked.append(url))
+    monkeypatch.setattr(backbones, "download_weights", lambda url, folder: asked.append(url))
     for name in BACKBONES:
         ensure_weights(name, tmp_path)
     assert len(asked) == 2

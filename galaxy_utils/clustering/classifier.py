@@ -1,0 +1,264 @@
+"""A fitted taxonomy, kept on disk, that other galaxies can be put through."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import skops.io
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import Pipeline
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.features.feature_table import MeasuredColumns
+from galaxy_utils.provenance import PACKAGE, git_commit, sha256_of_file, versions, write_atomically
+
+PIPELINE, GALAXIES, ABOUT = "pipeline.skops", "galaxies.parquet", "model.json"
+
+TRUSTED = [
+    "galaxy_utils.clustering.mixture.OrderedGaussianMixture",
+    "galaxy_utils.clustering.pipelines.double_precision",
+    "galaxy_utils.features.feature_table.DeepColumns",
+]
+"""Types of this package that a stored pipeline may hold; any other is refused."""
+
+NEIGHBOURS = 5
+"""Known galaxies named next to each new one."""
+
+GREY = "grey image: its colours are measured as zero and mean nothing"
+COLOURS = ["colour_gr", "colour_ri"]
+
+
+@dataclass(frozen=True)
+class GalaxyClassifier:
+    """A fitted pipeline and the galaxies that it was fitted to.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted; takes a feature table, the last step is a mixture.
+    galaxies : DataFrame
+        The training galaxies: `objid`, `type` ("" where unknown), `log_likelihood`, the measured
+        parameters, and their coordinates in the space of the mixture, `z_0`, `z_1`, …
+    about : dict
+        Sample, seed, code version, settings; `anomaly_percent` sets the threshold of anomalies.
+    """
+
+    pipeline: Pipeline
+    galaxies: pd.DataFrame
+    about: dict[str, Any]
+
+    @classmethod
+    def from_fitted(
+        cls, pipeline: Pipeline, X: pd.DataFrame, types: pd.Series, about: Mapping[str, Any]
+    ) -> GalaxyClassifier:
+        """Describe the training galaxies of a fitted pipeline.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+            Fitted to `X`.
+        X : DataFrame
+            Feature table, index objid.
+        types : Series
+            Type of each galaxy, missing where unknown.
+        about : mapping
+            What made it, including `anomaly_percent`.
+
+        Returns
+        -------
+        GalaxyClassifier
+            Ready to classify and to be saved.
+        """
+        space = pipeline[:-1].transform(X)
+        galaxies = pd.DataFrame({"objid": X.index.astype(str), "type": types.fillna("").to_numpy()})
+        galaxies["log_likelihood"] = pipeline[-1].score_samples(space)
+        for name in MeasuredColumns()(X):
+            galaxies[name] = X[name].to_numpy(np.float32)
+        names = [f"z_{number}" for number in range(space.shape[1])]
+        space_table = pd.DataFrame(space.astype(np.float32), columns=names)
+        return cls(pipeline, pd.concat([galaxies, space_table], axis=1), dict(about))
+
+    @property
+    def measured(self) -> list[str]:
+        """Names of the measured parameters that the pipeline takes."""
+        names = list(self.galaxies.columns)
+        return names[names.index("log_likelihood") + 1 : names.index("z_0")]
+
+    @property
+    def space(self) -> NDArray[np.float64]:
+        """Coordinates of the training galaxies, shape (n_galaxies, dimension)."""
+        return self.galaxies.filter(regex=r"^z_\d+$").to_numpy(np.float64)
+
+    @property
+    def threshold(self) -> float:
+        """Log-likelihood below which a galaxy is called an anomaly."""
+        percent = self.about["anomaly_percent"]
+        return float(np.percentile(self.galaxies["log_likelihood"], percent))
+
+    def classify(
+        self, measured: pd.DataFrame, X: pd.DataFrame
+    ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+        """Assign clusters to measured galaxies.
+
+        Parameters
+        ----------
+        measured : DataFrame
+            What was measured of each galaxy, among it `objid` and `reason`.
+        X : DataFrame
+            Feature table of the same rows; missing values where measuring failed.
+
+        Returns
+        -------
+        table : DataFrame
+            `measured` with the columns `cluster`, `p_0`, `p_1`, …, `largest` (probability),
+            `log_likelihood`, `percentile` (share of training galaxies that are less likely),
+            `is_anomaly`, and `nearest_1`, `nearest_1_type`, `nearest_1_distance`, … A galaxy that
+            lacks a feature has none of these, and the reason says which.
+        space : ndarray of shape (n_classified, dimension)
+            Coordinates of those with a cluster.
+        """
+        complete = np.isfinite(X.to_numpy(np.float64)).all(axis=1)
+        table = measured.reset_index(drop=True).copy()
+        table["reason"] = self._reasons(table, X)
+        space = self.pipeline[:-1].transform(X[complete]) if complete.any() else np.empty((0, 0))
+        found = self._predict(space).set_index(np.flatnonzero(complete))
+        table = table.join(found)
+        table["cluster"] = table["cluster"].astype("Int64")
+        table["is_anomaly"] = table["is_anomaly"].astype("boolean")
+        return table, space
+
+    def _predict(self, space: NDArray[np.float64]) -> pd.DataFrame:
+        """Predictions for galaxies in the space; an empty table with the same columns for none."""
+        mixture, empty = self.pipeline[-1], not len(space)
+        if empty:
+            space = self.space[:1]
+        probabilities, likelihood = mixture.predict_proba(space), mixture.score_samples(space)
+        known = self.galaxies
+        found: dict[str, Any] = {"cluster": probabilities.argmax(axis=1)}
+        found |= {f"p_{number}": column for number, column in enumerate(probabilities.T)}
+        ranks = np.searchsorted(np.sort(known["log_likelihood"]), likelihood)
+        found |= {
+            "largest": probabilities.max(axis=1), "log_likelihood": likelihood,
+            "percentile": 100 * ranks / len(known), "is_anomaly": likelihood < self.threshold,
+        }  # fmt: skip
+        nearest = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(self.space)
+        distances, rows = nearest.kneighbors(space)
+        for place in range(NEIGHBOURS):
+            found[f"nearest_{place + 1}"] = known["objid"].to_numpy(object)[rows[:, place]]
+            found[f"nearest_{place + 1}_type"] = known["type"].to_numpy(object)[rows[:, place]]
+            found[f"nearest_{place + 1}_distance"] = distances[:, place]
+        return pd.DataFrame(found).iloc[: 0 if empty else None]
+
+    def _reasons(self, table: pd.DataFrame, X: pd.DataFrame) -> list[str]:
+        """Why a galaxy has no cluster, or a doubtful one; a reason from measuring stays."""
+        names = self.measured
+        finite = pd.DataFrame(np.isfinite(X[names].to_numpy(np.float64)), columns=names)
+        embedded = np.isfinite(X.drop(columns=names).to_numpy(np.float64)).all(axis=1)
+        reasons = []
+        for row, reason in enumerate(table["reason"].fillna("").astype(str)):
+            missing = [", ".join(finite.columns[~finite.iloc[row]])]
+            missing += [] if embedded[row] else ["no deep features"]
+            reason = reason or "; ".join(filter(None, missing))
+            grey = (table.loc[row, COLOURS] == 0).all()
+            reasons.append("; ".join(filter(None, [reason, GREY if grey else ""])))
+        return reasons
+
+    def clusters(self) -> pd.DataFrame:
+        """Describe the clusters of the training galaxies.
+
+        Returns
+        -------
+        DataFrame
+            One row per cluster: `cluster`, `galaxies`, `commonest` type and its `share` in percent
+            of the galaxies with a known type, and the median of each measured parameter.
+        """
+        labels = self.pipeline[-1].predict(self.space)
+        rows = []
+        for number in range(self.pipeline[-1].n_components):
+            mine = self.galaxies[labels == number]
+            types = mine.loc[mine["type"] != "", "type"].value_counts(normalize=True)
+            rows.append({
+                "cluster": number, "galaxies": len(mine),
+                "commonest": str(types.index[0]) if len(types) else "",
+                "share": round(100 * float(types.iloc[0]), 1) if len(types) else float("nan"),
+                **mine[self.measured].median().astype(float).round(3).to_dict(),
+            })  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def save(self, folder: Path) -> Path:
+        """Write the classifier without pickle.
+
+        Parameters
+        ----------
+        folder : Path
+            Gets `pipeline.skops`, `galaxies.parquet` and `model.json` with their checksums.
+
+        Returns
+        -------
+        Path
+            The JSON file, which is written last.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        pipeline = skops.io.dumps(self.pipeline, compression=zipfile.ZIP_DEFLATED)
+        for name, content in ((PIPELINE, pipeline), (GALAXIES, self.galaxies.to_parquet())):
+            partial = folder / f"{name}.partial"
+            partial.write_bytes(content)
+            partial.replace(folder / name)
+        digests = {name: sha256_of_file(folder / name) for name in (PIPELINE, GALAXIES)}
+        content = {
+            **self.about, "clusters": json.loads(self.clusters().to_json(orient="records")),
+            "code": git_commit(PACKAGE), "versions": versions(), "sha256": digests,
+        }  # fmt: skip
+        write_atomically(folder / ABOUT, json.dumps(content, indent=1) + "\n")
+        return folder / ABOUT
+
+    @classmethod
+    def load(cls, folder: Path) -> GalaxyClassifier:
+        """Read a classifier that was saved.
+
+        Parameters
+        ----------
+        folder : Path
+            Of `save`.
+
+        Returns
+        -------
+        GalaxyClassifier
+            Gives the same predictions as the one saved.
+
+        Raises
+        ------
+        UserError
+            If there is none, a file does not match its checksum, or the pipeline holds a type
+            that is not in `TRUSTED` or of scikit-learn.
+        """
+        paths = [folder / name for name in (PIPELINE, GALAXIES, ABOUT)]
+        if missing := [path.name for path in paths if not path.exists()]:
+            raise UserError(
+                f"{folder} holds no model: {', '.join(missing)} is missing; "
+                "make one with make model"
+            )
+        about = json.loads(paths[2].read_text(encoding="utf-8"))
+        for path in paths[:2]:
+            if sha256_of_file(path) != about["sha256"][path.name]:
+                raise UserError(
+                    f"{path} does not match its checksum; restore it (git checkout {folder}) or "
+                    "make it again: make model"
+                )
+        content = paths[0].read_bytes()
+        unknown = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED)
+        if unknown:
+            raise UserError(
+                f"{paths[0]} holds types that are not trusted: {', '.join(sorted(unknown))}; "
+                "make it again: make model"
+            )
+        pipeline = skops.io.loads(content, trusted=TRUSTED)
+        return cls(pipeline, pd.read_parquet(paths[1]), about)

@@ -1,0 +1,328 @@
+"""The search for a pipeline without labels, and what it is worth on held-out galaxies."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from galaxy_utils.clustering.pipelines import CROPS, MEASURED, PipelineSpec, paper_pipeline
+from galaxy_utils.clustering.voting import VotingMixture
+from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters
+from galaxy_utils.data.split import N_FOLDS, fold_of
+from galaxy_utils.errors import UserError
+from galaxy_utils.evaluation import metrics
+from galaxy_utils.evaluation.resampling import interval, permutation
+from galaxy_utils.evaluation.selection import (
+    SPEC_FIELDS,
+    candidate_spaces,
+    compare_partitions,
+    eligible,
+    measured_kmeans,
+    score_candidates,
+    supervised_upper_bound,
+    voting_members,
+    voting_mixture,
+)
+from galaxy_utils.experiments.store import read_study
+from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
+from galaxy_utils.features.run_table import read_feature_table, read_types
+from galaxy_utils.run_folder import RunFolder
+
+FEW_GALAXIES = 1000
+"""With fewer galaxies only some of the spaces are tried."""
+
+STORED = {"measured": "columns", "crop": "framing"}
+"""Fields of a specification that are stored under another name."""
+
+VALIDATION = 0
+"""The part of the sample on which the rule of selection was settled with labels in view."""
+
+METHODS = ("voting", "selected", "kmeans", "paper", "supervised")
+"""Partitions that are compared: the voting mixture, the selected pipeline, K-means on measured
+parameters, the paper's pipeline, and a classifier that is shown labels."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Feature table in all crops, types, part of each galaxy, and parameters."""
+
+    X: pd.DataFrame
+    types: pd.Series
+    part: np.ndarray[Any, np.dtype[np.int64]]
+    parameters: Parameters
+
+
+def inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
+    """Read what the search takes from a run."""
+    X = read_feature_table(folder, parameters, CROPS)
+    return Inputs(X, read_types(folder), fold_of(X.index), parameters)
+
+
+def _spaces(draws: int, seed: int) -> list[Row]:
+    components = (4, 8, 16) if draws >= FEW_DRAWS else (16,)
+    return [
+        {
+            **{STORED.get(k, k): v for k, v in asdict(spec).items() if k != "covariance"},
+            "splits": max(2, draws // 2),
+            "seed": seed,
+        }
+        for spec in candidate_spaces(CROPS, components)
+    ]
+
+
+def _search(data: Inputs, unit: Row) -> list[Row]:
+    return _search_without(data, unit, VALIDATION)
+
+
+def _search_without(data: Inputs, unit: Row, part: int) -> list[Row]:
+    """Score one space on the galaxies outside a part; agreement on the part is only reported."""
+    spec = PipelineSpec(
+        unit["columns"], unit["scale"], unit["framing"], unit["components"], unit["encoder"]
+    )
+    if not _available(spec, data.X):
+        return []
+    p, seed, train = data.parameters, unit["seed"], data.part != part
+    found = score_candidates(spec, data.X[train], p, unit["splits"], seed)
+    space = spec.space(p, seed).fit(data.X[train])
+    values, test = space.transform(data.X[train]), space.transform(data.X[~train])
+    for covariance in found.index:
+        mixture = spec.pipeline(p, seed)[-1].set_params(covariance_type=covariance, n_init=2)
+        scores = metrics.agreement(data.types[~train], mixture.fit(values).predict(test))
+        found.loc[covariance, ["ari", "ami"]] = scores["ari"], scores["ami"]
+    rows = found.rename_axis("covariance").reset_index().melt("covariance", var_name="score")
+    rows["covariance"] = pd.Categorical(rows["covariance"], found.index)
+    ordered = rows.sort_values("covariance", kind="stable").astype({"covariance": str})
+    return [{str(k): v for k, v in row.items()} for row in ordered.to_dict("records")]
+
+
+def _available(spec: PipelineSpec, X: pd.DataFrame) -> bool:
+    few = len(X) < FEW_GALAXIES
+    if few and (spec.crop == "crop2" or spec.measured in ("none", "five+axis+colours")):
+        return False
+    measured = set(MEASURED[spec.measured]) <= set(X.columns)
+    return measured and (spec.crop == "none" or any(f"-{spec.crop}:" in c for c in X.columns))
+
+
+_FILES = (
+    "appearance.csv", *(f"efficientnet_lite{n}-{crop}.npz" for crop in CROPS for n in (0, 2)),
+)  # fmt: skip
+
+SEARCH = Study("search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), _FILES, inputs=inputs)
+"""Every candidate scored without labels on the galaxies outside the validation part."""
+
+
+def _fold_spaces(draws: int, seed: int) -> list[Row]:
+    """The same outside every other part; pipelines with an autoencoder do not vote."""
+    parts = range(1, N_FOLDS if draws >= FEW_DRAWS else 2)
+    spaces = [unit for unit in _spaces(draws, seed) if unit["encoder"] == "pca"]
+    return [{"part": part, **space} for part in parts for space in spaces]
+
+
+def _search_fold(data: Inputs, unit: Row) -> list[Row]:
+    space = {name: value for name, value in unit.items() if name != "part"}
+    return _search_without(data, space, unit["part"])
+
+
+FOLDS = Study("folds", _fold_spaces, _search_fold, SEARCH.parameters, _FILES, inputs=inputs)
+"""The search outside each other part of the sample in turn."""
+
+
+def candidates(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per candidate from the stored rows of a search.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `SEARCH`, or of `FOLDS` for one part.
+
+    Returns
+    -------
+    DataFrame
+        Columns `SPEC_FIELDS`, then those of `score_candidates`, `ari` and `ami` (agreement with
+        Galaxy Zoo on the held-out part, which takes no part in the selection).
+    """
+    names = {stored: name for name, stored in STORED.items()}
+    table = rows.rename(columns=names).pivot(index=SPEC_FIELDS, columns="score", values="value")
+    table = table.reset_index().rename_axis(columns=None)
+    return table.sort_values("stability", ascending=False, ignore_index=True)
+
+
+def alternative_members() -> dict[PipelineSpec, float]:
+    """Return members and weights of the alternative, from the search that the project carries."""
+    table = candidates(read_study("search"))
+    measured = [*MEASURED["five+axis+colours"], *(f"-{crop}:" for crop in CROPS)]
+    return voting_members(table, pd.DataFrame(columns=measured))
+
+
+def alternative_pipeline(parameters: Parameters, random_state: int) -> VotingMixture:
+    """Build our alternative to the paper's pipeline, unfitted.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Number of clusters, initialisations, regularisation.
+    random_state : int
+        Seed of every random choice.
+
+    Returns
+    -------
+    VotingMixture
+        Takes a feature table with the measured parameters and the deep features in the crop of
+        the alternative.
+    """
+    return voting_mixture(alternative_members(), parameters, random_state)
+
+
+@dataclass(frozen=True)
+class AlternativeInputs(Inputs):
+    """Also the candidates found without each part."""
+
+    searches: Mapping[int, pd.DataFrame]
+
+
+def alternative_inputs(
+    folder: RunFolder,
+    parameters: Parameters,
+    search: pd.DataFrame | None = None,
+    folds: pd.DataFrame | None = None,
+) -> AlternativeInputs:
+    """Read the run and the searches; those that the project carries unless others are given."""
+    base = inputs(folder, parameters)
+    search = read_study("search") if search is None else search
+    folds = read_study("folds") if folds is None else folds
+    tables = {VALIDATION: search} | {
+        int(part): folds[folds["part"] == part] for part in folds["part"].unique()
+    }
+    found = {part: candidates(rows) for part, rows in tables.items()}
+    return AlternativeInputs(base.X, base.types, base.part, base.parameters, found)
+
+
+def _alternative_units(draws: int, seed: int) -> list[Row]:
+    return [{"seed": seed + draw} for draw in range(draws)]
+
+
+def _alternative(data: AlternativeInputs, unit: Row) -> list[Row]:
+    rows: list[Row] = []
+    resampled: dict[int, Any] = {}
+    for part, table in data.searches.items():
+        if eligible(table).empty or not voting_members(table, data.X):
+            continue
+        types = data.types[data.part == part].to_numpy(object)
+        if pd.Series(types).nunique() < 2:
+            continue
+        found = partitions(data, part, table, unit["seed"])
+        scores, draws = compare_partitions(types, found, unit["seed"] + 100_000 * part)
+        shuffled = _shuffled(types, found["voting"], unit["seed"])
+        rows += _rows_of(str(part), scores, draws, shuffled)
+        if part != VALIDATION:
+            resampled[part] = scores, draws, shuffled
+    if resampled:
+        scores, draws, shuffled = (_mean(each) for each in zip(*resampled.values(), strict=True))
+        rows += _rows_of("test", scores, draws, shuffled)
+    return rows
+
+
+def _mean(tables: Sequence[Any]) -> Any:
+    """Mean of tables with the same rows and columns."""
+    return functools.reduce(operator.add, tables) / len(tables)
+
+
+def partitions(
+    data: Inputs, part: int, table: pd.DataFrame, seed: int
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Fit every method to the galaxies outside a part and predict those of the part."""
+    p, train = data.parameters, data.part != part
+    selected = PipelineSpec.from_row(eligible(table).iloc[0])
+    estimators = {
+        "voting": voting_mixture(voting_members(table, data.X), p, seed),
+        "selected": selected.pipeline(p, seed),
+        "kmeans": measured_kmeans(p.judged_components, seed),
+        "paper": paper_pipeline(p, seed),
+    }
+    found = {k: e.fit(data.X[train]).predict(data.X[~train]) for k, e in estimators.items()}
+    bound, known = supervised_upper_bound(), train & data.types.notna().to_numpy()
+    columns = [c for c in data.X.columns if ":" not in c or f"-{_crop(data, table)}:" in c]
+    bound.fit(data.X.loc[known, columns], data.types[known].astype(str))
+    return found | {"supervised": bound.predict(data.X.loc[~train, columns])}
+
+
+def _crop(data: Inputs, table: pd.DataFrame) -> str:
+    """The crop of the deep features that the voting mixture uses."""
+    return next(spec.crop for spec in voting_members(table, data.X) if spec.crop != "none")
+
+
+def _shuffled(types: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], seed: int) -> pd.Series:
+    def score(order: np.ndarray[Any, Any]) -> float:
+        return metrics.agreement(types, labels[order])["ari"]
+
+    return pd.Series(permutation(score, len(labels), seed))
+
+
+def _rows_of(
+    part: str, scores: pd.DataFrame, resampled: pd.DataFrame, shuffled: pd.Series
+) -> list[Row]:
+    """Scores, intervals over galaxies, and paired differences from the voting mixture."""
+    rows: list[Row] = []
+    for method in METHODS:
+        low, high = interval(resampled[method])
+        score = scores.loc[method]
+        row = {"part": part, "method": method, "ari": score["ari"], "low": low, "high": high}
+        rows.append(row | {name: score[name] for name in ("ami", "balanced_accuracy")})
+        if method != "voting":
+            gain = scores["ari"]["voting"] - score["ari"]
+            low, high = interval(resampled["voting"] - resampled[method])
+            rows.append({"part": part, "method": f"voting - {method}", "ari": gain,
+                         "low": low, "high": high})  # fmt: skip
+    low, high = interval(shuffled)
+    rows.append({"part": part, "method": "shuffled", "ari": shuffled.mean(),
+                 "low": low, "high": high})  # fmt: skip
+    return rows
+
+
+ALTERNATIVE = Study(
+    "alternative", _alternative_units, _alternative, SEARCH.parameters, _FILES,
+    after=(SEARCH.name, FOLDS.name), inputs=alternative_inputs,
+)  # fmt: skip
+"""The alternative and its peers on every part, made from the other galaxies, over seeds."""
+
+
+def over_seeds(rows: pd.DataFrame, part: str = "test") -> pd.DataFrame:
+    """Average the rows of `ALTERNATIVE` over seeds.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `ALTERNATIVE`.
+    part : str
+        Number of a part, or "test" for the mean over all parts but the validation part.
+
+    Returns
+    -------
+    DataFrame
+        Index method; columns `ari`, `low`, `high` (95 % over galaxies), `ami`,
+        `balanced_accuracy`, `lowest` and `highest` (over seeds).
+    """
+    methods = [*METHODS, *(f"voting - {m}" for m in METHODS[1:]), "shuffled"]
+    columns = ["ari", "low", "high", "ami", "balanced_accuracy"]
+    if rows.empty:
+        return pd.DataFrame(np.nan, methods, [*columns, "lowest", "highest"])
+    groups = rows[rows["part"].astype(str) == part].groupby("method")
+    found = groups[columns].mean().assign(lowest=groups["ari"].min(), highest=groups["ari"].max())
+    return found.reindex(methods)
+
+
+def check_crop(parameters: Parameters) -> None:
+    """Refuse a consensus in a crop that no member of the alternative uses."""
+    crops = sorted({spec.crop for spec in alternative_members()} - {"none"})
+    if parameters.framing not in crops:
+        raise UserError(
+            f"mixture_fit=consensus: the pipelines of the carried search use the crop "
+            f"{', '.join(crops)}, and this run has framing={parameters.framing!r}; take that crop, "
+            "or mixture_fit=likelihood"
+        )

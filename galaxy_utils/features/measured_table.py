@@ -1,0 +1,321 @@
+"""The measured table of a sample: a folder of files under a manifest.
+
+catalogue.csv               objid, class, position, redshift
+morphology.csv              the five parameters, radii, S/N, flag, reason; where both
+                            engines measured, also statmorph's with a prefix
+appearance.csv              axis ratio and colours
+frames.csv                  what saturates the frame: a bright star, a trail, neither
+<backbone>-<crop>.npz       one byte per feature, one row per galaxy, in catalogue order
+provenance.json             command, versions, settings
+manifest.json               sha256 of each of the above
+images                      link to the images, where the system has links
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from galaxy_utils.data.images import ImageError
+from galaxy_utils.data.sample import Sample, read_catalogue, read_rows
+from galaxy_utils.errors import UserError
+from galaxy_utils.features.measuring import (
+    JOURNAL,
+    embedding_made_with,
+    image_fingerprints,
+    measure_embedding,
+    measure_galaxies,
+    measure_morphology,
+    short_digest,
+)
+from galaxy_utils.features.quantisation import (
+    quantisation_loss,
+    quantise,
+    read_quantised,
+    write_quantised,
+)
+from galaxy_utils.morphology.measurement import MORPHOLOGY_COLUMNS
+from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS
+from galaxy_utils.morphology.segmentation import SegmentationSettings
+from galaxy_utils.provenance import (
+    PACKAGE,
+    git_commit,
+    sha256_of_file,
+    versions,
+    write_atomically,
+)
+
+ENGINES = ("fast", "statmorph")
+"""What measures the five parameters; the first one fills a table's main columns."""
+
+PHOTOMETRY_FILE, FRAMES_FILE = "appearance.csv", "frames.csv"
+
+
+@dataclass(frozen=True)
+class MeasuredTable:
+    """What was measured of a sample.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        Columns `CATALOGUE_COLUMNS`, one row per galaxy.
+    morphology : DataFrame
+        Columns objid and `MORPHOLOGY_COLUMNS`, the same rows.
+    embeddings : dict of str to Path
+        `<backbone>-<crop>` to its file.
+    provenance : dict
+        Content of provenance.json.
+    photometry : DataFrame or None
+        objid, axis ratio and colours, the same rows; None in older tables.
+    frames : DataFrame or None
+        objid and frame, the same rows; None in older tables.
+    """
+
+    catalogue: pd.DataFrame
+    morphology: pd.DataFrame
+    embeddings: dict[str, Path]
+    provenance: dict[str, Any]
+    photometry: pd.DataFrame | None = None
+    frames: pd.DataFrame | None = None
+
+    @property
+    def has_both_engines(self) -> bool:
+        """Whether statmorph's values stand next to those of another engine."""
+        return REFERENCE + "flag" in self.morphology
+
+    def measured_by(self, engine: str) -> pd.DataFrame | None:
+        """Columns objid and `MORPHOLOGY_COLUMNS` by one engine; None if it did not measure.
+
+        Of statmorph as the second engine only `REFERENCE_COLUMNS` are there, the others NaN.
+        """
+        columns = ["objid", *MORPHOLOGY_COLUMNS]
+        if self.provenance.get("engine", "statmorph") == engine:  # older tables do not say
+            return self.morphology.reindex(columns=columns)  # older ones lack some
+        if engine != "statmorph" or not self.has_both_engines:
+            return None
+        reference = self.morphology[[REFERENCE + name for name in REFERENCE_COLUMNS]]
+        reference = reference.set_axis(list(REFERENCE_COLUMNS), axis=1)
+        return reference.assign(objid=self.morphology["objid"]).reindex(columns=columns)
+
+    def embedding(self, name: str) -> NDArray[np.float32]:
+        """Features `<backbone>-<crop>`, shape (n_galaxies, dimension), in catalogue order.
+
+        NaN where the image could not be embedded; a UserError if it was not measured.
+        """
+        if name not in self.embeddings:
+            have = ", ".join(sorted(self.embeddings)) or "none"
+            raise UserError(
+                f"embedding {name!r} was not measured; there are: {have}. "
+                "Measure it with: make measure IMAGES=<folder> BACKBONES=<name>"
+            )
+        return read_quantised(self.embeddings[name]).values()
+
+
+def read_measured(folder: Path) -> MeasuredTable:
+    """Read a measured table, checking every file against the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+        As written by `measure_sample`.
+
+    Returns
+    -------
+    MeasuredTable
+        The embeddings are left on disk.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or its checksum differs.
+    """
+    manifest = _read_manifest(folder)
+    for name, expected in manifest.items():
+        _check_file(folder / name, expected)
+    return MeasuredTable(
+        catalogue=read_catalogue(folder / "catalogue.csv"),
+        morphology=read_rows(folder / "morphology.csv"),
+        embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npz")},
+        provenance=json.loads((folder / "provenance.json").read_text()),
+        photometry=read_rows(folder / PHOTOMETRY_FILE) if PHOTOMETRY_FILE in manifest else None,
+        frames=read_rows(folder / FRAMES_FILE) if FRAMES_FILE in manifest else None,
+    )
+
+
+def _read_manifest(folder: Path) -> dict[str, str]:
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise UserError(f"measured table {folder}: no manifest.json; is it the right folder?")
+    try:
+        manifest: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: damaged: {error}") from None
+    missing = {"catalogue.csv", "morphology.csv", "provenance.json"} - set(manifest)
+    if missing:
+        raise UserError(f"{path}: does not list {', '.join(sorted(missing))}; measure again")
+    return manifest
+
+
+def _check_file(path: Path, expected: str) -> None:
+    if not path.exists():
+        raise UserError(f"measured table: {path} is missing; restore it (git checkout {path})")
+    if sha256_of_file(path) != expected:
+        raise UserError(
+            f"measured table: {path} does not match its checksum in manifest.json; "
+            f"restore it (git checkout {path}) or measure again"
+        )
+
+
+def measure_sample(
+    sample: Sample,
+    folder: Path,
+    embeddings: Sequence[str],
+    n_processes: int | None = None,
+    weights: Path | None = None,
+    engines: Sequence[str] = ENGINES[:1],
+) -> MeasuredTable:
+    """Measure a sample and write the measured table; a killed call is resumed by the next.
+
+    Parameters
+    ----------
+    sample : Sample
+        Galaxies with images.
+    folder : Path
+        Where the table is written; what was measured there before is kept.
+    embeddings : sequence of str
+        Each `<backbone>-<crop>`.
+    n_processes : int, optional
+        Worker processes; as many as there are cores by default.
+    weights : Path, optional
+        Folder of downloaded weights.
+    engines : sequence of str
+        Some of `ENGINES`. The first fills the columns of morphology.csv; where
+        statmorph is the second, its values follow with a prefix.
+
+    Returns
+    -------
+    MeasuredTable
+        What was written.
+
+    Raises
+    ------
+    UserError
+        If another process is measuring into the same folder.
+    """
+    (folder / JOURNAL).mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / JOURNAL / "lock", timeout=0):
+            morphology = measure_morphology(sample, engines, folder, n_processes)
+            photometry = measure_galaxies(sample, "photometry", folder, n_processes)
+            frames = measure_galaxies(sample, "frames", folder, n_processes)
+            recorded = _valid_embeddings(folder, sample, weights)
+            _write_csv(folder / PHOTOMETRY_FILE, photometry, "%.6g")
+            _write_csv(folder / FRAMES_FILE, frames, "%s")
+            _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
+            _write_csv(folder / "morphology.csv", morphology, "%.6g")
+            for name in embeddings:
+                recorded[name] = _write_embedding(folder, sample, name, weights)
+            _link_images(folder, sample)
+            _write_provenance(folder, sample, engines, recorded)
+            _write_manifest(folder)
+    except Timeout:
+        raise UserError(f"{folder}: another process is measuring into it; wait for it") from None
+    return read_measured(folder)
+
+
+def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
+    write_atomically(path, table.to_csv(index=False, float_format=digits, lineterminator="\n"))
+
+
+def _write_embedding(
+    folder: Path, sample: Sample, name: str, weights: Path | None
+) -> dict[str, Any]:
+    """Measure and store one embedding; return its entry in provenance.json."""
+    from galaxy_utils.features.inference import clear_encoders, engine_name  # imports torch
+
+    vectors = measure_embedding(sample, name, folder, weights)
+    clear_encoders()
+    quantised = quantise(vectors)
+    write_quantised(folder / f"{name}.npz", quantised)
+    loss = quantisation_loss(vectors, quantised)
+    return {
+        "digest": _embedding_digest(sample, name, weights), "engine": engine_name(),
+        **{key: float(f"{value:.4g}") for key, value in loss.items()},
+        "code": git_commit(PACKAGE),
+    }  # fmt: skip
+
+
+def _valid_embeddings(
+    folder: Path, sample: Sample, weights: Path | None
+) -> dict[str, dict[str, Any]]:
+    """Delete embeddings of other pixels or by other code; return the entries of the others."""
+    path = folder / "provenance.json"
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    entries = recorded.get("embeddings")
+    valid = {
+        name: entry
+        for name, entry in (entries.items() if isinstance(entries, dict) else ())
+        if isinstance(entry, dict)  # older tables have other forms
+        and entry.get("digest") == _embedding_digest(sample, name, weights)
+    }
+    for file in [*folder.glob("*.npz"), *folder.glob("*.npy")]:
+        if file.stem not in valid or file.suffix == ".npy":
+            file.unlink()
+    return {name: entry for name, entry in valid.items() if (folder / f"{name}.npz").exists()}
+
+
+def _embedding_digest(sample: Sample, name: str, weights: Path | None) -> str:
+    return short_digest([embedding_made_with(name, weights), image_fingerprints(sample)])
+
+
+def _link_images(folder: Path, sample: Sample) -> None:
+    link = folder / "images"
+    if sample.folder is None or (link.exists() and not link.is_symlink()):
+        return
+    images = sample.folder.resolve()
+    if link.resolve() == images:
+        return
+    with suppress(OSError):  # Windows wants a privilege for links
+        link.unlink(missing_ok=True)
+        link.symlink_to(images, target_is_directory=True)
+
+
+def _write_provenance(
+    folder: Path, sample: Sample, engines: Sequence[str], embeddings: dict[str, dict[str, Any]]
+) -> None:
+    content = {
+        "command": f"make measure IMAGES=<folder> ENGINE={'both' if engines[1:] else engines[0]}",
+        "n_galaxies": len(sample.catalogue),
+        "engine": engines[0],
+        "image_px": image_height(sample),
+        "segmentation": asdict(SegmentationSettings()),
+        "embeddings": dict(sorted(embeddings.items())),
+        "code": git_commit(PACKAGE),
+        "versions": versions(),
+        "machine": platform.machine(),
+    }
+    write_atomically(folder / "provenance.json", json.dumps(content, indent=1) + "\n")
+
+
+def image_height(sample: Sample) -> int | None:
+    """Height in pixels of the first readable image; None where there is none."""
+    for objid in sample.catalogue["objid"]:
+        with suppress(ImageError):
+            return int(sample.image(objid).shape[0])
+    return None
+
+
+def _write_manifest(folder: Path) -> None:
+    files = sorted([*folder.glob("*.csv"), *folder.glob("*.npz"), folder / "provenance.json"])
+    manifest = {path.name: sha256_of_file(path) for path in files}
+    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")

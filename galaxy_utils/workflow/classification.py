@@ -1,0 +1,307 @@
+"""The commands `model` and `classify`: fit the alternative, and classify a folder of images."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image as PillowImage
+from sklearn.ensemble import IsolationForest
+from sklearn.pipeline import Pipeline
+
+from galaxy_utils.clustering.classifier import GalaxyClassifier
+from galaxy_utils.config import make_parameters, split_names
+from galaxy_utils.data.galaxy_zoo import galaxy_types
+from galaxy_utils.data.images import Image, ImageError
+from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
+from galaxy_utils.evaluation.drift import Drift, measure_drift
+from galaxy_utils.features.feature_table import make_feature_table
+from galaxy_utils.features.galaxies import Galaxies, fingerprint_of, open_galaxies
+from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.morphology.purging import PhysicalLimits, purge
+from galaxy_utils.provenance import write_atomically
+from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
+
+MODEL = DATA / "model"
+"""Where the committed model lies."""
+
+THUMBNAIL = 128
+"""Side of a thumbnail in pixels: the central half of an SDSS cutout."""
+
+
+def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
+    """Fit the alternative to all measured galaxies of the sample and keep it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+
+    Returns
+    -------
+    about : Path
+        The JSON file written.
+    clusters : DataFrame
+        As of `GalaxyClassifier.clusters`.
+    """
+    from galaxy_utils.experiments.selection import alternative_pipeline
+    from galaxy_utils.experiments.store import read_study
+    from galaxy_utils.experiments.study import rows_digest
+
+    p = make_parameters("best")
+    galaxies = open_galaxies(p.sample)
+    measured = galaxies.measurements(p.engine)
+    limits = PhysicalLimits(p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum)
+    forest = IsolationForest(
+        n_estimators=200, contamination=p.isolation_contamination, random_state=p.seed
+    )
+    purged = purge(measured, limits, forest)
+    objids = measured["objid"].astype(str)
+    deep = {name: galaxies.embedding(name) for name in _configurations(p.backbones, p.framing)}
+    X = make_feature_table(measured[[*FIVE, *SHAPE]].set_axis(objids), deep)
+    kept = purged["kept"].to_numpy(bool) & np.isfinite(X.to_numpy(np.float64)).all(axis=1)
+    types = galaxy_types(galaxies.sample.catalogue.set_axis(objids)["gz1_class"])
+    fitted = alternative_pipeline(p, p.seed).fit(X[kept])
+    names = ("mixture_fit", "n_components", "n_init", "reg_covar", "anomaly_percent", "seed")
+    about = {
+        "pipeline": "profile best", "sample": p.sample, "galaxies": int(kept.sum()),
+        "digest": fingerprint_of(galaxies)["digest"], "backbones": p.backbones,
+        "framing": p.framing, "engine": p.engine, **{name: getattr(p, name) for name in names},
+        "search": rows_digest(read_study("search")),
+    }  # fmt: skip
+    pipeline = Pipeline([("space", fitted.space_), ("mixture", fitted.mixture_)])
+    model = GalaxyClassifier.from_fitted(pipeline, X[kept], types[kept], about)
+    return model.save(folder), model.clusters()
+
+
+def _configurations(backbones: str, crop: str) -> list[str]:
+    return [f"{backbone}-{crop}" for backbone in split_names(backbones)]
+
+
+def classify_folder(
+    images: Path, out: Path | None = None, catalogue: Path | None = None, cores: int | None = None
+) -> tuple[Path, pd.DataFrame, Drift]:
+    """Measure a folder of images and put it through the committed model.
+
+    Parameters
+    ----------
+    images : Path
+        Folder of images.
+    out : Path, optional
+        Where the results go; a folder in `runs/classified` named after the images if not given.
+    catalogue : Path, optional
+        Table with a column objid; `catalogue.csv` in the folder if not given.
+    cores : int, optional
+        Processes that measure; all cores if not given.
+
+    Returns
+    -------
+    page : Path
+        `index.html` with thumbnails by cluster; `galaxies.parquet` and `galaxies.csv` beside it.
+    table : DataFrame
+        As of `GalaxyClassifier.classify`, with the columns of the catalogue.
+    drift : Drift
+        Whether these galaxies are of the kind that the model was fitted to.
+    """
+    model = GalaxyClassifier.load(MODEL)
+    sample = folder_sample(images, catalogue)
+    folder = out or ROOT / "runs" / CLASSIFIED / _named_after(images)
+    folder.mkdir(parents=True, exist_ok=True)
+    table, drift = classify_sample(sample, folder / "measured", model, cores)
+    _write_tables(folder, table)
+    pictures = {objid: _picture(sample, objid) for objid in table["objid"]}
+    note = catalogue_note(images, catalogue)
+    text = render_page(images.resolve().name, table, drift, model.about, pictures, note)
+    (folder / "index.html").write_text(text, encoding="utf-8")
+    return folder / "index.html", table, drift
+
+
+def catalogue_note(images: Path, catalogue: Path | None = None) -> str:
+    """Say how many rows of the catalogue have an image; empty where there is no catalogue."""
+    path = catalogue or images / "catalogue.csv"
+    if not path.exists():
+        return ""
+    listed = read_catalogue(path)["objid"]
+    found = int(listed.isin(folder_sample(images).catalogue["objid"]).sum())
+    note = f"{found} of {len(listed)} catalogue rows have an image."
+    if found:
+        return note
+    return f"Warning: {note} Its column objid must hold the names of the files without suffix."
+
+
+def classify_sample(
+    sample: Sample, journal: Path, model: GalaxyClassifier, cores: int | None = None
+) -> tuple[pd.DataFrame, Drift]:
+    """Measure a sample and put it through a model.
+
+    Parameters
+    ----------
+    sample : Sample
+        Images to classify.
+    journal : Path
+        Where unfinished measurements are kept; a killed call is resumed there.
+    model : GalaxyClassifier
+        Fitted.
+    cores : int, optional
+        Processes that measure; all cores if not given.
+
+    Returns
+    -------
+    table, drift
+        As of `classify_folder`.
+    """
+    about, galaxies = model.about, Galaxies(sample, None, journal, cores)
+    measured = galaxies.measurements(about["engine"])
+    deep = {
+        name: galaxies.embedding(name)
+        for name in _configurations(about["backbones"], about["framing"])
+    }
+    table, space = model.classify(measured, make_feature_table(measured[model.measured], deep))
+    known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
+    drift = measure_drift(model, table, space, about["seed"])
+    return pd.concat([table, known.dropna(axis="columns", how="all")], axis=1), drift
+
+
+def _picture(sample: Sample, objid: str) -> Image | None:
+    try:
+        return sample.image(objid)
+    except ImageError:
+        return None
+
+
+def _named_after(images: Path) -> str:
+    digest = hashlib.sha256(str(images.resolve()).encode()).hexdigest()
+    stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in images.resolve().name)
+    return f"{stem.lstrip('.') or 'images'}-{digest[:8]}"
+
+
+def _write_tables(folder: Path, table: pd.DataFrame) -> None:
+    unfinished = folder / "galaxies.parquet.partial"
+    table.to_parquet(unfinished, index=False)
+    unfinished.replace(folder / "galaxies.parquet")
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    write_atomically(folder / "galaxies.csv", text)
+
+
+def _thumbnail(image: Image | None) -> str:
+    """Return a small JPEG of the central half as a data address."""
+    if image is None:
+        return ""
+    top, left = (side // 4 for side in image.shape[:2])
+    middle = image[top : image.shape[0] - top, left : image.shape[1] - left]
+    small = PillowImage.fromarray(np.ascontiguousarray(middle))
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    kept = io.BytesIO()
+    small.save(kept, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(kept.getvalue()).decode()
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ name }}, classified</title><style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
+figure { display: inline-block; margin: .3rem; width: 8.2rem; vertical-align: top;
+  font-size: .7rem }
+figure img { width: 8rem; height: 8rem; object-fit: contain; background: #222 }
+figcaption { overflow-wrap: anywhere } .odd img { outline: 3px solid #d55e00 }
+.drift { border-left: 5px solid {{ "#d55e00" if outside else "#0072b2" }}; padding: .5rem 1rem }
+table { border-collapse: collapse } td, th { padding: .15rem .6rem; text-align: right }
+tr { border-bottom: 1px solid #ccc }
+</style></head><body>
+<h1>{{ name }}</h1>
+<p>{{ total }} images, {{ classified }} with a cluster, {{ anomalies }} of them called anomalies
+(orange frame). Model: {{ about.pipeline }}, fitted to {{ about.galaxies }} galaxies of
+{{ about.sample }}, seed {{ about.seed }}, code {{ about.code }}. Everything stands in
+<a href="galaxies.csv">galaxies.csv</a> and galaxies.parquet. Pictures show the central half of
+each image. {{ matched }}</p>
+<p class="drift">{{ drift }}</p>
+{% if shifts %}<table><caption>Medians and Kolmogorov-Smirnov distances</caption>
+<tr><th>parameter</th><th>these</th><th>known</th><th>distance</th><th>p (Holm)</th></tr>
+{% for row in shifts %}<tr><td>{{ row.parameter }}</td><td>{{ "%.3f"|format(row.new) }}</td>
+<td>{{ "%.3f"|format(row.known) }}</td><td>{{ "%.2f"|format(row.ks) }}</td>
+<td>{{ "%.1g"|format(row.p_holm) }}</td></tr>{% endfor %}</table>{% endif %}
+{% for group in groups %}<h2>{{ group.title }}</h2><p>{{ group.text }}</p>
+{% for galaxy in group.galaxies %}<figure class="{{ "odd" if galaxy.odd }}">
+{% if galaxy.picture %}<img src="{{ galaxy.picture }}" alt="cutout of {{ galaxy.objid }}">
+{% endif %}
+<figcaption>{{ galaxy.objid }}<br>{{ galaxy.text }}</figcaption></figure>
+{% endfor %}{% endfor %}
+</body></html>
+"""
+
+
+def render_page(
+    name: str,
+    table: pd.DataFrame,
+    drift: Drift,
+    about: Mapping[str, Any],
+    pictures: Mapping[str, Image | None],
+    note: str = "",
+) -> str:
+    """Render thumbnails by cluster, least likely galaxies first, below the verdict on drift.
+
+    Parameters
+    ----------
+    name : str
+        Of the folder of images.
+    table, drift
+        As of `classify_folder`.
+    about : mapping
+        Of the model.
+    pictures : mapping of str to ndarray or None
+        Cutouts by objid.
+    note : str
+        About the catalogue.
+
+    Returns
+    -------
+    str
+        HTML, one file without references to others.
+    """
+    from jinja2 import Environment
+
+    template = Environment(autoescape=True).from_string(PAGE)
+    has = table["cluster"].notna()
+    return template.render(
+        name=name, total=len(table), classified=int(has.sum()), about=about, matched=note,
+        anomalies=int(table.loc[has, "is_anomaly"].sum()), drift=drift.sentence(),
+        outside=drift.outside, shifts=drift.parameters.to_dict("records"),
+        groups=[_group(table, cluster, pictures) for cluster in about["clusters"]]
+        + [_unmeasured(table[~has], pictures)],
+    )  # fmt: skip
+
+
+def _group(
+    table: pd.DataFrame, cluster: Mapping[str, Any], pictures: Mapping[str, Image | None]
+) -> dict[str, Any]:
+    mine = table[table["cluster"] == cluster["cluster"]].sort_values("percentile")
+    return {
+        "title": f"Cluster {cluster['cluster']}: {len(mine)} galaxies",
+        "text": f"{cluster['galaxies']} known galaxies, {cluster['share']:.0f} % of them "
+                f"{cluster['commonest']} according to Galaxy Zoo. The least likely come first.",
+        "galaxies": [
+            {"objid": row["objid"], "odd": bool(row["is_anomaly"]),
+             "picture": _thumbnail(pictures.get(str(row["objid"]))),
+             "text": f"p = {row['largest']:.2f}; less likely than "
+                     f"{100 - row['percentile']:.0f} % of the known galaxies"}
+            for _, row in mine.iterrows()
+        ],
+    }  # fmt: skip
+
+
+def _unmeasured(table: pd.DataFrame, pictures: Mapping[str, Image | None]) -> dict[str, Any]:
+    return {
+        "title": f"Without a cluster: {len(table)}",
+        "text": "What could not be measured, and why.",
+        "galaxies": [
+            {"objid": row["objid"], "odd": False, "text": row["reason"],
+             "picture": _thumbnail(pictures.get(str(row["objid"])))}
+            for _, row in table.iterrows()
+        ],
+    }  # fmt: skip

@@ -305,19 +305,18 @@ def _report(done: Downloads, folder: Path) -> None:
 
 
 def _studies(options: argparse.Namespace) -> int:
-    from galaxy_utils.experiments.studies import STUDIES_BY_NAME, check_study_names, measure_study
-    from galaxy_utils.experiments.study import FEW_DRAWS
+    from galaxy_utils.experiments import EXPERIMENTS, FEW_DRAWS, check_names, measure_experiment
     from galaxy_utils.run_folder import RunFolder
 
-    check_study_names(options.names)
+    check_names(options.names)
     if options.draws < FEW_DRAWS:
         print(
             f"With fewer than {FEW_DRAWS} draws some studies leave out part of their grid or take "
             "few galaxies: this is a trial.",
             file=sys.stderr,
         )
-    for name in options.names or STUDIES_BY_NAME:
-        path = measure_study(name, RunFolder.named(options.run), options.draws, options.cores)
+    for name in options.names or EXPERIMENTS:
+        path = measure_experiment(name, RunFolder.named(options.run), options.draws, options.cores)
         print(path, flush=True)
     return 0
 

@@ -17,8 +17,8 @@ from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.clustering.pipelines import CROPS, paper_pipeline
 from galaxy_utils.config import MIXTURE, SPACE, TRAINING, UPSTREAM, Parameters
 from galaxy_utils.evaluation import nulls
-from galaxy_utils.evaluation.chain import COPULA, GALAXIES
 from galaxy_utils.evaluation.metrics import AGREEMENT
+from galaxy_utils.evaluation.nulls import COPULA, REAL
 from galaxy_utils.evaluation.partitions import (
     SMALLEST_PERCENT,
     compare_partitions,
@@ -26,7 +26,8 @@ from galaxy_utils.evaluation.partitions import (
 )
 from galaxy_utils.evaluation.probes import probe_scores
 from galaxy_utils.evaluation.subsampling import subsample
-from galaxy_utils.experiments.study import Row, Study
+from galaxy_utils.experiments.experiment import Experiment
+from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
 from galaxy_utils.features.run_table import read_feature_table, read_latent, read_types
 from galaxy_utils.morphology.measurement import FIVE
@@ -85,11 +86,11 @@ def _units(draws: int, seed: int) -> list[Row]:
     units += [
         {"what": "noise", "dimension": d, "draw": 0, "seed": seed, "data": name}
         for d in DIMENSIONS
-        for name in (GALAXIES, COPULA)
+        for name in (REAL, COPULA)
     ]
     for draw in range(draws):
         base = {"what": "algorithms", "draw": draw, "seed": seed + draw}
-        units += [{**base, "data": name} for name in (GALAXIES, COPULA)]
+        units += [{**base, "data": name} for name in (REAL, COPULA)]
     return units
 
 
@@ -108,7 +109,7 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
 
 
 def _data(X: NDArray[np.float64], unit: Row) -> NDArray[np.float64]:
-    return X if unit["data"] == GALAXIES else nulls.NULLS[unit["data"]](X, unit["seed"])
+    return X if unit["data"] == REAL else nulls.NULLS[unit["data"]](X, unit["seed"])
 
 
 def _noise_rows(inputs: Inputs, unit: Row) -> list[Row]:
@@ -130,7 +131,7 @@ def _noise_rows(inputs: Inputs, unit: Row) -> list[Row]:
 def _algorithm_rows(inputs: Inputs, X: NDArray[np.float64], unit: Row) -> list[Row]:
     drawn = subsample(len(X), unit["seed"])
     X = _data(X, unit)[drawn]
-    types = inputs.types[drawn] if unit["data"] == GALAXIES else None
+    types = inputs.types[drawn] if unit["data"] == REAL else None
     algorithms = introduction_algorithms(
         inputs.mixture, inputs.min_cluster_size, len(X), unit["seed"]
     )
@@ -146,7 +147,7 @@ def _algorithm_rows(inputs: Inputs, X: NDArray[np.float64], unit: Row) -> list[R
     ]
 
 
-ALGORITHMS = Study(
+ALGORITHMS = Experiment(
     "algorithms", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE, "min_cluster_size"),
     ("efficientnet_lite0-crop2.npz", "efficientnet_lite0-quarter.npz"), inputs=read_inputs,
 )  # fmt: skip
@@ -172,7 +173,7 @@ def probe_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def agreement_table(rows: pd.DataFrame, score: str) -> pd.DataFrame:
     """Return the mean of a score over subsamples: representations (index) by algorithms."""
-    runs = rows[(rows["what"] == "algorithms") & (rows["data"] == GALAXIES)]
+    runs = rows[(rows["what"] == "algorithms") & (rows["data"] == REAL)]
     found = runs[runs["score"] == score]
     means = found.groupby(["representation", "algorithm"], sort=False)["value"].mean()
     return means.unstack("algorithm").rename_axis(columns=None)
@@ -186,7 +187,7 @@ def silhouette_excess(rows: pd.DataFrame) -> pd.DataFrame:
     found = rows[(rows["what"] == "algorithms") & (rows["score"] == "silhouette")]
     keys = ["representation", "algorithm"]
     means = found.groupby([*keys, "data"], sort=False)["value"].mean().unstack("data")
-    named = means.rename(columns={GALAXIES: "silhouette", COPULA: "null"})[["silhouette", "null"]]
+    named = means.rename(columns={REAL: "silhouette", COPULA: "null"})[["silhouette", "null"]]
     return named.assign(excess=named["silhouette"] - named["null"]).reset_index()
 
 
@@ -206,7 +207,7 @@ def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
 def noise_grid(settings: pd.DataFrame, column: str) -> pd.DataFrame:
     """Arrange a column of `noise_table`: settings by dimension, galaxies first, then the null."""
     label = settings["size"].astype(str) + " / " + settings["samples"].astype(str)
-    table = settings.assign(label=label, null=settings["data"] != GALAXIES)
+    table = settings.assign(label=label, null=settings["data"] != REAL)
     grid = table.pivot(index="label", columns=["null", "dimension"], values=column)
     grid = grid.loc[label.unique(), sorted(grid.columns)].rename_axis(index=None)
     names = {False: "", True: ", null"}

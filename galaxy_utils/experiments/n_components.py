@@ -16,7 +16,6 @@ from galaxy_utils.clustering.pipelines import COVARIANCES, paper_pipeline
 from galaxy_utils.config import MIXTURE, SPACE, TRAINING, UPSTREAM, Parameters
 from galaxy_utils.evaluation import nulls
 from galaxy_utils.evaluation.calibration import calibration
-from galaxy_utils.evaluation.chain import GALAXIES
 from galaxy_utils.evaluation.n_components import (
     CRITERIA,
     SIGNIFICANCE,
@@ -25,8 +24,10 @@ from galaxy_utils.evaluation.n_components import (
     more_stable,
     saturation,
 )
+from galaxy_utils.evaluation.nulls import REAL
 from galaxy_utils.evaluation.stability import stability
-from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
+from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
+from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.run_table import read_feature_table, read_latent
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.run_folder import RunFolder
@@ -80,9 +81,9 @@ def _units(draws: int, seed: int) -> list[Row]:
     highest = NUMBERS[-1] if draws >= FEW_DRAWS else NUMBERS[-1] // 2
     units: list[Row] = []
     for draw in range(draws):
-        for name in (GALAXIES, *nulls.NULLS):
+        for name in (REAL, *nulls.NULLS):
             base = {"data": name, "draw": draw, "seed": seed + draw}
-            start = seed if name == GALAXIES else seed + draw
+            start = seed if name == REAL else seed + draw
             for space in ("latent", "morphology"):
                 sweep = {**base, "space": space, "highest": highest}
                 units += [
@@ -99,7 +100,7 @@ def _units(draws: int, seed: int) -> list[Row]:
 
 def _measure(inputs: Inputs, unit: Row) -> list[Row]:
     X, mixture, seed = inputs.spaces[unit["space"]], inputs.mixture, unit["seed"]
-    if unit["data"] != GALAXIES:
+    if unit["data"] != REAL:
         X = nulls.NULLS[unit["data"]](X, seed)
     sized = clone(mixture).set_params(n_init=N_INIT)
     if unit["what"] == "saturation":
@@ -139,7 +140,7 @@ def _rows(table: pd.DataFrame) -> list[Row]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
-CLUSTER_NUMBER = Study(
+CLUSTER_NUMBER = Experiment(
     "cluster_number", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE), inputs=read_inputs
 )
 """Likelihood over k and covariance, stability, saturation and calibration, with nulls."""
@@ -168,7 +169,7 @@ def more_stable_numbers(rows: pd.DataFrame, k: int, covariance: str) -> pd.DataF
     mine = rows[(rows["what"] == "stability") & (rows["space"] == "latent")]
     mine = mine[(mine["covariance"] == covariance) & mine["score"].isin(STABILITY_SCORES)]
     tests = {name: more_stable(repeats, k) for name, repeats in mine.groupby("data", sort=False)}
-    p = tests.pop(GALAXIES)
+    p = tests.pop(REAL)
     on_null = (pd.DataFrame(tests) < SIGNIFICANCE).any(axis=1).reindex(p.index, fill_value=False)
     return pd.DataFrame({"p": p, "on_null": on_null})
 
@@ -190,7 +191,7 @@ def compare_with_most_stable_null(ranges: pd.DataFrame) -> pd.DataFrame:
     found: dict[Any, Row] = {}
     for key, rows in ranges.groupby(["covariance", "space"], sort=False):
         table = rows.droplevel(["covariance", "space"])
-        own, null = table.loc[GALAXIES], table.drop(index=GALAXIES).nlargest(1, "mean").iloc[0]
+        own, null = table.loc[REAL], table.drop(index=REAL).nlargest(1, "mean").iloc[0]
         above, below = own["min"] > null["max"], own["max"] < null["min"]
         found[key] = {
             "galaxies": own["mean"],
@@ -209,7 +210,7 @@ def calibration_curves(rows: pd.DataFrame) -> pd.DataFrame:
     """
     found = rows[(rows["what"] == "calibration") & (rows["bin"] >= 0)]
     wide = found.pivot(index=["data", "draw", "bin"], columns="score", values="value")
-    order = [GALAXIES, *nulls.NULLS]  # the same in every figure, so that colours agree
+    order = [REAL, *nulls.NULLS]  # the same in every figure, so that colours agree
     return wide.reindex(order, level="data").reset_index().rename_axis(columns=None)
 
 

@@ -13,7 +13,8 @@ from galaxy_utils.evaluation.ablation import ablation_pipelines, score_pipelines
 from galaxy_utils.evaluation.metrics import agreement
 from galaxy_utils.evaluation.nulls import NULLS, REAL, SHUFFLED_PAIRS, shuffled_pairs
 from galaxy_utils.evaluation.proxy import ProxyRules, permuted_accuracy
-from galaxy_utils.experiments.study import Row, Study
+from galaxy_utils.experiments.experiment import Experiment
+from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
 from galaxy_utils.features.run_table import read_feature_table, read_types
 from galaxy_utils.morphology.measurement import FIVE
@@ -62,7 +63,7 @@ def _measure_chain(inputs: Inputs, unit: Row) -> list[Row]:
     return rows
 
 
-CHAIN = Study(
+CHAIN = Experiment(
     "chain", _chain_units, _measure_chain, (*UPSTREAM, *TRAINING, *MIXTURE), inputs=read_inputs
 )
 """Scores of the pipelines of table 1 over seeds, on the galaxies and on three kinds of null."""
@@ -92,7 +93,7 @@ def _measure_circularity(inputs: Inputs, unit: Row) -> list[Row]:
     ]
 
 
-CIRCULARITY = Study(
+CIRCULARITY = Experiment(
     "circularity", _circularity_units, _measure_circularity, (*UPSTREAM, *TRAINING, *MIXTURE),
     inputs=read_inputs,
 )  # fmt: skip

@@ -13,8 +13,9 @@ from galaxy_utils.clustering.pipelines import paper_pipeline
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters, split_names
 from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.outliers import CONTROL, detection_scores, inject, outlier_scores
+from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.images import ImageMeasurement
-from galaxy_utils.experiments.study import Row, Study
+from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import FusionColumns
 from galaxy_utils.features.run_table import galaxies_of, read_feature_table
 from galaxy_utils.morphology.measurement import FIVE
@@ -64,7 +65,7 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
     return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
 
 
-OUTLIERS = Study(
+OUTLIERS = Experiment(
     "oddities", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE, "anomaly_percent"),
     inputs=read_inputs,
 )  # fmt: skip

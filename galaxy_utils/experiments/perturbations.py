@@ -27,9 +27,10 @@ from galaxy_utils.evaluation.perturbations import (
     parameter_shifts,
     seed_changes,
 )
+from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
 from galaxy_utils.experiments.images import ImageMeasurement, has_image
 from galaxy_utils.experiments.selection import SEARCH, alternative_pipeline
-from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
+from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
 from galaxy_utils.features.run_table import galaxies_of, read_feature_table
 from galaxy_utils.morphology.measurement import FIVE
@@ -81,7 +82,9 @@ class Inputs:
     measure: Callable[[Mapping[str, Image]], pd.DataFrame]
 
 
-def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
+def read_inputs(
+    folder: RunFolder, parameters: Parameters, search: pd.DataFrame | None = None
+) -> Inputs | None:
     """In the crops of both pipelines, as far as they were measured; None without images."""
     sample = galaxies_of(folder, parameters).sample
     if not sample.has_images:
@@ -163,7 +166,7 @@ def _units(draws: int, seed: int) -> list[Row]:
     return [{"many": many, "draw": draw, "seed": seed + draw} for draw in range(number)]
 
 
-PERTURBED = Study(
+PERTURBED = Experiment(
     "robustness", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH.files,
-    carried=(SEARCH.name,), profile="best", inputs=read_inputs,
+    upstream=(SEARCH.name,), profile="best", inputs=read_inputs,
 )  # fmt: skip

@@ -17,9 +17,10 @@ from galaxy_utils.clustering.pipelines import PAPER, PipelineSpec
 from galaxy_utils.config import MIXTURE, TRAINING, Parameters, split_names
 from galaxy_utils.evaluation.recovery import recovery_in_bins, recovery_scores
 from galaxy_utils.evaluation.stretch import measure_stretches
+from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
 from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABEL, alternative_spec
 from galaxy_utils.experiments.selection import alternative_pipeline
-from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
+from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies
 from galaxy_utils.features.named_samples import mock_folder
@@ -72,7 +73,9 @@ class Simulated:
     parameters: Parameters
 
 
-def read_inputs(folder: RunFolder, parameters: Parameters) -> Simulated:
+def read_inputs(
+    folder: RunFolder, parameters: Parameters, search: pd.DataFrame | None = None
+) -> Simulated:
     """Simulate and measure; whatever was measured before is taken up again."""
     p = parameters
     where = mock_folder(p.seed, p.mock_artefacts)
@@ -185,9 +188,9 @@ def _measure(data: Simulated, unit: Row) -> list[Row]:
     return _recover(data, unit["seed"], each_galaxy=unit["draw"] == 0)
 
 
-RECOVERY = Study(
+RECOVERY = Experiment(
     "known_truth", _units, _measure,
     ("n_mocks", "mock_artefacts", "backbones", "engine", *TRAINING, *MIXTURE, "anomaly_percent",
      "seed"),
-    of_sample=False, carried=("search",), profile="best", inputs=read_inputs,
+    files=None, upstream=("search",), profile="best", inputs=read_inputs,
 )  # fmt: skip

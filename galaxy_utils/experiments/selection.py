@@ -30,8 +30,8 @@ from galaxy_utils.evaluation.selection import (
     voting_members,
     voting_mixture,
 )
-from galaxy_utils.experiments.store import read_study
-from galaxy_utils.experiments.study import FEW_DRAWS, Row, Study
+from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
+from galaxy_utils.experiments.store import Row, read_result
 from galaxy_utils.features.run_table import read_feature_table, read_types
 from galaxy_utils.run_folder import RunFolder
 
@@ -114,7 +114,9 @@ _FILES = (
     "appearance.csv", *(f"efficientnet_lite{n}-{crop}.npz" for crop in CROPS for n in (0, 2)),
 )  # fmt: skip
 
-SEARCH = Study("search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), _FILES, inputs=inputs)
+SEARCH = Experiment(
+    "search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), _FILES, inputs=inputs
+)
 """Every candidate scored without labels on the galaxies outside the validation part."""
 
 
@@ -130,7 +132,7 @@ def _search_fold(data: Inputs, unit: Row) -> list[Row]:
     return _search_without(data, space, unit["part"])
 
 
-FOLDS = Study("folds", _fold_spaces, _search_fold, SEARCH.parameters, _FILES, inputs=inputs)
+FOLDS = Experiment("folds", _fold_spaces, _search_fold, SEARCH.parameters, _FILES, inputs=inputs)
 """The search outside each other part of the sample in turn."""
 
 
@@ -156,7 +158,7 @@ def candidates(rows: pd.DataFrame) -> pd.DataFrame:
 
 def alternative_members() -> dict[PipelineSpec, float]:
     """Return members and weights of the alternative, from the search that the project carries."""
-    table = candidates(read_study("search"))
+    table = candidates(read_result("search"))
     measured = [*MEASURED["five+axis+colours"], *(f"-{crop}:" for crop in CROPS)]
     return voting_members(table, pd.DataFrame(columns=measured))
 
@@ -195,8 +197,8 @@ def alternative_inputs(
 ) -> AlternativeInputs:
     """Read the run and the searches; those that the project carries unless others are given."""
     base = inputs(folder, parameters)
-    search = read_study("search") if search is None else search
-    folds = read_study("folds") if folds is None else folds
+    search = read_result("search") if search is None else search
+    folds = read_result("folds") if folds is None else folds
     tables = {VALIDATION: search} | {
         int(part): folds[folds["part"] == part] for part in folds["part"].unique()
     }
@@ -282,9 +284,9 @@ def _rows_of(
     return rows
 
 
-ALTERNATIVE = Study(
+ALTERNATIVE = Experiment(
     "alternative", _alternative_units, _alternative, SEARCH.parameters, _FILES,
-    after=(SEARCH.name, FOLDS.name), inputs=alternative_inputs,
+    upstream=(SEARCH.name, FOLDS.name), inputs=alternative_inputs,
 )  # fmt: skip
 """The alternative and its peers on every part, made from the other galaxies, over seeds."""
 
@@ -312,6 +314,36 @@ def over_seeds(rows: pd.DataFrame, part: str = "test") -> pd.DataFrame:
     groups = rows[rows["part"].astype(str) == part].groupby("method")
     found = groups[columns].mean().assign(lowest=groups["ari"].min(), highest=groups["ari"].max())
     return found.reindex(methods)
+
+
+def run_consensus(
+    folder: RunFolder, parameters: Parameters, n_components: int
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Average the cluster probabilities of the alternative's members, fitted to a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run whose deep features are made.
+    parameters : Parameters
+        Of the run.
+    n_components : int
+        Number of clusters.
+
+    Returns
+    -------
+    ndarray of shape (n_galaxies, n_components)
+        For the kept galaxies.
+
+    Raises
+    ------
+    UserError
+        If no member uses the crop of the run.
+    """
+    check_crop(parameters)
+    settings = parameters.model_copy(update={"judged_components": n_components})
+    voting = alternative_pipeline(settings, parameters.seed)
+    return voting.fit(read_feature_table(folder, parameters)).consensus_
 
 
 def check_crop(parameters: Parameters) -> None:

@@ -1,117 +1,121 @@
-"""Results of studies that the project carries, and where unfinished ones are kept."""
+"""The store: finished units of work that can be resumed, and results that the project holds."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
+from tqdm import tqdm
 
-from galaxy_utils.config import PROFILES, split_names
-from galaxy_utils.data.sample import read_rows
+from galaxy_utils.config import Parameters
 from galaxy_utils.errors import UserError
-from galaxy_utils.experiments.study import Study, differences, resumed_note, rows_digest, run_study
-from galaxy_utils.features.kept import kept_objids
-from galaxy_utils.features.named_samples import PRECOMPUTED
-from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.provenance import git_commit, sha256_of_file
-from galaxy_utils.run_folder import ROOT, SMALL, STUDIES, RunFolder
+from galaxy_utils.provenance import sha256_of_file, versions, write_atomically
+from galaxy_utils.run_folder import STUDIES
 
-if TYPE_CHECKING:
-    from galaxy_utils.workflow.page import Page
+Row = dict[str, Any]
+"""What JSON can hold, flat."""
 
 
-def study_settings(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides a study's result: parameters, and the sample by content.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The run.
-    study : Study
-        The study.
-    run : mapping
-        Values of all parameters.
-
-    Returns
-    -------
-    dict
-        `parameters`, `sample` and, where there is something to say, `carried` and
-        `profile`, as `study.differences` takes them.
-    """
-    settings: dict[str, Any] = {
-        "parameters": {name: run[name] for name in study.parameters},
-        "sample": _sample_digest(folder, study, run) if study.of_sample else "none",
-    }
-    if study.carried:
-        settings["carried"] = {name: rows_digest(read_study(name)) for name in study.carried}
-    if study.profile:
-        changes = PROFILES[study.profile]
-        settings["profile"] = {name: changes[name] for name in changes if name != "study_draws"}
-    return settings
-
-
-def _sample_digest(folder: RunFolder, study: Study, run: Mapping[str, Any]) -> str:
-    if run["sample"] not in PRECOMPUTED or run["from_pixels"]:
-        return str(folder.read_json("sample.json")["digest"])
-    embeddings = [f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"])]
-    return measured_digest(PRECOMPUTED[run["sample"]], (*embeddings, *study.files))
-
-
-def measured_digest(folder: Path, files: Iterable[str]) -> str:
-    """Checksum of what a study takes from a measured table.
+@dataclass(frozen=True)
+class Store:
+    """Finished units of work, one file each: complete, or not there.
 
     Parameters
     ----------
     folder : Path
-        The table.
-    files : iterable of str
-        Those of its files that count whole, beside the catalogue.
-
-    Returns
-    -------
-    str
-        sha256 of the files' checksums, and of the five parameters of the
-        galaxies that have all of them: others never reach a study, and a reason
-        said in other words changes none.
+        Where they lie; it needs a name of its own for every state of what decides the results.
     """
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    whole = read_rows(folder / "morphology.csv")[["objid", *FIVE]].dropna()
-    rows = whole.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    named = [manifest.get(name) for name in ("catalogue.csv", *files)]
-    return hashlib.sha256(json.dumps([*named, rows]).encode()).hexdigest()
+
+    folder: Path
+
+    def compute(
+        self,
+        measure: Callable[[Row], Any],
+        units: Sequence[Row],
+        n_processes: int | None = None,
+        title: str = "",
+    ) -> list[Any]:
+        """Measure the units that are not finished yet, in parallel; a kill loses only those begun.
+
+        Parameters
+        ----------
+        measure : callable
+            From a unit to what JSON can hold. It runs on one thread, so that its numbers do not
+            depend on what else is running.
+        units : sequence of dict
+            Flat, of what JSON can hold.
+        n_processes : int, optional
+            Worker processes; all cores if not given.
+        title : str
+            Of the progress bar.
+
+        Returns
+        -------
+        list
+            What was measured, in the order of the units.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        paths = [self._path(unit) for unit in units]
+        todo = [(unit, path) for unit, path in zip(units, paths, strict=True) if not path.exists()]
+        interval = 0.1 if sys.stderr.isatty() else 10.0
+        with tqdm(
+            total=len(units), initial=len(units) - len(todo), desc=title, mininterval=interval
+        ) as bar:
+            for _ in _in_parallel(measure, todo, n_processes or os.cpu_count() or 1):
+                bar.update()
+        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+    def n_finished(self, units: Sequence[Row]) -> int:
+        """Count the units that `compute` would not measure again."""
+        return sum(self._path(unit).exists() for unit in units)
+
+    def _path(self, unit: Row) -> Path:
+        digest = hashlib.sha256(json.dumps(unit, sort_keys=True).encode()).hexdigest()
+        return self.folder / f"{digest[:16]}.json"
 
 
-def study_journal(folder: RunFolder, settings: Mapping[str, Any]) -> Path:
-    """Folder of a study's finished units: one for each state of code, sample and parameters.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The run.
-    settings : mapping
-        As of `study_settings`.
-
-    Returns
-    -------
-    Path
-        In the run folder.
-    """
-    content = json.dumps([dict(settings), git_commit(ROOT / "galaxy_utils")], sort_keys=True)
-    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return folder.file(f"studies/{digest}/x").parent
+def _in_parallel(
+    measure: Callable[[Row], Any], todo: list[tuple[Row, Path]], n_processes: int
+) -> Iterator[None]:
+    """Measure units in parallel; no worker is left waiting, nor what it shared."""
+    jobs = (delayed(_measure_unit)(measure, unit, path) for unit, path in todo)
+    with Parallel(n_jobs=n_processes, return_as="generator_unordered") as workers:
+        try:
+            yield from workers(jobs)
+        finally:
+            if n_processes > 1:
+                get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
-def read_study(name: str) -> pd.DataFrame:
-    """Result of a study that the project carries.
+def _measure_unit(measure: Callable[[Row], Any], unit: Row, path: Path) -> None:
+    from threadpoolctl import threadpool_limits
+
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    else:  # what torch reads should the unit import it, which takes a second
+        os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with threadpool_limits(1):
+        found = measure(unit)
+    write_atomically(path, json.dumps(found))
+
+
+def read_result(name: str) -> pd.DataFrame:
+    """Read the precomputed rows of an experiment.
 
     Parameters
     ----------
     name : str
-        Of the study.
+        Of the experiment.
 
     Returns
     -------
@@ -121,88 +125,110 @@ def read_study(name: str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the file does not match its checksum.
+        If there are none, or the file does not match its checksum.
     """
-    path = STUDIES / f"{name}.csv"
-    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
-    if sha256_of_file(path) != expected:
+    path, stored = STUDIES / f"{name}.csv", read_settings(name)
+    if stored is None or not path.exists():
         raise UserError(
-            f"{path} does not match its checksum; restore it (git checkout {path}) or make it "
+            f"{path} is missing; restore it (git checkout {path}) or measure it: "
+            f"make studies STUDIES={name}"
+        )
+    if sha256_of_file(path) != stored["sha256"]:
+        raise UserError(
+            f"{path} does not match its checksum; restore it (git checkout {path}) or measure it "
             f"again: make studies STUDIES={name}"
         )
     return pd.read_csv(path, dtype={"text": str})
 
 
-def load_study(
-    page: Page, study: Study, make_inputs: Callable[..., Any] | None, draws: int
-) -> pd.DataFrame:
-    """Result of a study: the precomputed one, or measured now where that is of something else.
+def read_settings(name: str) -> Row | None:
+    """Read what the precomputed rows of an experiment were measured with, as `write_result` wrote.
+
+    None where there are none.
+    """
+    path = STUDIES / f"{name}.json"
+    if not path.exists():
+        return None
+    stored: Row = json.loads(path.read_text(encoding="utf-8"))
+    stored.setdefault("upstream", stored.get("after", {}) | stored.get("carried", {}))
+    return stored
+
+
+def write_result(
+    name: str, rows: pd.DataFrame, settings: Row, started: float, resumed: int, code: str
+) -> Path:
+    """Write the rows of an experiment for the project to hold.
 
     Parameters
     ----------
-    page : Page
-        The page that shows it.
-    study : Study
-        What to measure.
-    make_inputs : callable or None
-        What makes its inputs of folder and parameters; the study's own if None. Called
-        only where it is measured now.
-    draws : int
-        Seeds and draws where it is measured now.
+    name : str
+        Of the experiment.
+    rows : DataFrame
+        What was measured.
+    settings : dict
+        What it was measured with: `Experiment.settings`, and the number of `draws`.
+    started : float
+        Seconds since the epoch.
+    resumed : int
+        Units that were finished before, and which the minutes do not count.
+    code : str
+        Code version with which it was started.
 
     Returns
     -------
-    DataFrame
-        Its rows; none where it needs images that the run does not have.
+    Path
+        The table, `data/studies/<name>.csv`.
     """
-    if study.name not in page.section.studies:
-        raise UserError(f"page {page.section.notebook} does not declare study {study.name}")
-    settings = study_settings(page.folder, study, page.settings.model_dump())
-    if study.after:
-        settings["after"] = {name: page.rows_taken[name] for name in study.after}
-    path = STUDIES / f"{study.name}.json"
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    changed = differences(stored, settings) if stored else ["the carried result"]
-    if stored and not changed:
-        rows = read_study(study.name)
-        page.studied[study.name] = (
-            f"carried by the project, {stored['draws']} draws, code `{stored['code']}`, "
-            f"{stored['minutes']:.0f} minutes on {stored['cores']} cores"
-            f"{resumed_note(stored)}; to make it again: "
-            f"`make studies STUDIES={study.name} DRAWS={stored['draws']}`"
-        )
-    else:
-        make_inputs = make_inputs or study.inputs
-        assert make_inputs is not None
-        inputs = make_inputs(page.folder, page.settings)
-        if inputs is None:
-            page.studied[study.name] = "not measured: it needs images, and the run has none"
-            return pd.DataFrame()
-        names = ", ".join(name if " " in name else f"`{name}`" for name in changed)
-        page.studied[study.name] = (
-            f"measured on this page with {draws} draws, since the one that the project carries "
-            f"differs in {names}"
-        )
-        processes = 1 if len(kept_objids(page.folder)) < SMALL else None
-        journal = study_journal(page.folder, settings)
-        rows = run_study(study, inputs, draws, page.settings.seed, journal, processes)
-    page.rows_taken[study.name] = rows_digest(rows)
-    return rows
+    STUDIES.mkdir(parents=True, exist_ok=True)
+    path, text = STUDIES / f"{name}.csv", _as_text(rows)
+    content = {
+        **settings,
+        "minutes": round((time.time() - started) / 60, 1),
+        "resumed_units": resumed,
+        "cores": os.cpu_count(),
+        "code": code,
+        "versions": versions(),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    write_atomically(path, text)
+    write_atomically(path.with_suffix(".json"), json.dumps(content, indent=1) + "\n")
+    return path
 
 
-def studies_note(page: Page) -> Any:
-    """Markdown that says where the studies of a page are from, a line each."""
-    from IPython.display import Markdown
+def differences(stored: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """List what keeps a precomputed result from being that of a run.
 
-    lines = [f"- Study *{name}*: {text}." for name, text in page.studied.items()]
-    if page.settings.space != "autoencoder":
-        lines.append(
-            "- This run clusters principal components; where this page executes the whole "
-            "chain it judges the autoencoder's recipe in the same framing."
-        )
-    if page.settings.mixture_fit == "consensus":
-        lines.append(
-            "- This run's mixture is distilled from a consensus; a mixture fitted here is the "
-            "likeliest one in its space, and also where it says *the run's own*."
-        )
-    return Markdown("\n".join(lines))
+    Parameters
+    ----------
+    stored : mapping
+        From `read_settings`. A parameter that is younger than it had its default then.
+    settings : mapping
+        From `Experiment.settings`.
+
+    Returns
+    -------
+    list of str
+        Names of the parameters that differ, "the galaxies", "the experiment <name>" for those
+        upstream, "the parameters of a profile"; empty where nothing differs.
+    """
+    theirs, mine = stored["parameters"], settings["parameters"]
+    defaults = {name: field.default for name, field in Parameters.model_fields.items()}
+    changed = [name for name in mine if theirs.get(name, defaults[name]) != mine[name]]
+    if stored["sample"] != settings["sample"]:
+        changed.append("the galaxies")
+    before = stored.get("upstream", {})
+    for name, digest in settings.get("upstream", {}).items():
+        if before.get(name) != digest:
+            changed.append(f"the experiment {name}")
+    if "profile" in settings and stored.get("profile") != settings["profile"]:
+        changed.append("the parameters of a profile")
+    return changed
+
+
+def rows_digest(rows: pd.DataFrame) -> str:
+    """Digest of rows, the same whether they are precomputed or were just measured."""
+    return hashlib.sha256(_as_text(rows).encode()).hexdigest()
+
+
+def _as_text(rows: pd.DataFrame) -> str:
+    return rows.to_csv(index=False, float_format="%.6g", lineterminator="\n")

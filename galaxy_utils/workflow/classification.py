@@ -52,8 +52,7 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
         As of `GalaxyClassifier.clusters`.
     """
     from galaxy_utils.experiments.selection import alternative_pipeline
-    from galaxy_utils.experiments.store import read_study
-    from galaxy_utils.experiments.study import rows_digest
+    from galaxy_utils.experiments.store import read_result, rows_digest
 
     p = make_parameters("best")
     galaxies = open_galaxies(p.sample)
@@ -74,7 +73,7 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
         "pipeline": "profile best", "sample": p.sample, "galaxies": int(kept.sum()),
         "digest": fingerprint_of(galaxies)["digest"], "backbones": p.backbones,
         "framing": p.framing, "engine": p.engine, **{name: getattr(p, name) for name in names},
-        "search": rows_digest(read_study("search")),
+        "search": rows_digest(read_result("search")),
     }  # fmt: skip
     pipeline = Pipeline([("space", fitted.space_), ("mixture", fitted.mixture_)])
     model = GalaxyClassifier.from_fitted(pipeline, X[kept], types[kept], about)

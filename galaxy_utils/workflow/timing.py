@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import platform
@@ -19,9 +18,10 @@ import psutil
 import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from sklearn.base import clone
 
-from galaxy_utils.clustering.autoencoder import train
-from galaxy_utils.clustering.fusion import Fused, Training
+from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
+from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.features.backbones import BACKBONES, EmbeddingSpec
 from galaxy_utils.features.inference import embed, load_encoder
@@ -227,10 +227,10 @@ def growing_sizes(n_galaxies: int, smallest: int, number: int = 4) -> NDArray[np
 
 
 def time_fits(
-    fused: Fused,
-    training: Training,
+    autoencoder: FusionAutoencoder,
+    X: pd.DataFrame,
+    mixture: OrderedGaussianMixture,
     latent: NDArray[np.floating],
-    mixture: MixtureJob,
     sizes: Sequence[int] | NDArray[np.int64],
     seed: int,
 ) -> pd.DataFrame:
@@ -238,14 +238,14 @@ def time_fits(
 
     Parameters
     ----------
-    fused : Fused
-        Input of the autoencoder.
-    training : Training
-        Its settings; `TIMED_EPOCHS` are timed and scaled to all of them.
+    autoencoder : FusionAutoencoder
+        Unfitted; `TIMED_EPOCHS` are timed and scaled to all of its epochs.
+    X : DataFrame
+        Feature table, input of the autoencoder.
+    mixture : OrderedGaussianMixture
+        Unfitted.
     latent : ndarray of float, shape (n, dimension)
         Input of the mixture.
-    mixture : callable
-        Fits the mixture to a latent space.
     sizes : sequence of int
         Numbers of galaxies; each is timed `REPEATS` times.
     seed : int
@@ -257,15 +257,15 @@ def time_fits(
         Columns `COLUMNS`, one row per fit.
     """
     order = np.random.default_rng(seed).permutation(len(latent))
-    brief = dataclasses.replace(training, epochs=min(TIMED_EPOCHS, training.epochs))
-    scale = training.epochs / brief.epochs
+    brief = clone(autoencoder).set_params(epochs=min(TIMED_EPOCHS, autoencoder.epochs))
+    scale = autoencoder.epochs / brief.epochs
     rows = []
     for size in np.tile(sizes, REPEATS):  # in turns: a slow minute weighs on every number
         part = order[: int(size)]
-        smaller = dataclasses.replace(fused, values=fused.values[part])
+        smaller = X.iloc[part]
         jobs: dict[str, tuple[float, Callable[[], object]]] = {
-            "autoencoder": (scale, lambda: train(smaller, brief)),  # noqa: B023
-            "mixture": (1.0, lambda: mixture(latent[part])),  # noqa: B023
+            "autoencoder": (scale, lambda: clone(brief).fit(smaller)),  # noqa: B023
+            "mixture": (1.0, lambda: clone(mixture).fit(latent[part])),  # noqa: B023
         }
         for stage, (factor, job) in jobs.items():
             spent, megabytes = timed(job)

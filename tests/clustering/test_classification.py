@@ -12,26 +12,31 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.io import fits
-from galaxy_utils.clustering.classification import FEWEST, classify, judge_drift, thumbnail
-from galaxy_utils.clustering.model import Model, load_model
 from PIL import Image as PillowImage
 
 from galaxy_utils.cli import main
-from galaxy_utils.clustering import own_galaxies
-from galaxy_utils.clustering.pipelines import MEASURED
+from galaxy_utils.clustering.classifier import PIPELINE, GalaxyClassifier
 from galaxy_utils.data import survey
 from galaxy_utils.data.fits import read_fits, stretch
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.data.images import ImageError, read_image
 from galaxy_utils.data.sample import folder_sample
+from galaxy_utils.errors import UserError
+from galaxy_utils.evaluation.drift import FEWEST, measure_drift
 from galaxy_utils.simulate import drawing as mock
 from galaxy_utils.simulate import families as mock_families
-from galaxy_utils.workflow.classification import MODEL, classify_folder
+from galaxy_utils.workflow.classification import (
+    MODEL,
+    _named_after,
+    _thumbnail,
+    catalogue_note,
+    classify_folder,
+)
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    return load_model(MODEL)[0]
+def model() -> GalaxyClassifier:
+    return GalaxyClassifier.load(MODEL)
 
 
 def _galaxy(size: int = 96, seed: int = 0, scale: float = 1.0) -> np.ndarray:
@@ -40,57 +45,88 @@ def _galaxy(size: int = 96, seed: int = 0, scale: float = 1.0) -> np.ndarray:
     return scale * (5 + 200 * np.exp(-np.hypot(x / 6, y / 4)) + rng.normal(0, 1, (size, size)))
 
 
-def _back(model: Model, rows: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+def _known(model: GalaxyClassifier, rows: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Known galaxies as if they were new: deep features that give their components."""
-    table = pd.DataFrame(model.measured[rows].astype(float), columns=list(MEASURED))
-    table = table.assign(objid=model.objids[rows], flag=0, reason="")
-    components = model.space[rows, len(MEASURED) :].astype(float)
-    return table, components @ np.linalg.pinv(model.components.T) + model.centre
+    known = model.galaxies.iloc[rows].reset_index(drop=True)
+    measured = known[["objid", *model.measured]].astype(dict.fromkeys(model.measured, float))
+    names = [str(n) for n in model.pipeline.feature_names_in_ if ":" in str(n)]
+    pca = model.pipeline[0].named_transformers_["deep"][-1]
+    deep = pca.inverse_transform(model.space[rows, len(model.measured) :])
+    X = pd.concat([measured[model.measured], pd.DataFrame(deep, columns=names)], axis=1)
+    return measured.assign(flag=0, reason=""), X
 
 
-def test_known_galaxies_find_themselves(model: Model) -> None:
-    rows = np.arange(0, len(model.objids), 40)
-    table, space = classify(model, *_back(model, rows))
-    assert (table["nearest_1"] == model.objids[rows]).mean() > 0.95
-    expected = model.mixture().predict(model.space[rows].astype(float))
+def test_known_galaxies_find_themselves(model: GalaxyClassifier) -> None:
+    rows = np.arange(0, len(model.galaxies), 40)
+    table, space = model.classify(*_known(model, rows))
+    assert (table["nearest_1"] == model.galaxies["objid"].to_numpy()[rows]).mean() > 0.95
+    expected = model.pipeline[-1].predict(model.space[rows])
     assert (table["cluster"].to_numpy(int) == expected).mean() > 0.99
     shares = table[[f"p_{c}" for c in range(4)]].sum(axis=1)
     assert shares.to_numpy() == pytest.approx(1.0) and len(space) == len(rows)
+    likelihood = model.galaxies["log_likelihood"].to_numpy()
+    percentile = 100 * (likelihood[:, None] > likelihood[rows]).mean(axis=0)
+    assert np.abs(100 - table["percentile"] - percentile).mean() < 1
 
 
-def test_what_cannot_be_measured_is_a_row_with_a_reason(model: Model) -> None:
-    table, deep = _back(model, np.arange(4))
-    table.loc[1, "gini"] = np.nan
-    deep[2] = np.nan
-    found, space = classify(model, table, deep)
+def test_what_cannot_be_measured_is_a_row_with_a_reason(model: GalaxyClassifier) -> None:
+    table, X = _known(model, np.arange(4))
+    X.loc[1, "gini"] = np.nan
+    X.iloc[2, len(model.measured) :] = np.nan
+    found, space = model.classify(table, X)
     assert found["cluster"].isna().tolist() == [False, True, True, False] and len(space) == 2
     assert found.loc[1, "reason"] == "gini" and found.loc[2, "reason"] == "no deep features"
-    lost, none = classify(model, table.iloc[[1]], deep[[1]])
+    lost, none = model.classify(table.iloc[[1]], X.iloc[[1]])
+    assert lost["cluster"].isna().all() and "nearest_5_distance" in lost and not len(none)
     table.loc[0, ["colour_gr", "colour_ri"]] = 0.0
-    grey, _ = classify(model, table.iloc[[0]], deep[[0]])
+    grey, _ = model.classify(table.iloc[[0]], X.iloc[[0]])
     assert grey["cluster"].notna().all() and "grey" in grey["reason"].iloc[0]
     assert "grey" not in found.loc[3, "reason"]
-    assert lost["cluster"].isna().all() and "nearest_5_distance" in lost and not len(none)
 
 
-def test_a_random_half_of_the_known_galaxies_is_no_drift(model: Model) -> None:
+def test_a_random_half_of_the_known_galaxies_is_no_drift(model: GalaxyClassifier) -> None:
     for seed in range(3):
-        rows = np.random.default_rng(seed).choice(len(model.objids), 250, replace=False)
-        drift = judge_drift(model, *classify(model, *_back(model, rows)))
+        rows = np.random.default_rng(seed).choice(len(model.galaxies), 250, replace=False)
+        drift = measure_drift(model, *model.classify(*_known(model, rows)))
         assert drift.outside is False and (drift.parameters["p_holm"] > 0.01).all()
         alike = replace(drift, auc=0.46, auc_low=0.43)
         assert "cannot tell them" in alike.sentence() and "0.46 (0.43" in alike.sentence()
 
 
-def test_other_galaxies_are_drift_and_few_cannot_be_judged(model: Model) -> None:
-    table, deep = _back(model, np.arange(200))
-    moved = table.assign(concentration=table["concentration"] + 1.0)
-    drift = judge_drift(model, *classify(model, moved, deep))
+def test_other_galaxies_are_drift_and_few_cannot_be_judged(model: GalaxyClassifier) -> None:
+    table, X = _known(model, np.arange(200))
+    moved = {"concentration": table["concentration"] + 1.0}
+    drift = measure_drift(model, *model.classify(table.assign(**moved), X.assign(**moved)))
     assert drift.outside and "outside" in drift.sentence()
     assert drift.parameters.set_index("parameter").loc["concentration", "p_holm"] < 1e-6
     assert "A classifier tells them" in drift.sentence()
-    few = judge_drift(model, *classify(model, table.head(FEWEST - 1), deep[: FEWEST - 1]))
+    few = measure_drift(model, *model.classify(table.head(FEWEST - 1), X.head(FEWEST - 1)))
     assert few.outside is None and "too few" in few.sentence()
+
+
+def test_a_saved_model_gives_the_same_and_a_damaged_one_is_refused(
+    model: GalaxyClassifier, tmp_path: Path
+) -> None:
+    model.save(tmp_path)
+    again = GalaxyClassifier.load(tmp_path)
+    table, X = _known(model, np.arange(30))
+    pd.testing.assert_frame_equal(again.classify(table, X)[0], model.classify(table, X)[0])
+    content = bytearray((tmp_path / PIPELINE).read_bytes())
+    content[100] ^= 1
+    (tmp_path / PIPELINE).write_bytes(content)
+    with pytest.raises(UserError, match="does not match its checksum"):
+        GalaxyClassifier.load(tmp_path)
+    (tmp_path / PIPELINE).unlink()
+    with pytest.raises(UserError, match="pipeline.skops is missing"):
+        GalaxyClassifier.load(tmp_path)
+
+
+def test_the_clusters_of_the_committed_model_are_described(model: GalaxyClassifier) -> None:
+    found = model.clusters()
+    assert found["galaxies"].sum() == len(model.galaxies) == model.about["galaxies"]
+    largest = model.galaxies[model.pipeline[-1].predict(model.space) == 0]
+    assert found.loc[0, "concentration"] == round(float(largest["concentration"].median()), 3)
+    assert found.loc[0, "commonest"] == largest["type"].replace("", np.nan).mode()[0]
 
 
 # Files
@@ -204,20 +240,10 @@ def test_the_page_tells_drift_and_escapes_names(classified: tuple[Path, Path]) -
     assert "unreadable" in text and text.count("data:image/jpeg;base64") >= 20
 
 
-def test_clusters_stand_side_by_side() -> None:
-    clusters = load_model(MODEL)[1]["clusters"]
-    table = pd.DataFrame({"cluster": pd.Series([0, 0, 3, None], dtype="Int64")})
-    found = own_galaxies.clusters_side_by_side(clusters, table).set_index("of")
-    assert list(found.columns) == [f"cluster {number}" for number in range(4)]
-    assert list(found.loc["galaxies of this page"]) == [2, 0, 0, 1]
-    assert found.loc["commonest type", "cluster 1"] == clusters[1]["commonest"]
-    assert found.loc["m20", "cluster 2"] == round(clusters[2]["m20"], 2)
-
-
 def test_thumbnails_show_the_central_half(classified: tuple[Path, Path]) -> None:
     image = np.zeros((200, 120, 3), np.uint8)
     image[50:150, 30:90] = 255
-    kept = base64.b64decode(thumbnail(image).split(",")[1])
+    kept = base64.b64decode(_thumbnail(image).split(",")[1])
     assert np.asarray(PillowImage.open(io.BytesIO(kept))).min() > 250
 
 
@@ -225,7 +251,7 @@ def test_a_catalogue_says_how_many_of_its_rows_have_an_image(
     classified: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = classified
-    assert own_galaxies.catalogue_note(folder) == ""
+    assert catalogue_note(folder) == ""
     kept, catalogue = tmp_path / "out", tmp_path / "mine.csv"
     shutil.copytree(out, kept)
     for names, expected in {
@@ -260,4 +286,4 @@ def test_a_folder_without_images_or_with_an_evil_name(
     (tmp_path / "empty").mkdir()
     assert main(["classify", str(tmp_path / "empty")]) != 0
     assert "no image in it" in capsys.readouterr().err
-    assert own_galaxies._named_after(Path("/a/..b c;d")).startswith("b_c_d-")
+    assert _named_after(Path("/a/..b c;d")).startswith("b_c_d-")

@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.clustering.taxonomy import (
     PAPER_PROFILES,
     check_cluster_names,
     describe_clusters,
     eta_squared,
-    fit_mixture,
     odds_ratio,
     representatives,
 )
@@ -129,15 +127,3 @@ def test_a_parameter_that_is_nearly_constant_has_no_level() -> None:
     described = describe_clusters(catalogue)
     assert set(described["smoothness_level"]) == {"no level"}
     assert set(described["gini_level"]) <= {"High", "Moderate", "Low"}
-
-
-@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
-def test_the_superseded_function_gives_what_the_estimator_gives(covariance: str) -> None:
-    X = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
-    old = fit_mixture(X, 3, covariance, 2, 1e-3, 1)
-    new = OrderedGaussianMixture(
-        3, covariance_type=covariance, n_init=2, reg_covar=1e-3, random_state=1
-    ).fit(X)
-    np.testing.assert_array_equal(old.responsibilities, new.predict_proba(X))
-    np.testing.assert_array_equal(old.log_likelihood, new.score_samples(X))
-    np.testing.assert_array_equal(old.cluster, new.labels_)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.mixture import GaussianMixture
 
@@ -17,7 +16,6 @@ from galaxy_utils.evaluation.metrics import (
     relabel,
 )
 from galaxy_utils.evaluation.resampling import bootstrap, interval, p_value, permutation
-from galaxy_utils.evaluation.scores import with_p_text
 
 CENTRES = np.array([[0.0, 0], [12, 0], [0, 12]])
 GROUP = np.repeat([0, 1, 2], 80)
@@ -93,10 +91,3 @@ def test_p_values_and_intervals_worked_by_hand() -> None:
     assert p_value(9.0, null) == pytest.approx(1 / 4)
     assert interval(np.array([*range(101), np.nan])) == pytest.approx((2.5, 97.5))
     assert np.isnan(interval(np.array([np.nan]))).all()
-
-
-def test_no_p_value_is_shown_as_zero() -> None:
-    table = pd.DataFrame({"name": list("abcd"), "p_holm": [1e-9, 0.0312, 1.0, np.nan]})
-    shown = with_p_text(table).round(3)
-    assert shown["p (Holm)"].tolist() == ["< 0.001", "0.031", "1", ""]
-    assert with_p_text(pd.DataFrame()).empty

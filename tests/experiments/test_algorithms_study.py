@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.evaluation.chain import COPULA, GALAXIES
+from galaxy_utils.evaluation.nulls import COPULA, REAL
 from galaxy_utils.experiments.algorithms import (
     ALGORITHMS,
     BOTTLENECK,
@@ -57,14 +57,14 @@ def test_probes_have_one_row_per_representation() -> None:
 
 def test_the_noise_table_tells_groups_from_one_blob_with_specks() -> None:
     groups = noise_table(measured(BLOBS, "noise"))
-    real = groups[groups["data"] == GALAXIES]
+    real = groups[groups["data"] == REAL]
     assert real["noise"].min() < 5 and real["noise"].max() > 40
     assert real.loc[real["noise"] < 5, "has_clusters"].any()
     assert set(real["dimension"]) == {2}, "no more components than columns"
     rng = np.random.default_rng(0)
     blob = np.vstack([rng.normal(size=(300, 2)), rng.normal(40, 0.1, size=(6, 2))])
     few = noise_table(measured(blob, "noise"))
-    kept = few[(few["data"] == GALAXIES) & (few["size"] == 5) & (few["noise"] < 40)]
+    kept = few[(few["data"] == REAL) & (few["size"] == 5) & (few["noise"] < 40)]
     assert len(kept) and not kept["has_clusters"].any() and (kept["clusters"] >= 2).any()
     grid = noise_grid(few, "largest")
     assert list(grid.columns) == ["2", "2, null"] and list(grid.index[:2]) == ["5 / 1", "5 / 5"]
@@ -75,7 +75,7 @@ def test_the_noise_table_tells_groups_from_one_blob_with_specks() -> None:
 def test_columns_of_the_grid_are_in_numerical_order_galaxies_first() -> None:
     settings = pd.DataFrame([
         {"data": data, "dimension": d, "size": 5, "samples": 1, "noise": d}
-        for data in (COPULA, GALAXIES) for d in (10, 2)
+        for data in (COPULA, REAL) for d in (10, 2)
     ])  # fmt: skip
     assert list(noise_grid(settings, "noise").columns) == ["2", "10", "2, null", "10, null"]
 

@@ -9,7 +9,7 @@ import pytest
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.clustering.pipelines import COVARIANCES
 from galaxy_utils.evaluation import nulls
-from galaxy_utils.evaluation.chain import COPULA, GALAXIES
+from galaxy_utils.evaluation.nulls import COPULA, REAL
 from galaxy_utils.experiments.n_components import (
     CLUSTER_NUMBER,
     NUMBERS,
@@ -31,7 +31,7 @@ def test_every_kind_of_data_is_drawn_as_often() -> None:
     for (what, _), group in units.groupby(["what", "space"]):
         assert (group.groupby("data")["draw"].nunique() == 5).all(), what
     assert set(units.loc[units["what"] == "likelihood", "highest"]) == {NUMBERS[-1]}
-    drawn = units[(units["what"] == "stability") & (units["data"] == GALAXIES)]
+    drawn = units[(units["what"] == "stability") & (units["data"] == REAL)]
     assert set(drawn["start"]) == {0}, "repeats of the galaxies speak of the same clusters"
 
 
@@ -57,23 +57,23 @@ def rows() -> pd.DataFrame:
 
 def test_injected_groups_are_chosen_stable_and_calibrated(rows: pd.DataFrame) -> None:
     chosen = chosen_numbers(rows).set_index(["data", "score"])["k"]
-    assert chosen[GALAXIES, "bic"] == 3 and chosen["one Gaussian", "bic"] == 1
+    assert chosen[REAL, "bic"] == 3 and chosen["one Gaussian", "bic"] == 1
     assert chosen.dtype == int
     at = rows[(rows["what"] == "stability") & (rows["k"] == 3)].set_index("data")
     jaccard = at[at["score"] == "jaccard"]
-    assert jaccard.loc[GALAXIES, "cluster"].tolist() == [0, 1, 2]
-    assert jaccard.loc[GALAXIES, "value"].min() > 0.95
+    assert jaccard.loc[REAL, "cluster"].tolist() == [0, 1, 2]
+    assert jaccard.loc[REAL, "value"].min() > 0.95
     mean, lowest = (at[at["score"] == name]["value"] for name in ("jaccard_mean", "jaccard_lowest"))
     assert mean["one Gaussian"] == pytest.approx(jaccard.loc["one Gaussian", "value"].mean())
     assert lowest["one Gaussian"] == jaccard.loc["one Gaussian", "value"].min() < 0.75
     assert (rows[rows["what"] == "stability"]["k"].min(), rows["k"].max()) == (2, 4)
-    assert confirmed_shares(rows).loc[GALAXIES, "gap"] == pytest.approx(0, abs=1)
+    assert confirmed_shares(rows).loc[REAL, "gap"] == pytest.approx(0, abs=1)
     assert set(rows.loc[rows["what"] == "saturation", "dimension"]) == {2, 4}
 
 
 def test_each_criterion_chooses_in_each_repeat() -> None:
     table = pd.DataFrame([
-        {"what": "likelihood", "space": "latent", "covariance": "full", "data": GALAXIES,
+        {"what": "likelihood", "space": "latent", "covariance": "full", "data": REAL,
          "draw": draw, "k": k, "score": score, "value": abs(k - best) * sign}
         for draw, best in ((0, 2), (1, 4)) for k in range(1, 6)
         for score, sign in (("bic", 1), ("icl", 1), ("held_out", -1))
@@ -85,7 +85,7 @@ def test_each_criterion_chooses_in_each_repeat() -> None:
 
 def test_a_number_that_is_more_stable_on_a_null_too_is_marked() -> None:
     rng = np.random.default_rng(0)
-    means = {GALAXIES: {2: 0.9, 3: 0.9, 4: 0.7}, COPULA: {2: 0.9, 3: 0.7, 4: 0.7}}
+    means = {REAL: {2: 0.9, 3: 0.9, 4: 0.7}, COPULA: {2: 0.9, 3: 0.7, 4: 0.7}}
     table = pd.DataFrame([
         {"what": "stability", "space": "latent", "covariance": "full", "data": data,
          "draw": draw, "k": k, "score": score, "value": rng.normal(mean, 0.03)}
@@ -103,7 +103,7 @@ def test_a_number_that_is_more_stable_on_a_null_too_is_marked() -> None:
 def test_more_and_less_stable_than_the_most_stable_null(
     own: tuple[float, float], relation: str
 ) -> None:
-    ranges = {GALAXIES: own, "one Gaussian": (0.2, 0.3), COPULA: (0.4, 0.6)}
+    ranges = {REAL: own, "one Gaussian": (0.2, 0.3), COPULA: (0.4, 0.6)}
     table = pd.DataFrame([
         {"covariance": "full", "space": "latent", "data": name, "mean": sum(ends) / 2,
          "min": ends[0], "max": ends[1]}
@@ -116,27 +116,27 @@ def test_more_and_less_stable_than_the_most_stable_null(
 
 def test_the_calibration_error_by_hand() -> None:
     curves = pd.DataFrame(
-        {"data": GALAXIES, "draw": [0, 0, 1], "predicted": [0.1, 0.9, 0.5],
+        {"data": REAL, "draw": [0, 0, 1], "predicted": [0.1, 0.9, 0.5],
          "observed": [0.2, 0.5, 0.5], "pairs": [30, 10, 7]}
     )  # fmt: skip
-    error = calibration_errors(curves).loc[GALAXIES]
+    error = calibration_errors(curves).loc[REAL]
     assert error["max"] == pytest.approx((30 * 0.1 + 10 * 0.4) / 40)
     assert error["min"] == 0 and error["mean"] == pytest.approx(error["max"] / 2)
 
 
 def test_the_confirmed_share_by_hand() -> None:
     table = pd.DataFrame([
-        {"what": "calibration", "data": GALAXIES, "draw": draw, "bin": -1, "score": score,
+        {"what": "calibration", "data": REAL, "draw": draw, "bin": -1, "score": score,
          "value": v}
         for draw, pair in enumerate([(98, 80), (96, 90)])
         for score, v in zip(("confident_promised", "confident_agree"), pair, strict=True)
     ])  # fmt: skip
-    found = confirmed_shares(table).loc[GALAXIES]
+    found = confirmed_shares(table).loc[REAL]
     assert found.to_dict() == {"promised": 97, "agree": 85, "gap": -12, "low": -18, "high": -6}
 
 
 def test_curves_come_galaxies_first_and_nulls_in_their_order() -> None:
-    order = [GALAXIES, *nulls.NULLS]
+    order = [REAL, *nulls.NULLS]
     rows = [
         {"what": "calibration", "data": name, "draw": draw, "bin": 9, "score": score, "value": 0.9}
         for name in reversed(order) for draw in range(2)

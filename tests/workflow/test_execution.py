@@ -16,7 +16,7 @@ import pytest
 from galaxy_utils import cli, run_folder
 from galaxy_utils.config import Parameters, make_parameters
 from galaxy_utils.errors import UserError
-from galaxy_utils.experiments.studies import STUDIES_BY_NAME
+from galaxy_utils.experiments import find_experiment
 from galaxy_utils.provenance import modules_of
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import building, preparation
@@ -85,11 +85,11 @@ def test_only_in_a_large_sample_known_truth_waits_for_what_measures_time() -> No
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.number)
 def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Section) -> None:
-    studies = [STUDIES_BY_NAME[name][0] for name in section.studies]
+    studies = [find_experiment(name) for name in section.studies]
     source = section.path.read_text(encoding="utf-8")
-    takes = any(study.carried for study in studies) or any(
-        f"{name}(" in source for name in ("votes.voted_mixture", "inputs.chosen_variant")
-    )
+    takes = any(
+        "search" in study.upstream for study in studies if study.files is None or study.profile
+    ) or any(f"{name}(" in source for name in ("votes.voted_mixture", "inputs.chosen_variant"))
     assert (SEARCH <= set(section.data)) == takes
 
 

@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils.clustering import votes
+from galaxy_utils.clustering.pipelines import PipelineSpec
 from galaxy_utils.config import make_parameters
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.errors import UserError
+from galaxy_utils.experiments import selection
 from galaxy_utils.features import backbones
 from galaxy_utils.features.galaxies import Galaxies, open_galaxies
-from galaxy_utils.features.kept import read_latent
 from galaxy_utils.features.named_samples import measured_folder
+from galaxy_utils.features.run_table import read_feature_table
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow.page import Page, begin
 from galaxy_utils.workflow.sections import (
@@ -274,21 +275,20 @@ def test_pixels_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
         galaxies.embedding("efficientnet_b0-eq1")
 
 
-def test_a_mixture_can_be_taught_by_votes_of_the_runs_own_galaxies(
+def test_a_mixture_can_be_distilled_from_a_consensus(
     smoke: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    latent = read_latent(smoke)
-    likely = make_parameters("smoke")
-    taught = likely.model_copy(update={"mixture_fit": "votes", "covariance_type": "diag"})
-    one, again = (votes.voted_mixture(smoke, taught, latent) for _ in range(2))
-    np.testing.assert_array_equal(one[0].responsibilities, again[0].responsibilities)
-    assert one[0].responsibilities.shape == one[1].shape == (len(latent), likely.n_components)
-    assert one[1].sum(axis=1) == pytest.approx(1.0) and len(set(one[0].cluster)) > 1
-    mine = votes.best_votes(votes.measured_only(smoke, taught))
-    blind = {variant: weight for variant, weight in mine.items() if variant.framing == "none"}
-    monkeypatch.setattr(votes, "best_votes", lambda _: blind)
+    p = make_parameters("smoke")
+    X = read_feature_table(smoke, p)
+    members = {PipelineSpec("five", "z", p.framing, 4, "pca", "diag"): 1.0,
+               PipelineSpec("five", "rank", "none", 0, "pca", "tied"): 0.5}  # fmt: skip
+    monkeypatch.setattr(selection, "alternative_members", lambda: members)
+    one, again = (selection.run_consensus(smoke, p, 3) for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    assert one.shape == (len(X), 3) and one.sum(axis=1) == pytest.approx(1.0)
+    elsewhere = p.model_copy(update={"framing": "quarter"})
     with pytest.raises(UserError, match="mixture_fit=likelihood"):
-        votes.voted_mixture(smoke, taught, latent)
+        selection.run_consensus(smoke, elsewhere, 3)
 
 
 def test_catalogue_of_a_run_is_whole(smoke: RunFolder) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
-from galaxy_utils.clustering.fusion import Training, fuse
+from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
+from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.hubble import hubble_deep_field
+from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.workflow import timing
 from galaxy_utils.workflow.timing import (
     PIECE,
@@ -35,9 +37,10 @@ from galaxy_utils.workflow.timing import (
 )
 
 RNG = np.random.default_rng(0)
-FUSED = fuse({"a": RNG.normal(size=(80, 6)).astype(np.float32)}, RNG.normal(size=(80, 5)))
+X = pd.DataFrame(RNG.normal(size=(80, 11)), columns=[*(f"a-eq1:{n}" for n in range(6)), *FIVE])
 LATENT = RNG.normal(size=(80, 3))
-TRAINING = Training(hidden_dims=(8,), latent_dim=2, epochs=3, batch_size=40)
+AUTOENCODER = FusionAutoencoder(hidden_dims=(8,), latent_dim=2, epochs=3, batch_size=40)
+MIXTURE = OrderedGaussianMixture(2, n_init=1, random_state=0)
 
 
 def rows_of(sizes: list[int], power: float, factor: float = 1.0) -> pd.DataFrame:
@@ -111,13 +114,20 @@ def test_a_stamp_without_a_source_is_not_timed() -> None:
 def test_fits_are_timed_at_every_size_and_scaled_to_all_epochs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seen: list[int] = []
-    monkeypatch.setattr(timing, "timed", lambda job: (job(), (1.0, 100.0))[1])
-    training = replace(TRAINING, epochs=2 * TIMED_EPOCHS)
-    rows = time_fits(FUSED, training, LATENT, lambda part: seen.append(len(part)), [20, 80], 0)
-    assert seen == [20, 80] * REPEATS
+    fitted: list[int] = []
+    monkeypatch.setattr(
+        timing,
+        "timed",
+        lambda job: (
+            fitted.append(len(job().labels_)) if hasattr(job(), "labels_") else None,
+            (1.0, 100.0),
+        )[1],
+    )
+    autoencoder = clone(AUTOENCODER).set_params(epochs=2 * TIMED_EPOCHS)
+    rows = time_fits(autoencoder, X, MIXTURE, LATENT, [20, 80], 0)
+    assert fitted == [20, 80] * REPEATS
     assert list(rows["stage"]) == ["autoencoder", "mixture"] * 2 * REPEATS
-    assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == seen
+    assert list(rows.loc[rows["stage"] == "mixture", "galaxies"]) == fitted
     assert list(rows["seconds"]) == [2.0, 1.0] * 2 * REPEATS
 
 

@@ -1,0 +1,143 @@
+"""Experiments: what takes too long for a page, measured in units that can be resumed.
+
+The results for the project's own sample and parameters lie in `data/studies/`. A run with another
+sample or other parameters measures them itself, with fewer repeats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from galaxy_utils.config import PROFILES, Parameters, split_names
+from galaxy_utils.data.sample import read_rows
+from galaxy_utils.experiments.store import Row, Store, rows_digest
+from galaxy_utils.features.named_samples import PRECOMPUTED
+from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.run_folder import RunFolder
+
+FEW_DRAWS = 4
+"""With fewer draws than this some experiments leave out part of their grid, too."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Something that is measured in many units.
+
+    Parameters
+    ----------
+    name : str
+        Names its results, `data/studies/<name>.csv`.
+    units : callable
+        From the number of draws and a seed to the units: flat dictionaries that JSON can hold,
+        each with all of its randomness.
+    measure : callable
+        From the inputs and a unit to rows; the unit's own columns are added to them.
+    parameters : tuple of str
+        Parameters of a run that decide the result.
+    files : tuple of str or None
+        Files of the sample's measured table that it reads, other than the catalogue, the five
+        parameters and the deep features of the run; None where the run's galaxies take no part.
+    upstream : tuple of str
+        Experiments whose rows `inputs` takes, as keywords of the same names.
+    profile : str
+        Profile whose parameters decide the result, whatever those of the run.
+    inputs : callable
+        From a run folder, its parameters and the upstream rows to what `measure` takes; returns
+        None where the run lacks what is needed, such as images.
+    """
+
+    name: str
+    units: Callable[[int, int], list[Row]]
+    measure: Callable[[Any, Row], list[Row]]
+    parameters: tuple[str, ...] = ()
+    files: tuple[str, ...] | None = ()
+    upstream: tuple[str, ...] = ()
+    profile: str = ""
+    inputs: Callable[..., Any] | None = None
+
+    def settings(
+        self, folder: RunFolder, parameters: Parameters, upstream: Mapping[str, pd.DataFrame]
+    ) -> Row:
+        """Collect what decides the result.
+
+        Parameters
+        ----------
+        folder : RunFolder
+            The run.
+        parameters : Parameters
+            Its parameters.
+        upstream : mapping of str to DataFrame
+            Rows of the upstream experiments.
+
+        Returns
+        -------
+        dict
+            `parameters` (name to value), `sample` (digest), and where there are any `upstream`
+            (name to digest) and `profile` (parameter to value).
+        """
+        values = parameters.model_dump()
+        found: Row = {
+            "parameters": {name: values[name] for name in self.parameters},
+            "sample": "none" if self.files is None else _sample_digest(folder, self.files, values),
+        }
+        if self.upstream:
+            found["upstream"] = {name: rows_digest(upstream[name]) for name in self.upstream}
+        if self.profile:
+            changes = PROFILES[self.profile]
+            found["profile"] = {name: changes[name] for name in changes if name != "study_draws"}
+        return found
+
+    def run(
+        self, inputs: Any, draws: int, seed: int, store: Store, n_processes: int | None = None
+    ) -> pd.DataFrame:
+        """Measure all units that are not in the store yet, in parallel.
+
+        Parameters
+        ----------
+        inputs : object
+            What `measure` takes; must be the same whenever the store is.
+        draws, seed : int
+            Number of draws and first seed.
+        store : Store
+            Finished units.
+        n_processes : int, optional
+            Worker processes; all cores if not given.
+
+        Returns
+        -------
+        DataFrame
+            The rows of all units, in the order of the units.
+        """
+        units = self.units(draws, seed)
+        measure = partial(self.measure, inputs)
+        found = store.compute(measure, units, n_processes, f"experiment {self.name}")
+        rows = [unit | row for unit, rows in zip(units, found, strict=True) for row in rows]
+        return pd.DataFrame(rows)
+
+
+def _sample_digest(folder: RunFolder, files: Iterable[str], run: Mapping[str, Any]) -> str:
+    if run["sample"] not in PRECOMPUTED or run["from_pixels"]:
+        return str(folder.read_json("sample.json")["digest"])
+    deep = (f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"]))
+    return measured_digest(PRECOMPUTED[run["sample"]], (*deep, *files))
+
+
+def measured_digest(folder: Path, files: Iterable[str]) -> str:
+    """Digest of a measured table: checksums of its files, and the five parameters.
+
+    Only galaxies that have all five count: others never reach an experiment, and a reason
+    worded differently changes none.
+    """
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    complete = read_rows(folder / "morphology.csv")[["objid", *FIVE]].dropna()
+    rows = complete.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    checksums = [manifest.get(name) for name in ("catalogue.csv", *files)]
+    return hashlib.sha256(json.dumps([*checksums, rows]).encode()).hexdigest()

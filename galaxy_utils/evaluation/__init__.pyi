@@ -2,8 +2,8 @@ from .ablation import ablation_pipelines as ablation_pipelines
 from .ablation import resample_scores as resample_scores
 from .ablation import score_pipelines as score_pipelines
 from .calibration import calibration as calibration
+from .drift import FEWEST_FOR_DRIFT as FEWEST_FOR_DRIFT
 from .drift import Drift as Drift
-from .drift import FEWEST as FEWEST
 from .drift import measure_drift as measure_drift
 from .metrics import AGREEMENT as AGREEMENT
 from .metrics import agreement as agreement
@@ -55,8 +55,8 @@ from .probes import probe_scores as probe_scores
 from .probes import probes as probes
 from .proxy import CONSELICE_2003_TABLE_6 as CONSELICE_2003_TABLE_6
 from .proxy import PROXY_CLASSES as PROXY_CLASSES
-from .proxy import ProxyRules as ProxyRules
 from .proxy import SMALLEST_CLASS as SMALLEST_CLASS
+from .proxy import ProxyRules as ProxyRules
 from .proxy import compare_with_baselines as compare_with_baselines
 from .proxy import matched_accuracy as matched_accuracy
 from .proxy import permuted_accuracy as permuted_accuracy
@@ -64,7 +64,7 @@ from .proxy import rules_around as rules_around
 from .proxy import rules_at_quantiles as rules_at_quantiles
 from .proxy import sweep_rules as sweep_rules
 from .proxy import without_small_classes as without_small_classes
-from .recovery import FEWEST as FEWEST
+from .recovery import FEWEST_IN_BIN as FEWEST_IN_BIN
 from .recovery import PURGED as PURGED
 from .recovery import assign_families as assign_families
 from .recovery import recovery_in_bins as recovery_in_bins
@@ -82,7 +82,7 @@ from .resampling import permutation as permutation
 from .selection import SMALLEST_CLUSTER as SMALLEST_CLUSTER
 from .selection import SPEC_FIELDS as SPEC_FIELDS
 from .selection import candidate_spaces as candidate_spaces
-from .selection import compare_partitions as compare_partitions
+from .selection import compare_with_classes as compare_with_classes
 from .selection import distilled_spec as distilled_spec
 from .selection import eligible as eligible
 from .selection import measured_kmeans as measured_kmeans
@@ -111,7 +111,8 @@ __all__ = [
     "CORRUPTIONS",
     "CRITERIA",
     "Drift",
-    "FEWEST",
+    "FEWEST_FOR_DRIFT",
+    "FEWEST_IN_BIN",
     "HIGH_QUALITY",
     "KINDS",
     "LINEAR",
@@ -148,6 +149,7 @@ __all__ = [
     "compare_partitions",
     "compare_scores",
     "compare_with_baselines",
+    "compare_with_classes",
     "compare_with_null",
     "contingency",
     "correlate",

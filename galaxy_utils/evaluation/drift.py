@@ -18,7 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 from galaxy_utils.clustering.classifier import GalaxyClassifier
 from galaxy_utils.evaluation.resampling import interval
 
-FEWEST = 20
+FEWEST_FOR_DRIFT = 20
 """With fewer galaxies drift is not judged."""
 
 DRIFT_AUC = 0.65
@@ -61,7 +61,7 @@ class Drift:
         if self.outside is None:
             return (
                 f"{self.n_galaxies} galaxies are too few to judge whether they are of the kind "
-                f"that the taxonomy was fitted to; at least {FEWEST} are needed."
+                f"that the taxonomy was fitted to; at least {FEWEST_FOR_DRIFT} are needed."
             )
         verdict = (
             "These galaxies lie outside what the taxonomy was fitted to: do not trust the clusters."
@@ -101,7 +101,7 @@ def measure_drift(
     mine = table[table["cluster"].notna()]
     n, nan = len(mine), float("nan")
     expected = 100 * float((model.galaxies["log_likelihood"] < model.threshold).mean())
-    if n < FEWEST:
+    if n < FEWEST_FOR_DRIFT:
         empty = pd.DataFrame(columns=["parameter", "new", "known", "ks", "p_holm"])
         return Drift(n, empty, nan, nan, nan, expected, nan, nan, nan, None)
     anomalies = int(mine["is_anomaly"].sum())

@@ -14,7 +14,7 @@ from galaxy_utils.evaluation.selection import supervised_upper_bound
 PURGED = "purged"
 """Stands for a cluster where a simulated galaxy was purged."""
 
-BINS, FEWEST = 4, 20
+BINS, FEWEST_IN_BIN = 4, 20
 """Bins of equal number in which recovery is measured, and the fewest galaxies of one."""
 
 
@@ -63,7 +63,7 @@ def recovery_in_bins(galaxies: pd.DataFrame, quantity: str) -> pd.DataFrame:
     `galaxies` has the columns family, cluster, named (the family after which the cluster is named)
     and the quantity. Columns quantity, family, middle (median of the quantity), part, number. For
     the family `all`, part is the adjusted Rand index; otherwise the share of the family in clusters
-    named after it. Bins of fewer than `FEWEST` galaxies are left out.
+    named after it. Bins of fewer than `FEWEST_IN_BIN` galaxies are left out.
     """
     rows: list[tuple[Any, ...]] = []
     bins = pd.qcut(galaxies[quantity], BINS, duplicates="drop")
@@ -74,7 +74,7 @@ def recovery_in_bins(galaxies: pd.DataFrame, quantity: str) -> pd.DataFrame:
             share = (members["named"] == family).mean()
             rows.append((quantity, family, members[quantity].median(), share, len(members)))
     table = pd.DataFrame(rows, columns=["quantity", "family", "middle", "part", "number"])
-    return table[table["number"] >= FEWEST]
+    return table[table["number"] >= FEWEST_IN_BIN]
 
 
 def assign_families(truth: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:

@@ -269,7 +269,7 @@ def supervised_upper_bound() -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
 
 
-def compare_partitions(
+def compare_with_classes(
     types: NDArray[np.object_], partitions: Mapping[str, NDArray[Any]], seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare several partitions of the same galaxies with their types.

@@ -21,7 +21,7 @@ from galaxy_utils.evaluation.resampling import interval, permutation
 from galaxy_utils.evaluation.selection import (
     SPEC_FIELDS,
     candidate_spaces,
-    compare_partitions,
+    compare_with_classes,
     distilled_spec,
     eligible,
     measured_kmeans,
@@ -220,7 +220,7 @@ def _alternative(data: AlternativeInputs, unit: Row) -> list[Row]:
         if pd.Series(types).nunique() < 2:
             continue
         found = partitions(data, part, table, unit["seed"])
-        scores, draws = compare_partitions(types, found, unit["seed"] + 100_000 * part)
+        scores, draws = compare_with_classes(types, found, unit["seed"] + 100_000 * part)
         shuffled = _shuffled(types, found["voting"], unit["seed"])
         rows += _rows_of(str(part), scores, draws, shuffled)
         if part != VALIDATION:

@@ -22,7 +22,7 @@ from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.data.images import ImageError, read_image
 from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.errors import UserError
-from galaxy_utils.evaluation.drift import FEWEST, measure_drift
+from galaxy_utils.evaluation.drift import FEWEST_FOR_DRIFT, measure_drift
 from galaxy_utils.simulate import drawing as mock
 from galaxy_utils.simulate import families as mock_families
 from galaxy_utils.workflow.classification import (
@@ -100,7 +100,9 @@ def test_other_galaxies_are_drift_and_few_cannot_be_judged(model: GalaxyClassifi
     assert drift.outside and "outside" in drift.sentence()
     assert drift.parameters.set_index("parameter").loc["concentration", "p_holm"] < 1e-6
     assert "A classifier tells them" in drift.sentence()
-    few = measure_drift(model, *model.classify(table.head(FEWEST - 1), X.head(FEWEST - 1)))
+    few = measure_drift(
+        model, *model.classify(table.head(FEWEST_FOR_DRIFT - 1), X.head(FEWEST_FOR_DRIFT - 1))
+    )
     assert few.outside is None and "too few" in few.sentence()
 
 

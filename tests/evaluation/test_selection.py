@@ -13,7 +13,7 @@ from galaxy_utils.config import make_parameters
 from galaxy_utils.evaluation.selection import (
     SPEC_FIELDS,
     candidate_spaces,
-    compare_partitions,
+    compare_with_classes,
     distilled_spec,
     eligible,
     half_stability,
@@ -104,7 +104,7 @@ def test_partitions_are_compared_on_the_same_resampled_galaxies() -> None:
     types = np.array(["a", "b", "c"], object)[GROUP]
     types[:10] = None
     noise = RNG.integers(0, 3, 240)
-    scores, draws = compare_partitions(types, {"truth": GROUP, "again": GROUP, "noise": noise}, 0)
+    scores, draws = compare_with_classes(types, {"truth": GROUP, "again": GROUP, "noise": noise}, 0)
     assert scores.loc["truth", "ari"] == 1.0 > 0.1 > scores.loc["noise", "ari"]
     assert (draws["truth"] == draws["again"]).all() and draws["noise"].std() > 0
 

@@ -42,7 +42,7 @@ def voting() -> VotingMixture:
                                                                       random_state=0)))
         for name in ("full", "diag")
     ]  # fmt: skip
-    return VotingMixture(members, QuantileTransformer(100, output_distribution="normal"))
+    return VotingMixture(members, QuantileTransformer(n_quantiles=100, output_distribution="normal"))
 
 
 def test_groups_are_recovered_and_new_galaxies_predicted() -> None:
@@ -56,7 +56,7 @@ def test_groups_are_recovered_and_new_galaxies_predicted() -> None:
 
 def test_the_mixture_is_one_step_from_the_consensus_in_its_own_space() -> None:
     fitted = voting().fit(X)
-    space = QuantileTransformer(100, output_distribution="normal").fit_transform(X)
+    space = QuantileTransformer(n_quantiles=100, output_distribution="normal").fit_transform(X)
     by_hand = OrderedGaussianMixture(3, covariance_type="diag").fit_responsibilities(
         space, fitted.consensus_
     )

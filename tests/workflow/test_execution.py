@@ -139,7 +139,7 @@ def test_files_of_the_checkout_and_of_the_run_count() -> None:
     section = section_of("24")
     assert {
         ROOT / "notebooks/24-an-encoder-that-has-seen-galaxies.ipynb",
-        ROOT / "galaxy_utils/evaluation/encoders.py",
+        ROOT / "galaxy_utils/experiments/encoders.py",
         ROOT / "requirements.lock",
         ROOT / "data/encoder/encoder.json",
         ROOT / "data/studies/encoders.csv",

@@ -20,23 +20,7 @@ EVALUATED = 1000
 
 
 class Autoencoder(nn.Module):
-    """Encoder and mirrored decoder around a linear bottleneck.
-
-    Parameters
-    ----------
-    input_dim : int
-        Number of inputs.
-    hidden_dims : sequence of int
-        Widths of the encoder's hidden layers; the decoder mirrors them.
-    latent_dim : int
-        Width of the bottleneck.
-    activation : {"gelu", "relu", "tanh"}
-        Non-linearity of the hidden layers.
-
-    References
-    ----------
-    Hinton & Salakhutdinov (2006), Science 313, 504.
-    """
+    """Encoder and mirrored decoder around a linear bottleneck."""
 
     def __init__(
         self, input_dim: int, hidden_dims: Sequence[int], latent_dim: int, activation: str = "gelu"

@@ -132,22 +132,7 @@ def check_cluster_names(described: pd.DataFrame, catalogue: pd.DataFrame) -> pd.
 
 
 def odds_ratio(inside: pd.Series, outside: pd.Series) -> float:
-    """Return the odds of a property in one group over those in another.
-
-    Parameters
-    ----------
-    inside, outside : Series of bool
-        Which galaxies have the property.
-
-    Returns
-    -------
-    float
-        Half a count is added to each of the four cells, so that it is finite.
-
-    References
-    ----------
-    Haldane (1956), Ann. Hum. Genet. 20, 309; Anscombe (1956), Biometrika 43, 461.
-    """
+    """Return the odds of a property in one group over those in another."""
     odds = [(group.sum() + 0.5) / ((~group).sum() + 0.5) for group in (inside, outside)]
     return float(odds[0] / odds[1])
 

@@ -130,25 +130,7 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 def consensus(
     posteriors: Iterable[NDArray[np.floating]], weights: Sequence[float] | None = None
 ) -> NDArray[np.float64]:
-    """Average cluster probabilities after matching the clusters one to one.
-
-    Parameters
-    ----------
-    posteriors : iterable of ndarray of shape (n_samples, n_components)
-        One array per clustering; cluster numbers need not agree.
-    weights : sequence of float, optional
-        Weight of each.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_components)
-        In the cluster order of the first.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or the shapes differ.
-    """
+    """Average cluster probabilities after matching the clusters one to one."""
     total: NDArray[np.float64] | None = None
     weight_sum = 0.0
     for place, posterior in enumerate(posteriors):

@@ -47,17 +47,7 @@ SCALES = {"i": 4.9, "r": 5.7, "g": 7.8}
 
 @dataclass(frozen=True)
 class Stretch:
-    """Constants of the asinh stretch, in weighted nanomaggies.
-
-    Parameters
-    ----------
-    brightness : float
-        Slope at the faint end.
-    softening : float
-        Where the slope begins to fall: the larger, the fainter.
-    black : float
-        Flux shown as black.
-    """
+    """Constants of the asinh stretch, in weighted nanomaggies."""
 
     brightness: float
     softening: float
@@ -86,24 +76,7 @@ def noise(band: str, flux: Any = 0.0, sky_factor: float = 1.0) -> Any:
 
 
 def composite(bands: NDArray[np.floating], stretch: Stretch = FITTED) -> Image:
-    """Colour composite as SkyServer draws it: one asinh factor for all bands of a pixel.
-
-    Parameters
-    ----------
-    bands : ndarray of float, shape (3, height, width)
-        g, r, i in nanomaggies per pixel.
-    stretch : Stretch
-        Its constants.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        i, r, g as red, green, blue.
-
-    References
-    ----------
-    Lupton et al. (2004), equation 2; pixels above white keep their colour.
-    """
+    """Colour composite as SkyServer draws it: one asinh factor for all bands of a pixel."""
     weights = np.array([SCALES[band] for band in BANDS])[:, None, None]
     scaled = stretch.brightness * (np.asarray(bands, np.float64) * weights - stretch.black)
     intensity = np.maximum(scaled.mean(axis=0), 1e-9)

@@ -134,22 +134,7 @@ def agreement(classes: Any, labels: Any) -> dict[str, float]:
 
 
 def match(overlap: NDArray[np.number]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Match rows and columns one to one so that their summed overlap is largest.
-
-    Parameters
-    ----------
-    overlap : ndarray of shape (n_rows, n_columns)
-        Counts, shares or products of probabilities.
-
-    Returns
-    -------
-    rows, columns : ndarray of int
-        Matched pairs; as many as the shorter side has entries.
-
-    References
-    ----------
-    Kuhn (1955), Nav. Res. Logist. Q. 2, 83.
-    """
+    """Match rows and columns one to one so that their summed overlap is largest."""
     rows, columns = linear_sum_assignment(-np.asarray(overlap))
     return rows, columns
 
@@ -160,18 +145,7 @@ def matched_share(shares: NDArray[np.floating]) -> float:
 
 
 def relabel(labels: NDArray[np.integer], reference: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Number clusters as the clusters of another partition that they share most with.
-
-    Parameters
-    ----------
-    labels, reference : ndarray of int, shape (n_samples,)
-        Clusters of the same galaxies, from 0.
-
-    Returns
-    -------
-    ndarray of int, shape (n_samples,)
-        -1 where a cluster has no counterpart.
-    """
+    """Number clusters as the clusters of another partition that they share most with."""
     counts = np.zeros((labels.max() + 1, reference.max() + 1))
     np.add.at(counts, (labels, reference), 1)
     number = np.full(len(counts), -1, dtype=np.int64)

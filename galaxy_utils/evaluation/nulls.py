@@ -24,20 +24,7 @@ Data = TypeVar("Data", pd.DataFrame, NDArray[np.float64])
 
 
 def single_gaussian(X: Data, seed: int) -> Data:
-    """Draw from one Gaussian with the mean and the covariance of the data.
-
-    Parameters
-    ----------
-    X : DataFrame or ndarray of float64, shape (n_samples, n_features)
-        The data.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    DataFrame or ndarray, as `X`
-        As many points; in a table with the same index, columns and dtypes.
-    """
+    """Draw from one Gaussian with the mean and the covariance of the data."""
     values = _values(X)
     n, mean = len(values), values.mean(axis=0)
     mixing = np.random.default_rng(seed).normal(scale=(n - 1) ** -0.5, size=(n, n))
@@ -45,27 +32,7 @@ def single_gaussian(X: Data, seed: int) -> Data:
 
 
 def gaussian_copula(X: Data, seed: int) -> Data:
-    """Draw points with the marginal distributions of the data, correlated as one Gaussian.
-
-    Each feature is made normal by its ranks, one Gaussian is drawn with the covariance of
-    these, and its points are transformed back: skewness and tails of every feature stay,
-    groups of galaxies go.
-
-    Parameters
-    ----------
-    X, seed
-        As in `single_gaussian`.
-
-    Returns
-    -------
-    DataFrame or ndarray, as `X`
-        As many points, within the range of the data.
-
-    References
-    ----------
-    Sklar (1959), Publ. Inst. Stat. Univ. Paris 8, 229; Liu, Lafferty & Wasserman (2009), JMLR
-    10, 2295.
-    """
+    """Draw points with the marginal distributions of the data, correlated as one Gaussian."""
     values = _values(X)
     ranks = QuantileTransformer(
         n_quantiles=min(1000, len(values)), output_distribution="normal", subsample=None

@@ -149,22 +149,7 @@ def correlate(components: NDArray[np.floating], properties: pd.DataFrame) -> pd.
 def nearest_galaxies(
     X: NDArray[np.floating], queries: NDArray[np.integer], n_neighbors: int
 ) -> NDArray[np.int64]:
-    """Find the galaxies most similar to some galaxies.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        The representation of all galaxies.
-    queries : ndarray of int, shape (n_queries,)
-        Rows.
-    n_neighbors : int
-        How many, the query itself not counted.
-
-    Returns
-    -------
-    ndarray of int, shape (n_queries, n_neighbors)
-        Rows, nearest first, by the cosine of standardised features.
-    """
+    """Find the galaxies most similar to some galaxies."""
     values = StandardScaler().fit_transform(X.astype(np.float64))
     model = NearestNeighbors(n_neighbors=n_neighbors + 1, metric="cosine").fit(values)
     found = model.kneighbors(values[queries], return_distance=False)

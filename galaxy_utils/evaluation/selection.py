@@ -70,30 +70,7 @@ def halves(n: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def half_stability(
     space: Any, X: Any, mixtures: Mapping[str, OrderedGaussianMixture], n_splits: int, seed: int
 ) -> pd.DataFrame:
-    """Fit whole pipelines to disjoint halves and compare their partitions of all galaxies.
-
-    Parameters
-    ----------
-    space : transformer or "passthrough"
-        From the table to the space that is clustered; fitted anew to every half.
-    X : DataFrame or ndarray
-        The galaxies.
-    mixtures : mapping of str to OrderedGaussianMixture
-        Unfitted mixtures by name.
-    n_splits : int
-        Number of random splits.
-    seed : int
-        Of the first split.
-
-    Returns
-    -------
-    DataFrame
-        One row per split, one column per mixture: adjusted Rand index of the two partitions.
-
-    References
-    ----------
-    Lange et al. (2004), Neural Comput. 16, 1299.
-    """
+    """Fit whole pipelines to disjoint halves and compare their partitions of all galaxies."""
     found = []
     for split in range(n_splits):
         partitions: dict[str, list[NDArray[np.int64]]] = {name: [] for name in mixtures}

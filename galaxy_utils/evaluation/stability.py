@@ -63,27 +63,7 @@ def stability(
 def clusterwise_jaccard(
     reference: NDArray[np.integer], rows: NDArray[np.integer], labels: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """Find each cluster again in a resample of the data.
-
-    Parameters
-    ----------
-    reference : ndarray of int, shape (n_samples,)
-        Partition of all galaxies.
-    rows : ndarray of int, shape (n_drawn,)
-        Rows of the resample; repeated ones count once.
-    labels : ndarray of int, shape (n_drawn,)
-        Partition of the resample.
-
-    Returns
-    -------
-    ndarray of shape (n_clusters,)
-        For each cluster of the reference the largest Jaccard coefficient with a cluster of the
-        resample, among the galaxies drawn.
-
-    References
-    ----------
-    Hennig (2007), Comput. Stat. Data Anal. 52, 258, section 3.
-    """
+    """Find each cluster again in a resample of the data."""
     drawn, first = np.unique(rows, return_index=True)
     old, new = reference[drawn], labels[first]
     best = []

@@ -282,24 +282,7 @@ ENCODERS = Experiment(
 
 
 def summary(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Summarise each encoder.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `ENCODERS`.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        Index `NAMES`. Columns linear, neighbours (accuracy of the probe, percent), turned and
-        turned_linear (percent of galaxies for which the nearest neighbours, or the linear
-        classifier, predict the same type after a rotation), each with its 95 % interval over
-        galaxies (`_low`, `_high`); ari, ami, null_ari, stability, cluster_turned (means over
-        seeds), ari_low and ari_high (range over seeds). NaN where it was not measured.
-    """
+    """Summarise each encoder."""
     columns = [f"{name}{end}" for name in (*_PERCENT, "ari") for end in ("", "_low", "_high")]
     table = pd.DataFrame(np.nan, NAMES, [*columns, *_CLUSTER_SCORES[1:]])
     if rows.empty:
@@ -324,21 +307,7 @@ def _percent(values: pd.Series, seed: int) -> tuple[float, float, float]:
 
 
 def gains(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Compare the accuracy of encoders on the same galaxies.
-
-    Parameters
-    ----------
-    rows, seed
-        As in `summary`.
-
-    Returns
-    -------
-    DataFrame
-        Index comparison and probe. The galaxy encoder is compared with the best ImageNet encoder
-        ("any crop", "full frame", "half", "quarter", "full frame or half"), Lite0 and the galaxy
-        encoder with Lite0 and Lite2 ("pair"). Columns rival (the other encoder), gain (percentage
-        points), low, high (95 % interval over galaxies); NaN where it was not measured.
-    """
+    """Compare the accuracy of encoders on the same galaxies."""
     crops = {
         "full frame": IMAGENET[::3], "half": IMAGENET[1::3], "quarter": IMAGENET[2::3],
         "full frame or half": [*IMAGENET[::3], *IMAGENET[1::3]], "any crop": IMAGENET,
@@ -361,21 +330,7 @@ def gains(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 def goals(
     table: pd.DataFrame, gained: pd.DataFrame, clusters: pd.DataFrame, components: int
 ) -> pd.DataFrame:
-    """Compare the galaxy encoder with the goals that were set for it.
-
-    Parameters
-    ----------
-    table, gained, clusters : DataFrame
-        From `summary`, `gains` and `compare_in_pipeline`.
-    components : int
-        Of the selected pipeline.
-
-    Returns
-    -------
-    DataFrame
-        Columns probe, asked, measured, low, high (95 % over galaxies; for clusters the range over
-        seeds), goal, verdict; without what was not measured.
-    """
+    """Compare the galaxy encoder with the goals that were set for it."""
     columns = ["probe", "asked", "measured", "low", "high", "goal"]
     lines: list[list[Any]] = []
     crops = gained.loc[["full frame", "half", "quarter"]].reset_index()
@@ -424,30 +379,7 @@ def compare_in_pipeline(
     features: Features, measured: pd.DataFrame, types: pd.Series, spec: PipelineSpec,
     parameters: Parameters, seeds: range,
 ) -> pd.DataFrame:  # fmt: skip
-    """Fit a pipeline to the features of other encoders, also with half and twice the components.
-
-    Parameters
-    ----------
-    features : dict of str to ndarray of shape (n_galaxies, dimension)
-        Of the kept galaxies, by encoder.
-    measured : DataFrame
-        Their measured parameters; the index is objid.
-    types : Series of object
-        Their types, None where unknown.
-    spec : PipelineSpec
-        The pipeline.
-    parameters : Parameters
-        Of the run.
-    seeds : range
-        The complete pipeline is fitted anew for each.
-
-    Returns
-    -------
-    DataFrame
-        Columns encoders, components, ari (mean over seeds, on test galaxies), ari_low, ari_high
-        (range over seeds), upper_bound (adjusted Rand index of a linear classifier in the same
-        space), stability (of the training galaxies). No rows without enough types.
-    """
+    """Fit a pipeline to the features of other encoders, also with half and twice the components."""
     test, known = is_held_out(measured.index), types.notna().to_numpy()
     enough = min((known & test).sum(), (known & ~test).sum()) >= MANY / 10
     found = []

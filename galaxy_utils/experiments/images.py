@@ -16,15 +16,7 @@ from galaxy_utils.morphology.photometry import SHAPE, measure_photometry
 
 @dataclass(frozen=True)
 class ImageMeasurement:
-    """Measure images into a feature table.
-
-    Parameters
-    ----------
-    networks : sequence of str
-        Deep features to compute, `<backbone>-<crop>`.
-    shape : bool
-        Whether to measure axis ratio and colours, too.
-    """
+    """Measure images into a feature table."""
 
     networks: Sequence[str]
     shape: bool = False

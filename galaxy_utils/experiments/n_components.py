@@ -175,19 +175,7 @@ def more_stable_numbers(rows: pd.DataFrame, k: int, covariance: str) -> pd.DataF
 
 
 def compare_with_most_stable_null(ranges: pd.DataFrame) -> pd.DataFrame:
-    """Compare the stability of the galaxies' clusters with that of the most stable null.
-
-    Parameters
-    ----------
-    ranges : DataFrame
-        Index covariance, space, data; columns mean, min, max over repeats.
-
-    Returns
-    -------
-    DataFrame
-        Index covariance, space; columns galaxies and null (means), name (of that null), relation:
-        `more` or `less` where the ranges over repeats do not overlap, else `neither`.
-    """
+    """Compare the stability of the galaxies' clusters with that of the most stable null."""
     found: dict[Any, Row] = {}
     for key, rows in ranges.groupby(["covariance", "space"], sort=False):
         table = rows.droplevel(["covariance", "space"])

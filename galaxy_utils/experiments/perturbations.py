@@ -59,21 +59,7 @@ def is_available(spec: PipelineSpec, X: pd.DataFrame) -> bool:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the experiment takes.
-
-    Parameters
-    ----------
-    X : DataFrame
-        Feature table of all kept galaxies.
-    parameters : Parameters
-        Of the run.
-    objids : Index
-        Galaxies whose images are changed, in random order.
-    image_of : callable
-        From an objid to its image.
-    measure : callable
-        From images by objid to a feature table with the columns of `X`.
-    """
+    """What the experiment takes."""
 
     X: pd.DataFrame
     parameters: Parameters

@@ -53,19 +53,7 @@ INCLINED = ("lenticular", "spiral")
 
 @dataclass(frozen=True)
 class Simulated:
-    """Simulated galaxies and their measurements.
-
-    Parameters
-    ----------
-    truth : DataFrame
-        Of all, see `simulate.families.truth`.
-    measured : DataFrame
-        Of all: objid, the five parameters, axis ratio and colours, flag, rpetro_circ, kept.
-    X : DataFrame
-        Feature table of those that were not purged, index objid.
-    parameters : Parameters
-        Of the run; its seed is also that of the simulation.
-    """
+    """Simulated galaxies and their measurements."""
 
     truth: pd.DataFrame
     measured: pd.DataFrame

@@ -137,19 +137,7 @@ FOLDS = Experiment("folds", _fold_spaces, _search_fold, SEARCH.parameters, _FILE
 
 
 def candidates(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per candidate from the stored rows of a search.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `SEARCH`, or of `FOLDS` for one part.
-
-    Returns
-    -------
-    DataFrame
-        Columns `SPEC_FIELDS`, then those of `score_candidates`, `ari` and `ami` (agreement with
-        Galaxy Zoo on the held-out part, which takes no part in the selection).
-    """
+    """Return one row per candidate from the stored rows of a search."""
     names = {stored: name for name, stored in STORED.items()}
     table = rows.rename(columns=names).pivot(index=SPEC_FIELDS, columns="score", values="value")
     table = table.reset_index().rename_axis(columns=None)
@@ -164,21 +152,7 @@ def alternative_members() -> dict[PipelineSpec, float]:
 
 
 def alternative_pipeline(parameters: Parameters, random_state: int) -> VotingMixture:
-    """Build our alternative to the paper's pipeline, unfitted.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        Number of clusters, initialisations, regularisation.
-    random_state : int
-        Seed of every random choice.
-
-    Returns
-    -------
-    VotingMixture
-        Takes a feature table with the measured parameters and the deep features in the crop of
-        the alternative.
-    """
+    """Build our alternative to the paper's pipeline, unfitted."""
     return voting_mixture(alternative_members(), parameters, random_state)
 
 
@@ -292,21 +266,7 @@ ALTERNATIVE = Experiment(
 
 
 def over_seeds(rows: pd.DataFrame, part: str = "test") -> pd.DataFrame:
-    """Average the rows of `ALTERNATIVE` over seeds.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `ALTERNATIVE`.
-    part : str
-        Number of a part, or "test" for the mean over all parts but the validation part.
-
-    Returns
-    -------
-    DataFrame
-        Index method; columns `ari`, `low`, `high` (95 % over galaxies), `ami`,
-        `balanced_accuracy`, `lowest` and `highest` (over seeds).
-    """
+    """Average the rows of `ALTERNATIVE` over seeds."""
     methods = [*METHODS, *(f"voting - {m}" for m in METHODS[1:]), "shuffled"]
     columns = ["ari", "low", "high", "ami", "balanced_accuracy"]
     if rows.empty:
@@ -319,27 +279,7 @@ def over_seeds(rows: pd.DataFrame, part: str = "test") -> pd.DataFrame:
 def run_consensus(
     folder: RunFolder, parameters: Parameters, n_components: int
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Average the cluster probabilities of the alternative's members, fitted to a run.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        A run whose deep features are made.
-    parameters : Parameters
-        Of the run.
-    n_components : int
-        Number of clusters.
-
-    Returns
-    -------
-    ndarray of shape (n_galaxies, n_components)
-        For the kept galaxies.
-
-    Raises
-    ------
-    UserError
-        If no member uses the crop of the run.
-    """
+    """Average the cluster probabilities of the alternative's members, fitted to a run."""
     check_crop(parameters)
     settings = parameters.model_copy(update={"judged_components": n_components})
     voting = alternative_pipeline(settings, parameters.seed)

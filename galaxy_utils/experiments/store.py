@@ -157,28 +157,7 @@ def read_settings(name: str) -> Row | None:
 def write_result(
     name: str, rows: pd.DataFrame, settings: Row, started: float, resumed: int, code: str
 ) -> Path:
-    """Write the rows of an experiment for the project to hold.
-
-    Parameters
-    ----------
-    name : str
-        Of the experiment.
-    rows : DataFrame
-        What was measured.
-    settings : dict
-        What it was measured with: `Experiment.settings`, and the number of `draws`.
-    started : float
-        Seconds since the epoch.
-    resumed : int
-        Units that were finished before, and which the minutes do not count.
-    code : str
-        Code version with which it was started.
-
-    Returns
-    -------
-    Path
-        The table, `data/studies/<name>.csv`.
-    """
+    """Write the rows of an experiment for the project to hold."""
     STUDIES.mkdir(parents=True, exist_ok=True)
     path, text = STUDIES / f"{name}.csv", _as_text(rows)
     content = {
@@ -196,21 +175,7 @@ def write_result(
 
 
 def differences(stored: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    """List what keeps a precomputed result from being that of a run.
-
-    Parameters
-    ----------
-    stored : mapping
-        From `read_settings`. A parameter that is younger than it had its default then.
-    settings : mapping
-        From `Experiment.settings`.
-
-    Returns
-    -------
-    list of str
-        Names of the parameters that differ, "the galaxies", "the experiment <name>" for those
-        upstream, "the parameters of a profile"; empty where nothing differs.
-    """
+    """List what keeps a precomputed result from being that of a run."""
     theirs, mine = stored["parameters"], settings["parameters"]
     defaults = {name: field.default for name, field in Parameters.model_fields.items()}
     changed = [name for name in mine if theirs.get(name, defaults[name]) != mine[name]]

@@ -16,22 +16,7 @@ KERNEL_RADIUS = 6
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much views may differ; 0 leaves a property as it is.
-
-    Parameters
-    ----------
-    zoom : float
-        Standard deviation of the logarithm of the scale.
-    shift : float
-        Largest shift along each axis, in pixels of the frame.
-    blur : float
-        Largest standard deviation of the Gaussian, in pixels of the view.
-    noise : float
-        Largest standard deviation of the sky noise, counts / 255.
-    gain, colour, stretch : float
-        Standard deviations of the logarithms of the brightness, of each band
-        relative to it, and of the exponent of the counts.
-    """
+    """How much views may differ; 0 leaves a property as it is."""
 
     zoom: float = 0.15
     shift: float = 3.0

@@ -25,26 +25,7 @@ DOWNLOAD_TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen network and what it expects.
-
-    Parameters
-    ----------
-    name : str
-        Key in `BACKBONES`.
-    dimension : int
-        Length of its feature vector (global average pooling).
-    input_size : int
-        Side of the square input, in pixels.
-    mean, std : tuple of float
-        Its own normalisation: (counts / 255 - mean) / std in each band.
-    source : str
-        Where the weights come from, in words.
-    downloaded : bool
-        Whether they are downloaded at first use; otherwise they are installed.
-    build : callable
-        Takes the folder of weights or None; returns a network that maps a float32 batch
-        of shape (n, 3, side, side) to features of shape (n, dimension).
-    """
+    """A frozen network and what it expects."""
 
     name: str
     dimension: int

@@ -28,20 +28,7 @@ def modality_of(column: str) -> str:
 def make_feature_table(
     measured: pd.DataFrame, deep: Mapping[str, NDArray[np.floating]]
 ) -> pd.DataFrame:
-    """Put measured parameters and deep features side by side.
-
-    Parameters
-    ----------
-    measured : DataFrame
-        Measured parameters, one row per galaxy; its index is kept.
-    deep : mapping of str to ndarray of shape (n_galaxies, dimension)
-        Deep features by configuration, `<backbone>-<crop>`.
-
-    Returns
-    -------
-    DataFrame
-        The measured columns as they are, then one column per number of each network.
-    """
+    """Put measured parameters and deep features side by side."""
     blocks = [measured]
     for name, values in deep.items():
         if len(values) != len(measured):
@@ -56,16 +43,7 @@ def make_feature_table(
 
 @dataclass(frozen=True)
 class DeepColumns:
-    """Select the deep features of one crop from a feature table, in the table's order.
-
-    Use it wherever scikit-learn takes a function for columns; unlike
-    `sklearn.compose.make_column_selector` it can be compared and shown.
-
-    Parameters
-    ----------
-    crop : str
-        For example "quarter".
-    """
+    """Select the deep features of one crop from a feature table, in the table's order."""
 
     crop: str
 
@@ -86,15 +64,7 @@ class MeasuredColumns:
 
 @dataclass(frozen=True)
 class FusionColumns:
-    """Select measured parameters and the deep features of one crop.
-
-    Parameters
-    ----------
-    measured : sequence of str
-        Names of measured parameters; those that the table lacks are left out.
-    crop : str
-        For example "eq1".
-    """
+    """Select measured parameters and the deep features of one crop."""
 
     measured: Sequence[str]
     crop: str
@@ -116,18 +86,7 @@ def deep_blocks(table: pd.DataFrame) -> dict[str, NDArray[Any]]:
 
 
 def cumulative_variance(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Share of the variance that the first principal components hold.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (n, dimension)
-        Any features without NaN.
-
-    Returns
-    -------
-    ndarray of float64, shape (min(n, dimension),)
-        Rising to 1.
-    """
+    """Share of the variance that the first principal components hold."""
     centred = np.asarray(values, np.float64) - values.mean(axis=0)
     small = centred.T @ centred if centred.shape[1] <= len(centred) else centred @ centred.T
     spectrum = np.clip(np.linalg.eigvalsh(small)[::-1], 0, None)

@@ -31,18 +31,7 @@ WEIGHTS_FILE, ABOUT_FILE, LOG_FILE = "weights.safetensors", "encoder.json", "log
 
 @dataclass(frozen=True)
 class Shape:
-    """Size of the network and of its input; the defaults are those of the trained weights.
-
-    Parameters
-    ----------
-    size : str
-        Key of `WIDTHS`.
-    field : int
-        Side of the square of the frame that is its input, in pixels of the frame
-        (of 0.4 arcsec); a round window fades out towards its edge.
-    side : int
-        Side of the input, in pixels: the field is resampled to it.
-    """
+    """Size of the network and of its input; the defaults are those of the trained weights."""
 
     size: str = "atto"
     field: int = 64
@@ -55,15 +44,7 @@ class Shape:
 
 
 class GalaxyConvNeXt(nn.Module):
-    """torchvision's ConvNeXt blocks at a small size, behind a round window.
-
-    `drop_path` is the largest share of residual branches that are dropped in training
-    (stochastic depth).
-
-    References
-    ----------
-    Liu et al. (2022), ConvNeXt.
-    """
+    """torchvision's ConvNeXt blocks at a small size, behind a round window."""
 
     window: Tensor
 

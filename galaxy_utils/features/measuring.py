@@ -77,29 +77,7 @@ def measure_galaxies(
     n_processes: int | None = None,
     settings: SegmentationSettings | None = None,
 ) -> pd.DataFrame:
-    """Measure every galaxy of a sample, in parallel and resumable.
-
-    A galaxy that cannot be measured is a row with a reason.
-
-    Parameters
-    ----------
-    sample : Sample
-        Galaxies with images.
-    what : str
-        `fast` or `statmorph` for the five parameters by that engine, `photometry` for
-        axis ratio and colours, `frames` for what saturates the frame.
-    folder : Path
-        Output folder, which holds the journal.
-    n_processes : int, optional
-        Worker processes; as many as there are cores by default.
-    settings : SegmentationSettings, optional
-        How sources are found.
-
-    Returns
-    -------
-    DataFrame
-        objid and the columns of the measurement, in catalogue order.
-    """
+    """Measure every galaxy of a sample, in parallel and resumable."""
     settings = settings or SegmentationSettings()
     key = short_digest([asdict(settings), made_with(_function_of(what), what)])
     cores = n_processes or os.cpu_count() or 1

@@ -22,13 +22,7 @@ ROWS = 512
 
 @dataclass(frozen=True)
 class Quantised:
-    """An embedding as whole numbers: a feature is low + step * code.
-
-    Parameters
-    ----------
-    codes : ndarray of uint8, shape (n_galaxies, dimension)
-    low, step : ndarray of float32, shape (dimension,)
-    """
+    """An embedding as whole numbers: a feature is low + step * code."""
 
     codes: NDArray[np.uint8]
     low: NDArray[np.float32]

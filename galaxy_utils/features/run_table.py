@@ -23,24 +23,7 @@ CROPS = ("eq1", "crop2", "quarter")
 def read_feature_table(
     folder: RunFolder, parameters: Parameters, crops: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Read the feature table of a run.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        A run whose deep features are made (page 05).
-    parameters : Parameters
-        Of the run.
-    crops : sequence of str, optional
-        Crops whose deep features are wanted; only that of the run if not given. Those that the
-        measured table of the sample lacks are left out.
-
-    Returns
-    -------
-    DataFrame
-        Index objid, in catalogue order; columns `FIVE`, `SHAPE` where measured (a missing value
-        is replaced by the median), then `<backbone>-<crop>:<number>`.
-    """
+    """Read the feature table of a run."""
     objids = kept_objids(folder)
     morphology = read_morphology(folder).loc[objids]
     measured = morphology[list(FIVE)].astype(np.float64)

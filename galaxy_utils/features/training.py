@@ -28,34 +28,7 @@ from galaxy_utils.features.galaxy_convnext import GalaxyConvNeXt, Shape
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that decides the weights, but for the images.
-
-    Parameters
-    ----------
-    shape : Shape
-        Of the network.
-    augmentation : Augmentation
-        Of the views.
-    loss : str
-        `ntxent` (SimCLR) or `vicreg`.
-    temperature : float
-        Of NT-Xent.
-    projection : int
-        Width of the projection head's output, which the loss is computed from.
-    epochs, batch_size : int
-    learning_rate, weight_decay : float
-        Of AdamW; the rate rises over `warmup` epochs and falls as a cosine.
-    warmup : int
-        Epochs.
-    drop_path : float
-        See `GalaxyConvNeXt`.
-    seed : int
-        Of all randomness.
-
-    References
-    ----------
-    Chen et al. (2020), SimCLR; Bardes et al. (2022), VICReg.
-    """
+    """Everything that decides the weights, but for the images."""
 
     shape: Shape = field(default_factory=Shape)
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -38,15 +38,7 @@ Plane = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Mock:
-    """One mock cutout.
-
-    Parameters
-    ----------
-    bands : ndarray of float32, shape (3, 256, 256)
-        Linear flux in g, r, i with noise, nanomaggies a pixel, sky subtracted.
-    composite : ndarray of uint8, shape (256, 256, 3)
-        The cutout before its own JPEG.
-    """
+    """One mock cutout."""
 
     bands: NDArray[np.float32]
     composite: Image

@@ -26,23 +26,7 @@ FLAT = 1.1
 
 @dataclass(frozen=True)
 class Goal:
-    """What a benchmark is to reach.
-
-    Parameters
-    ----------
-    key : str
-        Of its rows in the table.
-    what : str
-        What is measured, in words.
-    limit : float or None
-        The goal; None where there is none.
-    at_least : bool
-        Whether more is better.
-    unit : str
-        Of the value.
-    galaxies : int or None
-        Number of galaxies that the goal is for; None where any will do.
-    """
+    """What a benchmark is to reach."""
 
     key: str
     what: str
@@ -92,24 +76,7 @@ def read_benchmarks(path: Path = TABLE) -> pd.DataFrame:
 def record_benchmark(
     key: str, galaxies: int, value: float, how: str, hardware: str, path: Path = TABLE
 ) -> None:
-    """Print one result and keep it in the table, in place of the one it repeats.
-
-    Parameters
-    ----------
-    key : str
-        Of one of `GOALS`.
-    galaxies : int
-        How many it was measured on.
-    value : float
-        In the unit of the goal.
-    how : str
-        By which clock, on how many threads, with which version.
-    hardware : str
-        As of `timing.hardware`; results of other hardware, or measured in another
-        way, stay as they are.
-    path : Path
-        The table.
-    """
+    """Print one result and keep it in the table, in place of the one it repeats."""
     goal = {goal.key: goal for goal in GOALS}[key]
     code, date = git_commit(PACKAGE), datetime.now(UTC).date().isoformat()
     row = (key, galaxies, float(f"{value:.6g}"), goal.unit, how, hardware, code, date)
@@ -130,15 +97,7 @@ def _write(rows: pd.DataFrame, path: Path) -> None:
 
 
 def compare_with_goals(table: pd.DataFrame) -> pd.DataFrame:
-    """Compare each result with its goal.
-
-    Returns
-    -------
-    DataFrame
-        The rows of the table and one (value NaN) for each goal that was not
-        measured, in the order of `GOALS`, with what, goal (in words, empty
-        where there is none) and reached (yes, no, not measured or empty).
-    """
+    """Compare each result with its goal."""
     rows = [row for goal in GOALS for row in _rows_with_goal(goal, table[table["key"] == goal.key])]
     return pd.DataFrame(rows, columns=[*COLUMNS, "what", "goal", "reached"])
 
@@ -202,14 +161,7 @@ def memory_ratio(table: pd.DataFrame) -> float | None:
 
 
 def limits(table: pd.DataFrame) -> pd.DataFrame:
-    """What each network with a goal reached, and what could be had at most.
-
-    Returns
-    -------
-    DataFrame
-        Columns network, how, ratio (to eager PyTorch), share (of the matrix
-        product's rate, percent), possible (the ratio at that rate) and goal.
-    """
+    """What each network with a goal reached, and what could be had at most."""
     aimed = [goal for goal in GOALS if goal.limit is not None and goal.key.startswith("ratio_")]
     rows = []
     for goal in aimed:

@@ -37,20 +37,7 @@ THUMBNAIL = 128
 
 
 def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
-    """Fit the alternative to all measured galaxies of the sample and keep it.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to.
-
-    Returns
-    -------
-    about : Path
-        The JSON file written.
-    clusters : DataFrame
-        As of `GalaxyClassifier.clusters`.
-    """
+    """Fit the alternative to all measured galaxies of the sample and keep it."""
     from galaxy_utils.experiments.selection import alternative_pipeline
     from galaxy_utils.experiments.store import read_result, rows_digest
 
@@ -87,28 +74,7 @@ def _configurations(backbones: str, crop: str) -> list[str]:
 def classify_folder(
     images: Path, out: Path | None = None, catalogue: Path | None = None, cores: int | None = None
 ) -> tuple[Path, pd.DataFrame, Drift]:
-    """Measure a folder of images and put it through the committed model.
-
-    Parameters
-    ----------
-    images : Path
-        Folder of images.
-    out : Path, optional
-        Where the results go; a folder in `runs/classified` named after the images if not given.
-    catalogue : Path, optional
-        Table with a column objid; `catalogue.csv` in the folder if not given.
-    cores : int, optional
-        Processes that measure; all cores if not given.
-
-    Returns
-    -------
-    page : Path
-        `index.html` with thumbnails by cluster; `galaxies.parquet` and `galaxies.csv` beside it.
-    table : DataFrame
-        As of `GalaxyClassifier.classify`, with the columns of the catalogue.
-    drift : Drift
-        Whether these galaxies are of the kind that the model was fitted to.
-    """
+    """Measure a folder of images and put it through the committed model."""
     model = GalaxyClassifier.load(MODEL)
     sample = folder_sample(images, catalogue)
     folder = out or ROOT / "runs" / CLASSIFIED / _named_after(images)
@@ -138,24 +104,7 @@ def catalogue_note(images: Path, catalogue: Path | None = None) -> str:
 def classify_sample(
     sample: Sample, journal: Path, model: GalaxyClassifier, cores: int | None = None
 ) -> tuple[pd.DataFrame, Drift]:
-    """Measure a sample and put it through a model.
-
-    Parameters
-    ----------
-    sample : Sample
-        Images to classify.
-    journal : Path
-        Where unfinished measurements are kept; a killed call is resumed there.
-    model : GalaxyClassifier
-        Fitted.
-    cores : int, optional
-        Processes that measure; all cores if not given.
-
-    Returns
-    -------
-    table, drift
-        As of `classify_folder`.
-    """
+    """Measure a sample and put it through a model."""
     about, galaxies = model.about, Galaxies(sample, None, journal, cores)
     measured = galaxies.measurements(about["engine"])
     deep = {
@@ -243,26 +192,7 @@ def render_page(
     pictures: Mapping[str, Image | None],
     note: str = "",
 ) -> str:
-    """Render thumbnails by cluster, least likely galaxies first, below the verdict on drift.
-
-    Parameters
-    ----------
-    name : str
-        Of the folder of images.
-    table, drift
-        As of `classify_folder`.
-    about : mapping
-        Of the model.
-    pictures : mapping of str to ndarray or None
-        Cutouts by objid.
-    note : str
-        About the catalogue.
-
-    Returns
-    -------
-    str
-        HTML, one file without references to others.
-    """
+    """Render thumbnails by cluster, least likely galaxies first, below the verdict on drift."""
     from jinja2 import Environment
 
     template = Environment(autoescape=True).from_string(PAGE)

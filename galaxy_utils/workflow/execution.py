@@ -31,21 +31,7 @@ def run_inputs(section: Section) -> list[str]:
 
 
 def parameters_of(section: Section, folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """Parameters of a run on which a page depends.
-
-    Parameters
-    ----------
-    section : Section
-        The page.
-    folder : RunFolder
-        The run.
-
-    Returns
-    -------
-    dict
-        `used`: those that the notebook declares, `run` included; `shown`:
-        those that it shows, whether it uses them or not. Name to value each.
-    """
+    """Parameters of a run on which a page depends."""
     profile, parameters = read_parameters(folder.existing("parameters.yml"))
     values = {"profile": profile, **parameters.model_dump()}  # younger ones with their defaults
     used = {name: values[name] for name in declared_parameters(section.path) if name != "run"}

@@ -25,23 +25,7 @@ from galaxy_utils.run_folder import CATALOGUE, KEPT, RunFolder
 
 
 def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
-    """Fetch the images that a run needs and that nobody put there, before anything runs.
-
-    Those are the sample `skyserver`, and the cutouts of a carried sample that
-    is to be measured from pixels.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        Of the run.
-    server : str, optional
-        As `skyserver.SERVER`, which is taken if not given.
-
-    Raises
-    ------
-    UserError
-        If the server cannot be reached, or does not answer as it should.
-    """
+    """Fetch the images that a run needs and that nobody put there, before anything runs."""
     if parameters.sample == SKYSERVER:
         sample = skyserver_recipe(parameters.n_galaxies)
         folder = skyserver_folder(sample)

@@ -29,22 +29,7 @@ def absolute_sample(parameters: Parameters) -> Parameters:
 def write_sample_fingerprint(
     folder: RunFolder, parameters: Parameters, *, keep: bool = True
 ) -> None:
-    """Open the sample before anything runs and note its state in the run.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The run.
-    parameters : Parameters
-        Sample, number of galaxies, backbones.
-    keep : bool
-        Whether what opening it took is kept in the run, for its pages.
-
-    Raises
-    ------
-    UserError
-        If the sample cannot be opened, or lacks an embedding that cannot be made.
-    """
+    """Open the sample before anything runs and note its state in the run."""
     p = parameters
     measured = folder.file("measured") if keep else None
     galaxies = open_galaxies(p.sample, p.n_galaxies, p.from_pixels, measured)

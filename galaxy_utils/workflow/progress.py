@@ -27,15 +27,7 @@ PLAIN_SECONDS = 30.0
 
 
 class Progress:
-    """Notes in `state/<name>.json` how far one page is; a context manager.
-
-    Parameters
-    ----------
-    name : str
-        Number of the page, or `BOOK`.
-    folder : RunFolder
-        The run.
-    """
+    """Notes in `state/<name>.json` how far one page is; a context manager."""
 
     def __init__(self, name: str, folder: RunFolder) -> None:
         self._file, self._folder = f"state/{name}.json", folder
@@ -82,15 +74,7 @@ class Progress:
 
 @dataclass
 class LiveLine:
-    """One line that says which pages of a build are done, which run, and how long it will take.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The run.
-    cores : int
-        How many pages run at once, at most.
-    """
+    """One line that says which pages of a build are done, which run, and how long it will take."""
 
     folder: RunFolder
     cores: int

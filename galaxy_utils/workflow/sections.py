@@ -83,23 +83,7 @@ class Section(BaseModel):
 
 
 def read_sections(path: Path = PAGES) -> tuple[Section, ...]:
-    """Read the definitions of the pages.
-
-    Parameters
-    ----------
-    path : Path
-        A YAML file that holds a list, one entry per page.
-
-    Returns
-    -------
-    tuple of Section
-        In the order of the file.
-
-    Raises
-    ------
-    UserError
-        If an entry lacks a field, has one that does not exist, or lists a malformed key.
-    """
+    """Read the definitions of the pages."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     entries = yaml.load(path.read_text(encoding="utf-8"), loader)
     return tuple(_section(entry, path) for entry in entries)
@@ -154,23 +138,7 @@ def result_sources(section: Section) -> tuple[Section, ...]:
 
 
 def declared_parameters(notebook: Path) -> dict[str, Any]:
-    """Parameters that a notebook declares in its cell tagged `parameters`.
-
-    Parameters
-    ----------
-    notebook : Path
-        An .ipynb file.
-
-    Returns
-    -------
-    dict
-        Name to default.
-
-    Raises
-    ------
-    UserError
-        If the notebook has no such cell.
-    """
+    """Parameters that a notebook declares in its cell tagged `parameters`."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     for cell in cells:
         if "parameters" in cell["metadata"].get("tags", ()):

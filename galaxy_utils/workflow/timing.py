@@ -126,27 +126,7 @@ def _time_in_pieces(
 def time_pixels(
     stamps: Sequence[Image], configurations: Sequence[str], number: int
 ) -> pd.DataFrame:
-    """Time everything that begins with pixels, the fast ways and the plain ones.
-
-    Parameters
-    ----------
-    stamps : sequence of ndarray of uint8, shape (height, width, 3)
-        Images, taken round and round.
-    configurations : sequence of str
-        Embeddings, `<backbone>-<framing>`; one stage together.
-    number : int
-        Images of every stage, the same for all.
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS`, one row per piece; the stages `morphology`, `statmorph`,
-        `engine_alone` and `statmorph_alone` (the same from the found source on),
-        `features`, `plain_features` (PyTorch, one image at a time, no thread
-        reading ahead), `rotation` (one of the steps that the search for the
-        asymmetry's centre repeats, by tensors). All take the same images in
-        the same pieces.
-    """
+    """Time everything that begins with pixels, the fast ways and the plain ones."""
     stamps = _with_source(stamps, number)
     encoders = [load_encoder(EmbeddingSpec.named(name)) for name in configurations]
     plain = [_eager(EmbeddingSpec.named(name)) for name in configurations]
@@ -234,28 +214,7 @@ def time_fits(
     sizes: Sequence[int] | NDArray[np.int64],
     seed: int,
 ) -> pd.DataFrame:
-    """Time the training and the mixture on random parts of the sample.
-
-    Parameters
-    ----------
-    autoencoder : FusionAutoencoder
-        Unfitted; `TIMED_EPOCHS` are timed and scaled to all of its epochs.
-    X : DataFrame
-        Feature table, input of the autoencoder.
-    mixture : OrderedGaussianMixture
-        Unfitted.
-    latent : ndarray of float, shape (n, dimension)
-        Input of the mixture.
-    sizes : sequence of int
-        Numbers of galaxies; each is timed `REPEATS` times.
-    seed : int
-        Of the choice of galaxies.
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS`, one row per fit.
-    """
+    """Time the training and the mixture on random parts of the sample."""
     order = np.random.default_rng(seed).permutation(len(latent))
     brief = clone(autoencoder).set_params(epochs=min(TIMED_EPOCHS, autoencoder.epochs))
     scale = autoencoder.epochs / brief.epochs
@@ -274,19 +233,7 @@ def time_fits(
 
 
 def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:
-    """Cost per galaxy of each stage; of fits only the largest counts.
-
-    Parameters
-    ----------
-    times : DataFrame
-        As of `time_pixels` or `time_fits`.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by stage: engine, galaxies (in all), median_ms, low_ms and
-        high_ms (quartiles), per_second, memory_mb.
-    """
+    """Cost per galaxy of each stage; of fits only the largest counts."""
     rows = {}
     for stage, group in times.groupby("stage", sort=False):
         fits = stage in FITS
@@ -336,25 +283,7 @@ def near_linear(powers: pd.Series) -> bool | None:
 def extrapolate(
     curves: pd.DataFrame, cost: pd.DataFrame, numbers: Sequence[int] = SURVEYS
 ) -> pd.DataFrame:
-    """Carry the cost of each stage on to the size of surveys, on this one machine.
-
-    Parameters
-    ----------
-    curves : DataFrame
-        As of `growth`.
-    cost : DataFrame
-        As of `per_galaxy`; the stages that begin with pixels take one galaxy
-        after another, so theirs grows by proportion.
-    numbers : sequence of int
-        Numbers of galaxies.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by stage: power as fitted (NaN where proportion is assumed),
-        then days for each number, by a power of at least one. The laws were
-        fitted over one decade; far beyond it they are no more than a scale.
-    """
+    """Carry the cost of each stage on to the size of surveys, on this one machine."""
     rows = {}
     for stage in ("morphology", "features"):
         one = float(cost.loc[stage, "median_ms"]) / 1000  # type: ignore[arg-type]

@@ -285,9 +285,9 @@ def test_what_another_library_measured_is_measured_again(
 @pytest.mark.parametrize(
     ("what", "modules", "others"),
     [
-        ("fast", {"engine", "petrosian", "sample"}, {"photometry", "inference", "measuring"}),
-        ("photometry", {"photometry", "measurement", "sample"}, {"saturation", "inference"}),
-        ("frames", {"saturation", "sample"}, {"photometry", "engine"}),
+        ("fast", {"engine", "petrosian", "images"}, {"photometry", "inference", "measuring"}),
+        ("photometry", {"photometry", "segmentation", "images"}, {"saturation", "inference"}),
+        ("frames", {"saturation", "images"}, {"photometry", "engine"}),
     ],
 )
 def test_a_measurement_depends_on_the_modules_that_make_it(

@@ -42,8 +42,8 @@ def names(paths: Iterable[Path]) -> set[str]:
 
 def test_modules_are_followed_through_modules() -> None:
     found = names(modules_of(ROOT / "notebooks" / "07-gaussian-mixture.ipynb"))
-    assert {"page", "taxonomy", "measurement"} <= found
-    assert not found & {"cli", "rendering", "execution", "claims", "comparison"}
+    assert {"page", "mixture", "selection", "style", "measurement"} <= found
+    assert not found & {"cli", "rendering", "execution", "claims", "taxonomy"}
 
 
 def test_every_page_depends_on_few_modules() -> None:
@@ -89,7 +89,7 @@ def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Secti
     source = section.path.read_text(encoding="utf-8")
     takes = any(
         "search" in study.upstream for study in studies if study.files is None or study.profile
-    ) or any(f"{name}(" in source for name in ("votes.voted_mixture", "inputs.chosen_variant"))
+    ) or any(f"{name}(" in source for name in ("run_consensus", "selected_spec"))
     assert (SEARCH <= set(section.data)) == takes
 
 

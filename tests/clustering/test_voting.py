@@ -42,7 +42,8 @@ def voting() -> VotingMixture:
                                                                       random_state=0)))
         for name in ("full", "diag")
     ]  # fmt: skip
-    return VotingMixture(members, QuantileTransformer(n_quantiles=100, output_distribution="normal"))
+    space = QuantileTransformer(n_quantiles=100, output_distribution="normal")
+    return VotingMixture(members, space)
 
 
 def test_groups_are_recovered_and_new_galaxies_predicted() -> None:

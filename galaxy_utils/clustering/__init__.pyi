@@ -6,8 +6,8 @@ from .classifier import GalaxyClassifier as GalaxyClassifier
 from .fusion_autoencoder import FusionAutoencoder as FusionAutoencoder
 from .mixture import OrderedGaussianMixture as OrderedGaussianMixture
 from .mixture import lowest as lowest
+from .pipelines import CANDIDATE_CROPS as CANDIDATE_CROPS
 from .pipelines import COVARIANCES as COVARIANCES
-from .pipelines import CROPS as CROPS
 from .pipelines import MEASURED as MEASURED
 from .pipelines import PAPER as PAPER
 from .pipelines import SCALES as SCALES
@@ -23,7 +23,7 @@ from .voting import VotingMixture as VotingMixture
 
 __all__ = [
     "COVARIANCES",
-    "CROPS",
+    "CANDIDATE_CROPS",
     "FusionAutoencoder",
     "GalaxyClassifier",
     "LEVEL_WIDTH",

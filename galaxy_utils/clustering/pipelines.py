@@ -30,7 +30,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
 """Choices of measured parameters."""
 
 SCALES = ("z", "rank")
-CROPS = ("eq1", "crop2", "quarter")
+CANDIDATE_CROPS = ("eq1", "crop2", "quarter")
 COVARIANCES = ("full", "tied", "diag", "spherical")
 
 # Fewer galaxies than quantiles is no fault: every galaxy is then its own quantile.

@@ -17,7 +17,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.clustering.pipelines import COVARIANCES, CROPS, MEASURED, SCALES, PipelineSpec
+from galaxy_utils.clustering.pipelines import (
+    CANDIDATE_CROPS,
+    COVARIANCES,
+    MEASURED,
+    SCALES,
+    PipelineSpec,
+)
 from galaxy_utils.clustering.voting import VotingMixture
 from galaxy_utils.config import Parameters
 from galaxy_utils.evaluation import metrics, nulls
@@ -34,7 +40,7 @@ SPEC_FIELDS = ["measured", "scale", "crop", "components", "encoder", "covariance
 
 
 def candidate_spaces(
-    crops: Iterable[str] = CROPS, components: Sequence[int] = COMPONENTS
+    crops: Iterable[str] = CANDIDATE_CROPS, components: Sequence[int] = COMPONENTS
 ) -> list[PipelineSpec]:
     """List the spaces that are tried; each is clustered with every form of covariance.
 
@@ -185,7 +191,9 @@ def voting_members(candidates: pd.DataFrame, X: pd.DataFrame) -> dict[PipelineSp
         Eligible pipelines without an autoencoder that see no other crop than the best one of
         those with deep features; the weight is the corrected stability. Empty if there is none.
     """
-    crops = {crop for crop in CROPS if any(f"-{crop}:" in str(name) for name in X.columns)}
+    crops = {
+        crop for crop in CANDIDATE_CROPS if any(f"-{crop}:" in str(name) for name in X.columns)
+    }
     table = eligible(candidates)
     table = table[(table["encoder"] == "pca") & table["crop"].isin({"none", *crops})]
     table = table[[set(MEASURED[name]) <= set(X.columns) for name in table["measured"]]]

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils.clustering.algorithms import introduction_algorithms, limit_cluster_size
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.clustering.pipelines import CROPS, paper_pipeline
+from galaxy_utils.clustering.pipelines import CANDIDATE_CROPS, paper_pipeline
 from galaxy_utils.config import MIXTURE, SPACE, TRAINING, UPSTREAM, Parameters
 from galaxy_utils.evaluation import nulls
 from galaxy_utils.evaluation.metrics import AGREEMENT
@@ -61,7 +61,7 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
 
     Deep features are reduced to as many principal components as the bottleneck has columns.
     """
-    table = read_feature_table(folder, parameters, CROPS)
+    table = read_feature_table(folder, parameters, CANDIDATE_CROPS)
     latent = read_latent(folder).astype(np.float64)
     five = table[list(FIVE)].to_numpy()
     spaces = {"five parameters": StandardScaler().fit_transform(five)}
@@ -69,7 +69,7 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
     if shape:
         measured = np.hstack([five, table[shape].to_numpy()])
         spaces["five, axis ratio, colours"] = StandardScaler().fit_transform(measured)
-    for crop in (*CROPS, parameters.framing):
+    for crop in (*CANDIDATE_CROPS, parameters.framing):
         columns, name = DeepColumns(crop)(table), f"deep features, {crop}"
         if columns and name not in spaces:
             deep = np.ascontiguousarray(table[columns].to_numpy())

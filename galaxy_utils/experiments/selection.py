@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from galaxy_utils.clustering.pipelines import CROPS, MEASURED, PipelineSpec, paper_pipeline
+from galaxy_utils.clustering.pipelines import (
+    CANDIDATE_CROPS,
+    MEASURED,
+    PipelineSpec,
+    paper_pipeline,
+)
 from galaxy_utils.clustering.voting import VotingMixture
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters
 from galaxy_utils.data.split import N_FOLDS, fold_of
@@ -61,7 +66,7 @@ class Inputs:
 
 def inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
     """Read what the search takes from a run."""
-    X = read_feature_table(folder, parameters, CROPS)
+    X = read_feature_table(folder, parameters, CANDIDATE_CROPS)
     return Inputs(X, read_types(folder), fold_of(X.index), parameters)
 
 
@@ -73,7 +78,7 @@ def _spaces(draws: int, seed: int) -> list[Row]:
             "splits": max(2, draws // 2),
             "seed": seed,
         }
-        for spec in candidate_spaces(CROPS, components)
+        for spec in candidate_spaces(CANDIDATE_CROPS, components)
     ]
 
 
@@ -111,7 +116,8 @@ def _available(spec: PipelineSpec, X: pd.DataFrame) -> bool:
 
 
 _FILES = (
-    "appearance.csv", *(f"efficientnet_lite{n}-{crop}.npz" for crop in CROPS for n in (0, 2)),
+    "appearance.csv",
+    *(f"efficientnet_lite{n}-{crop}.npz" for crop in CANDIDATE_CROPS for n in (0, 2)),
 )  # fmt: skip
 
 SEARCH = Experiment(
@@ -147,7 +153,7 @@ def candidates(rows: pd.DataFrame) -> pd.DataFrame:
 def alternative_members() -> dict[PipelineSpec, float]:
     """Return members and weights of the alternative, from the search that the project carries."""
     table = candidates(read_result("search"))
-    measured = [*MEASURED["five+axis+colours"], *(f"-{crop}:" for crop in CROPS)]
+    measured = [*MEASURED["five+axis+colours"], *(f"-{crop}:" for crop in CANDIDATE_CROPS)]
     return voting_members(table, pd.DataFrame(columns=measured))
 
 

@@ -17,7 +17,7 @@ from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import DEEP, GALAXIES, KEPT, LATENT, SHAPES, RunFolder
 
-CROPS = ("eq1", "crop2", "quarter")
+_CROP_ORDER = ("eq1", "crop2", "quarter")
 
 
 def read_feature_table(
@@ -36,7 +36,7 @@ def read_feature_table(
     others = [crop for crop in crops or () if crop not in deep]
     if others:
         deep |= _carried(galaxies_of(folder, parameters), objids, parameters, others)
-    order = [*(c for c in CROPS if c in deep), *(c for c in deep if c not in CROPS)]
+    order = [*(c for c in _CROP_ORDER if c in deep), *(c for c in deep if c not in _CROP_ORDER)]
     return make_feature_table(measured, {k: v for crop in order for k, v in deep[crop].items()})
 
 

@@ -20,28 +20,3 @@ from .taxonomy import describe_clusters as describe_clusters
 from .taxonomy import eta_squared as eta_squared
 from .taxonomy import representatives as representatives
 from .voting import VotingMixture as VotingMixture
-
-__all__ = [
-    "COVARIANCES",
-    "CANDIDATE_CROPS",
-    "FusionAutoencoder",
-    "GalaxyClassifier",
-    "LEVEL_WIDTH",
-    "MEASURED",
-    "NOISE",
-    "ODDS_LIMIT",
-    "OrderedGaussianMixture",
-    "PAPER",
-    "PipelineSpec",
-    "SCALES",
-    "TwoTierClustering",
-    "VotingMixture",
-    "check_cluster_names",
-    "describe_clusters",
-    "eta_squared",
-    "introduction_algorithms",
-    "limit_cluster_size",
-    "lowest",
-    "paper_pipeline",
-    "representatives",
-]

@@ -25,11 +25,4 @@ from .skyserver import fetch_sample as fetch_sample
 from .split import N_FOLDS as N_FOLDS
 from .split import fold_of as fold_of
 from .split import is_held_out as is_held_out
-
-__all__ = [
-    "CATALOGUE", "CATALOGUE_COLUMNS", "FAILURES", "MANIFEST", "N_FOLDS", "SERVER", "Downloads",
-    "Image", "ImageError", "PaperSample", "Sample", "band_mean", "fetch_known", "fetch_sample",
-    "fold_of", "folder_sample", "galaxy_types", "hdf_sample", "hubble_deep_field", "is_complete",
-    "is_held_out", "lacks_images", "other_bands", "read_catalogue", "read_image", "read_rows",
-    "survey",
-]  # fmt: skip
+  # fmt: skip

@@ -10,18 +10,3 @@ from .store import Row as Row
 from .store import Store as Store
 from .store import read_result as read_result
 from .store import rows_digest as rows_digest
-
-__all__ = [
-    "EXPERIMENTS",
-    "FEW_DRAWS",
-    "Experiment",
-    "Row",
-    "Store",
-    "check_names",
-    "experiments_note",
-    "find_experiment",
-    "load_or_measure",
-    "measure_experiment",
-    "read_result",
-    "rows_digest",
-]

@@ -34,13 +34,4 @@ from .preprocessing import centre_crop as centre_crop
 from .preprocessing import standardise as standardise
 from .pretraining import read_plan as read_plan
 from .pretraining import train_on_sample as train_on_sample
-
-__all__ = [
-    "BACKBONES", "CROPS", "ENCODER", "ENGINES", "MOCK", "NAMED_SAMPLES", "PRECOMPUTED", "SIGMA",
-    "SKYSERVER", "Crop", "EmbeddingSpec", "Encoder", "Galaxies", "MeasuredTable", "centre_crop",
-    "embed", "engine_name", "evenly", "fingerprint_of", "load_encoder", "make_encoder",
-    "measure_embedding", "measure_morphology", "measured_folder", "mock_folder", "open_galaxies",
-    "random_network", "read_about", "read_measured", "read_plan", "skyserver_folder",
-    "skyserver_recipe", "standardise", "torchvision_features", "train_on_sample",
-    "measure_sample",
-]  # fmt: skip
+  # fmt: skip

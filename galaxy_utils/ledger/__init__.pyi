@@ -6,14 +6,3 @@ from .conclusions import conclusions_markdown as conclusions_markdown
 from .scorecard import ClaimVerdict as ClaimVerdict
 from .scorecard import scorecard_html as scorecard_html
 from .scorecard import scorecard_table as scorecard_table
-
-__all__ = [
-    "ClaimVerdict",
-    "ConclusionVerdict",
-    "Origin",
-    "conclusion_table",
-    "conclusions_markdown",
-    "read_claims",
-    "scorecard_html",
-    "scorecard_table",
-]

@@ -21,29 +21,3 @@ from .segmentation import Segmentation as Segmentation
 from .segmentation import SegmentationSettings as SegmentationSettings
 from .segmentation import clipped_sky as clipped_sky
 from .segmentation import segment as segment
-
-__all__ = [
-    "ENGINES",
-    "FIVE",
-    "MORPHOLOGY_COLUMNS",
-    "PHOTOMETRY_COLUMNS",
-    "SHAPE",
-    "Morphology",
-    "Photometry",
-    "PhysicalLimits",
-    "Segmentation",
-    "SegmentationSettings",
-    "agreement",
-    "clipped_sky",
-    "count_reasons",
-    "explain_differences",
-    "frame_defect",
-    "measure",
-    "measure_photometry",
-    "measure_source",
-    "parity",
-    "purge",
-    "saturation",
-    "segment",
-    "warm_up",
-]

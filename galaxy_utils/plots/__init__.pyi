@@ -18,26 +18,3 @@ from .scatter import plot_scatter as plot_scatter
 from .style import QUANTITY_LABELS as QUANTITY_LABELS
 from .style import single_panel as single_panel
 from .training import plot_training_curves as plot_training_curves
-
-__all__ = [
-    "QUANTITY_LABELS",
-    "plot_confusion",
-    "plot_counts",
-    "plot_dimensional_complexity",
-    "plot_distributions",
-    "plot_galaxies",
-    "plot_heatmap",
-    "plot_intervals",
-    "plot_lines",
-    "plot_parity",
-    "plot_pipeline",
-    "plot_planes",
-    "plot_repeats",
-    "plot_scatter",
-    "plot_segmentation",
-    "plot_standardisation",
-    "plot_training_curves",
-    "plot_umap",
-    "plot_violins",
-    "single_panel",
-]

@@ -3,5 +3,3 @@ from .drawing import mock_sample as mock_sample
 from .families import ARTEFACTS as ARTEFACTS
 from .families import FAMILIES as FAMILIES
 from .families import truth as truth
-
-__all__ = ["ARTEFACTS", "FAMILIES", "draw", "mock_sample", "truth"]

@@ -8,16 +8,3 @@ from .rendering import render as render
 from .sections import SECTIONS as SECTIONS
 from .sections import Section as Section
 from .sections import section_of as section_of
-
-__all__ = [
-    "SECTIONS",
-    "Page",
-    "Section",
-    "begin",
-    "build",
-    "execute",
-    "fetch_pictures",
-    "is_dry_run",
-    "render",
-    "section_of",
-]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from galaxy_utils.clustering.pipelines import paper_pipeline
@@ -14,6 +13,7 @@ from galaxy_utils.evaluation.metrics import agreement
 from galaxy_utils.evaluation.nulls import NULLS, REAL, SHUFFLED_PAIRS, shuffled_pairs
 from galaxy_utils.evaluation.proxy import ProxyRules, permuted_accuracy
 from galaxy_utils.experiments.experiment import Experiment
+from galaxy_utils.experiments.partition_text import partition_as_text
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
 from galaxy_utils.features.run_table import read_feature_table, read_types
@@ -23,8 +23,6 @@ from galaxy_utils.run_folder import RunFolder
 Inputs = tuple[pd.DataFrame, pd.Series, Parameters]
 
 _DATA = {REAL: None, **NULLS, SHUFFLED_PAIRS: shuffled_pairs}
-# A partition is stored as text, one letter per galaxy.
-_LETTERS = np.array(list("0123456789abcdefghijklmnopqrstuvwxyz"))
 _LEFT_OUT = {"nothing": (), "all five": FIVE, **{name: (name,) for name in FIVE}}
 
 
@@ -58,7 +56,7 @@ def _measure_chain(inputs: Inputs, unit: Row) -> list[Row]:
                 {"partition": name, "space": "types", "score": score, "value": value}
                 for score, value in agreement(types, labels).items()
             ]
-            text = "".join(_LETTERS[labels])
+            text = partition_as_text(labels)
             rows.append({"partition": name, "space": "", "score": "partition", "text": text})
     return rows
 

@@ -21,6 +21,7 @@ EXPERIMENTS = {
     "robustness": "perturbations:PERTURBED",
     "known_truth": "recovery:RECOVERY",
     "encoders": "encoders:ENCODERS",
+    "alternative_partitions": "alternative_partitions:ALTERNATIVE_PARTITIONS",
 }
 """Module and constant of each; upstream experiments stand first."""
 

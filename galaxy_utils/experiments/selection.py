@@ -115,13 +115,13 @@ def _available(spec: PipelineSpec, X: pd.DataFrame) -> bool:
     return measured and (spec.crop == "none" or any(f"-{spec.crop}:" in c for c in X.columns))
 
 
-_FILES = (
+SEARCH_FILES = (
     "appearance.csv",
     *(f"efficientnet_lite{n}-{crop}.npz" for crop in CANDIDATE_CROPS for n in (0, 2)),
 )  # fmt: skip
 
 SEARCH = Experiment(
-    "search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), _FILES, inputs=inputs
+    "search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH_FILES, inputs=inputs
 )
 """Every candidate scored without labels on the galaxies outside the validation part."""
 
@@ -138,7 +138,7 @@ def _search_fold(data: Inputs, unit: Row) -> list[Row]:
     return _search_without(data, space, unit["part"])
 
 
-FOLDS = Experiment("folds", _fold_spaces, _search_fold, SEARCH.parameters, _FILES, inputs=inputs)
+FOLDS = Experiment("folds", _fold_spaces, _search_fold, SEARCH.parameters, SEARCH_FILES, inputs=inputs)
 """The search outside each other part of the sample in turn."""
 
 
@@ -265,7 +265,7 @@ def _rows_of(
 
 
 ALTERNATIVE = Experiment(
-    "alternative", _alternative_units, _alternative, SEARCH.parameters, _FILES,
+    "alternative", _alternative_units, _alternative, SEARCH.parameters, SEARCH_FILES,
     upstream=(SEARCH.name, FOLDS.name), inputs=alternative_inputs,
 )  # fmt: skip
 """The alternative and its peers on every part, made from the other galaxies, over seeds."""

@@ -1,0 +1,259 @@
+"""Sentences and verdicts that depend on results: whole-sentence Jinja templates, filled in.
+
+`book/sentences.yml` has the sentences, `book/conclusions.yml` the conclusions. A template prints a
+result with `{{ r.topic.name }}` and compares its value with `r.topic.name > 0.5`; what the paper
+printed is `paper.<id>`.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import total_ordering
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from galaxy_utils.errors import UserError
+from galaxy_utils.run_folder import ROOT
+
+SENTENCES = ROOT / "book" / "sentences.yml"
+CONCLUSIONS = ROOT / "book" / "conclusions.yml"
+NOT_MEASURED = "This run could not measure it."
+
+
+class NotMeasuredError(Exception):
+    """A template compares a result that the run does not have."""
+
+
+@total_ordering
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A recorded number: prints its text, compares and calculates by its value."""
+
+    value: Any
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __float__(self) -> float:
+        return float(self._known())
+
+    def __bool__(self) -> bool:
+        return bool(self._known())
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._known() == _plain(other))
+
+    def __lt__(self, other: object) -> bool:
+        return bool(self._known() < _plain(other))
+
+    def __add__(self, other: object) -> Any:
+        return self._known() + _plain(other)
+
+    def __sub__(self, other: object) -> Any:
+        return self._known() - _plain(other)
+
+    def __mul__(self, other: object) -> Any:
+        return self._known() * _plain(other)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __rsub__(self, other: object) -> Any:
+        return _plain(other) - self._known()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _known(self) -> Any:
+        if self.value is None:
+            raise NotMeasuredError
+        return self.value
+
+
+def _plain(other: Any) -> Any:
+    return other._known() if isinstance(other, Result) else other
+
+
+class Verdict(StrEnum):
+    """What became of a claim, from best to worst."""
+
+    SUPPORTED = "supported"
+    PARTLY = "partly supported"
+    CHANCE = "no better than chance"
+    NOT_SUPPORTED = "not supported"
+    UNKNOWN = "cannot be checked"
+
+    @property
+    def icon(self) -> str:
+        """A sign beside the word."""
+        return dict(zip(Verdict, "✓◐≈✗?", strict=True))[self]
+
+
+class Conclusion(BaseModel):
+    """A claim of the paper or a question of ours, with the numbers that decide on it, as `book/conclusions.yml` has it.
+
+    `supported`, `partly` and `chance` are expressions, asked in that order; where none is true
+    the claim is not supported, and where one needs what the run lacks it cannot be checked.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claim: str
+    page: str
+    place: str = ""
+    paper: str = ""
+    ours: str
+    null: str = ""
+    interval: str = ""
+    note: str = ""
+    supported: str = "false"
+    partly: str = "false"
+    chance: str = "false"
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Sentences and conclusions, with the results that fill them in."""
+
+    results: Mapping[str, Any]
+    paper: Mapping[str, Any]
+    sentences: Mapping[str, str] = field(default_factory=lambda: read_sentences())
+    conclusions: Mapping[str, Conclusion] = field(default_factory=lambda: read_conclusions())
+
+    def render(self, text: str) -> str:
+        """Fill in a text of a page."""
+        return str(self._environment().from_string(text).render())
+
+    def say(self, name: str) -> str:
+        """Fill in a sentence of `book/sentences.yml`."""
+        if name not in self.sentences:
+            raise UserError(f"{SENTENCES}: there is no sentence {name!r}")
+        try:
+            return " ".join(self.render(self.sentences[name]).split())
+        except NotMeasuredError:
+            return NOT_MEASURED
+
+    def verdict(self, name: str) -> Verdict:
+        """Decide on a conclusion of `book/conclusions.yml`."""
+        found = self._conclusion(name)
+        ask = self._environment().compile_expression
+        try:
+            for expression, verdict in (
+                (found.supported, Verdict.SUPPORTED),
+                (found.partly, Verdict.PARTLY),
+                (found.chance, Verdict.CHANCE),
+            ):
+                if ask(expression, undefined_to_none=False)():
+                    return verdict
+        except NotMeasuredError:
+            return Verdict.UNKNOWN
+        return Verdict.NOT_SUPPORTED
+
+    def badge(self, name: str) -> str:
+        """HTML of a verdict: icon, word and colour."""
+        verdict = self.verdict(name)
+        kind = verdict.name.lower()
+        return f'<span class="badge-{kind} verdict-badge">{verdict.icon} {verdict}</span>'
+
+    def card(self, name: str) -> str:
+        """HTML of a claim: what the paper has, what we have, what chance has, and the verdict."""
+        found = self._conclusion(name)
+        rows = [("Paper", found.paper), ("Ours", found.ours), ("By chance", found.null)]
+        numbers = " · ".join(
+            f"<strong>{label}</strong> {self.fill(text)}" for label, text in rows if text
+        )
+        remark = "; ".join(self.fill(text) for text in (found.interval, found.note) if text)
+        place = f" <small>{html.escape(found.place)}</small>" if found.place else ""
+        return (
+            f'<div class="verdict-card" data-verdict="{self.verdict(name).name.lower()}">'
+            f"<p><strong>{html.escape(found.claim)}</strong>{place} {self.badge(name)}</p>"
+            f"<p>{numbers}</p>" + (f"<p><em>{remark}</em></p>" if remark else "") + "</div>"
+        )
+
+    def fill(self, text: str) -> str:
+        """Fill in a part of a card, escaped for HTML."""
+        try:
+            return html.escape(" ".join(self.render(text).split()))
+        except NotMeasuredError:
+            return "not measured"
+
+    def _conclusion(self, name: str) -> Conclusion:
+        if name not in self.conclusions:
+            raise UserError(f"{CONCLUSIONS}: there is no conclusion {name!r}")
+        return self.conclusions[name]
+
+    def _environment(self) -> SandboxedEnvironment:
+        made = environment()
+        made.globals |= {
+            "r": nested({k: Result(e["value"], e["text"]) for k, e in self.results.items()}),
+            "paper": nested({k: Result(*pair) for k, pair in self.paper.items()}),
+            "say": self.say, "badge": self.badge, "card": self.card,
+        }  # fmt: skip
+        return made
+
+
+def environment() -> SandboxedEnvironment:
+    """Jinja for pages: an unknown name is an error, and LaTeX cannot begin a comment."""
+    made = SandboxedEnvironment(
+        undefined=StrictUndefined, comment_start_string="{##", comment_end_string="##}",
+        keep_trailing_newline=True,
+    )  # fmt: skip
+    made.filters["plural"] = plural
+    return made
+
+
+def plural(number: Any, one: str, many: str) -> str:
+    """Write a count with its noun, in singular or plural."""
+    return f"{number} {one if float(number) == 1 else many}"
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn keys with dots into nested dictionaries."""
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        *branches, leaf = key.split(".")
+        node = tree
+        for branch in branches:
+            node = node.setdefault(branch, {})
+        node[leaf] = value
+    return tree
+
+
+def read_sentences(path: Path = SENTENCES) -> dict[str, str]:
+    """Read the sentences by name."""
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+
+
+def read_conclusions(path: Path = CONCLUSIONS) -> dict[str, Conclusion]:
+    """Read the conclusions by name, in the order of the pages."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    found = {}
+    for name, entry in entries.items():
+        try:
+            found[name] = Conclusion(**entry)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(map(str, problem["loc"]))
+            raise UserError(f"{path}: {name}: {where}: {problem['msg']}") from None
+    return found
+
+
+def keys_of(template: str, root: str = "r") -> Iterator[str]:
+    """Yield the results (`root` "r") or claims of the paper ("paper") that a template names."""
+    from jinja2 import nodes
+
+    for found in environment().parse(template).find_all(nodes.Getattr):
+        parts: list[str] = [found.attr]
+        node = found.node
+        while isinstance(node, nodes.Getattr):
+            parts.insert(0, node.attr)
+            node = node.node
+        if isinstance(node, nodes.Name) and node.name == root:
+            yield ".".join(parts)

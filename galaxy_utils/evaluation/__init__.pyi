@@ -1,6 +1,9 @@
 from .ablation import ablation_pipelines as ablation_pipelines
 from .ablation import resample_scores as resample_scores
 from .ablation import score_pipelines as score_pipelines
+from .association import effect_sizes as effect_sizes
+from .association import effect_sizes_within as effect_sizes_within
+from .association import permuted_effect_sizes as permuted_effect_sizes
 from .calibration import calibration as calibration
 from .drift import FEWEST_FOR_DRIFT as FEWEST_FOR_DRIFT
 from .drift import Drift as Drift

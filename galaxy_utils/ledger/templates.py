@@ -110,7 +110,7 @@ class Conclusion(BaseModel):
     place: str = ""
     paper: str = ""
     ours: str
-    null: str = ""
+    by_chance: str = ""
     interval: str = ""
     note: str = ""
     supported: str = "false"
@@ -165,7 +165,7 @@ class Templates:
     def card(self, name: str) -> str:
         """HTML of a claim: what the paper has, what we have, what chance has, and the verdict."""
         found = self._conclusion(name)
-        rows = [("Paper", found.paper), ("Ours", found.ours), ("By chance", found.null)]
+        rows = [("Paper", found.paper), ("Ours", found.ours), ("By chance", found.by_chance)]
         numbers = " · ".join(
             f"<strong>{label}</strong> {self.fill(text)}" for label, text in rows if text
         )

@@ -2,6 +2,7 @@ from .bars import plot_counts as plot_counts
 from .clusters import plot_dimensional_complexity as plot_dimensional_complexity
 from .clusters import plot_umap as plot_umap
 from .clusters import plot_violins as plot_violins
+from .effects import plot_effect_sizes as plot_effect_sizes
 from .galaxies import plot_galaxies as plot_galaxies
 from .heatmaps import plot_confusion as plot_confusion
 from .heatmaps import plot_heatmap as plot_heatmap

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from jinja2 import TemplateError
 
 from galaxy_utils.config import parameter_table
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
+from galaxy_utils.ledger.templates import NotMeasuredError, Templates
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import SECTIONS
@@ -31,22 +32,10 @@ def book_inputs() -> list[Path]:
     return [*pages, CONFIG, CLAIMS]
 
 
-def substitutions(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Texts that prose may show, nested by the dots: `r.<key>` ours, `paper.<id>` the paper's."""
-    ours = {key: entry["text"] for key, entry in results.items()}
-    paper = {claim.id: claim.text for claim in read_claims(CLAIMS)}
-    return {"r": _nested(ours), "paper": _nested(paper)}
-
-
-def _nested(flat: Mapping[str, str]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for key, text in flat.items():
-        *branches, leaf = key.split(".")
-        node = tree
-        for branch in branches:
-            node = node.setdefault(branch, {})
-        node[leaf] = text
-    return tree
+def templates(results: Mapping[str, Any]) -> Templates:
+    """Make what fills in the pages: `r.<key>` ours, `paper.<id>` the paper's, and sentences."""
+    paper = {claim.id: (claim.value, claim.text) for claim in read_claims(CLAIMS)}
+    return Templates(results, paper)
 
 
 def render(folder: RunFolder) -> Path:
@@ -65,10 +54,8 @@ def render(folder: RunFolder) -> Path:
     results = folder.results(section.number for section in SECTIONS)
     folder.write_json("results.json", results)
     build = folder.file("build/source").parent
-    _stage(folder, build / "source")
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    config["sphinx"]["config"]["myst_substitutions"] = substitutions(results)
-    _write_if_changed(build / "_config.yml", yaml.safe_dump(config, sort_keys=False))
+    _stage(folder, build / "source", templates(results))
+    _write_if_changed(build / "_config.yml", CONFIG.read_text(encoding="utf-8"))
     try:
         _jupyter_book(build)
     except UserError:  # what Sphinx kept of an older state can warn too: once more, from nothing
@@ -78,7 +65,7 @@ def render(folder: RunFolder) -> Path:
     return index
 
 
-def _stage(folder: RunFolder, source: Path) -> None:
+def _stage(folder: RunFolder, source: Path, fill: Templates) -> None:
     wanted: dict[Path, Path] = {
         path.relative_to(BOOK): path for path in BOOK.rglob("*") if path.is_file()
     }
@@ -93,24 +80,40 @@ def _stage(folder: RunFolder, source: Path) -> None:
             old.unlink()
     for relative, origin in wanted.items():
         text = origin.read_text(encoding="utf-8")
-        notebook = relative.suffix == ".ipynb"
-        _write_if_changed(source / relative, with_anchors(text) if notebook else text)
+        if relative.suffix in (".ipynb", ".md"):
+            text = filled_in(text, relative, fill)
+        _write_if_changed(source / relative, text)
     for relative, text in generated.items():
         _write_if_changed(source / relative, text)
 
 
-def with_anchors(text: str) -> str:
-    """Put an empty cell named `cell-<execution count>` before each executed cell, for links."""
-    notebook = json.loads(text)
-    cells = []
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code" and cell.get("execution_count"):
-            number = cell["execution_count"]
-            name = f"cell-{number}"
-            span = f'<span id="{name}"></span>'
-            cells.append({"cell_type": "markdown", "id": name, "metadata": {}, "source": [span]})
-        cells.append(cell)
-    return json.dumps(notebook | {"cells": cells})
+def filled_in(text: str, path: Path, fill: Templates) -> str:
+    """Fill in the templates of a page, so that it can be read outside the book, too.
+
+    In a notebook these are the markdown cells and the captions of figures. An empty cell named
+    `cell-<execution count>` is put before each executed cell, for links.
+    """
+    try:
+        if path.suffix == ".md":
+            return fill.render(text)
+        notebook = json.loads(text)
+        cells = []
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = fill.render("".join(cell["source"]))
+            elif number := cell.get("execution_count"):
+                cells.append({
+                    "cell_type": "markdown", "id": f"cell-{number}", "metadata": {},
+                    "source": [f'<span id="cell-{number}"></span>'],
+                })  # fmt: skip
+            for part, name in (("figure", "caption"), ("image", "alt")):
+                found = cell["metadata"].get("mystnb", {}).get(part, {})
+                if name in found:
+                    found[name] = fill.render(found[name])
+            cells.append(cell)
+        return json.dumps(notebook | {"cells": cells})
+    except (TemplateError, NotMeasuredError) as error:
+        raise UserError(f"{path}: {error or 'a result that this run lacks is compared'}") from None
 
 
 def _write_if_changed(path: Path, text: str) -> None:

@@ -22,6 +22,7 @@ EXPERIMENTS = {
     "known_truth": "recovery:RECOVERY",
     "encoders": "encoders:ENCODERS",
     "alternative_partitions": "alternative_partitions:ALTERNATIVE_PARTITIONS",
+    "sample_size": "sample_size:SAMPLE_SIZE",
 }
 """Module and constant of each; upstream experiments stand first."""
 

@@ -138,7 +138,9 @@ def _search_fold(data: Inputs, unit: Row) -> list[Row]:
     return _search_without(data, space, unit["part"])
 
 
-FOLDS = Experiment("folds", _fold_spaces, _search_fold, SEARCH.parameters, SEARCH_FILES, inputs=inputs)
+FOLDS = Experiment(
+    "folds", _fold_spaces, _search_fold, SEARCH.parameters, SEARCH_FILES, inputs=inputs
+)
 """The search outside each other part of the sample in turn."""
 
 

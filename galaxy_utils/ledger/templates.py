@@ -97,10 +97,11 @@ class Verdict(StrEnum):
 
 
 class Conclusion(BaseModel):
-    """A claim of the paper or a question of ours, with the numbers that decide on it, as `book/conclusions.yml` has it.
+    """A claim of the paper or a question of ours, with the numbers that decide on it.
 
-    `supported`, `partly` and `chance` are expressions, asked in that order; where none is true
-    the claim is not supported, and where one needs what the run lacks it cannot be checked.
+    The fields are those of `book/conclusions.yml`. `supported`, `partly` and `chance` are
+    expressions, asked in that order; where none is true the claim is not supported, and where one
+    needs what the run lacks it cannot be checked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -126,6 +127,7 @@ class Templates:
     paper: Mapping[str, Any]
     sentences: Mapping[str, str] = field(default_factory=lambda: read_sentences())
     conclusions: Mapping[str, Conclusion] = field(default_factory=lambda: read_conclusions())
+    further: Mapping[str, Any] = field(default_factory=dict)
 
     def render(self, text: str) -> str:
         """Fill in a text of a page."""
@@ -177,6 +179,28 @@ class Templates:
             f"<p>{numbers}</p>" + (f"<p><em>{remark}</em></p>" if remark else "") + "</div>"
         )
 
+    def verdict_table(self) -> str:
+        """HTML of all conclusions, the best verdicts first, with links to the pages that decide."""
+        order = sorted(self.conclusions, key=lambda name: list(Verdict).index(self.verdict(name)))
+        rows = []
+        for name in order:
+            found = self.conclusions[name]
+            link = f'<a href="notebooks/{found.page}.html">{html.escape(found.claim)}</a>'
+            cells = [link, self.badge(name), *map(self.fill, (found.paper, found.ours))]
+            cells.append(self.fill(found.by_chance))
+            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        heads = ("Conclusion", "Verdict", "Paper", "Ours", "By chance")
+        head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+        return (
+            '<div class="verdict-table"><table class="table"><thead><tr>' + head
+            + "</tr></thead><tbody>" + "".join(rows) + "</tbody></table></div>"
+        )  # fmt: skip
+
+    def count(self, verdict: str) -> int:
+        """Count the conclusions of the paper (not the questions of ours) with a verdict."""
+        claimed = [name for name, found in self.conclusions.items() if found.place]
+        return sum(self.verdict(name) == Verdict(verdict) for name in claimed)
+
     def fill(self, text: str) -> str:
         """Fill in a part of a card, escaped for HTML."""
         try:
@@ -195,6 +219,7 @@ class Templates:
             "r": nested({k: Result(e["value"], e["text"]) for k, e in self.results.items()}),
             "paper": nested({k: Result(*pair) for k, pair in self.paper.items()}),
             "say": self.say, "badge": self.badge, "card": self.card,
+            "verdict_table": self.verdict_table, "count": self.count, **self.further,
         }  # fmt: skip
         return made
 
@@ -249,9 +274,12 @@ def keys_of(template: str, root: str = "r") -> Iterator[str]:
     """Yield the results (`root` "r") or claims of the paper ("paper") that a template names."""
     from jinja2 import nodes
 
-    for found in environment().parse(template).find_all(nodes.Getattr):
-        parts: list[str] = [found.attr]
-        node = found.node
+    attributes = list(environment().parse(template).find_all(nodes.Getattr))
+    inner = {id(found.node) for found in attributes}
+    for found in attributes:
+        if id(found) in inner:
+            continue
+        parts, node = [found.attr], found.node
         while isinstance(node, nodes.Getattr):
             parts.insert(0, node.attr)
             node = node.node

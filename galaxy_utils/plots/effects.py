@@ -39,6 +39,6 @@ def plot_effect_sizes(table: pd.DataFrame, topics: Mapping[str, Sequence[str]]) 
         axis.set_xlim(0, 1.05 * largest)
         axis.set_title(topic, loc="left", fontsize=10)
         axis.grid(axis="x", lw=0.4, color="0.9")
-    axes[-1].set_xlabel("share of the (rank) variance that lies between the groups, $\\varepsilon^2$")
+    axes[-1].set_xlabel("share of the rank variance between the groups, $\\varepsilon^2$")
     axes[0].legend(fontsize=8, loc="lower right")
     return figure

@@ -15,13 +15,16 @@ from jinja2 import TemplateError
 from galaxy_utils.config import parameter_table
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
+from galaxy_utils.ledger.scorecard import scorecard_html, scorecard_table
 from galaxy_utils.ledger.templates import NotMeasuredError, Templates
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
+from galaxy_utils.workflow.glossary import link_terms, read_terms
 from galaxy_utils.workflow.sections import SECTIONS
 
 BOOK = ROOT / "book"
 CONFIG = ROOT / "_config.yml"
+GLOSSARY = BOOK / "glossary.md"
 CLAIMS = DATA / "paper_values.yml"
 PARAMETER_PAGE = "parameters.md"
 
@@ -34,8 +37,15 @@ def book_inputs() -> list[Path]:
 
 def templates(results: Mapping[str, Any]) -> Templates:
     """Make what fills in the pages: `r.<key>` ours, `paper.<id>` the paper's, and sentences."""
-    paper = {claim.id: (claim.value, claim.text) for claim in read_claims(CLAIMS)}
-    return Templates(results, paper)
+    claims = read_claims(CLAIMS)
+    ledger = scorecard_table(claims, results)
+    counts = ledger["verdict"].value_counts()
+    further = {
+        "ledger": lambda: scorecard_html(ledger),
+        "n_claims": lambda *verdicts: int(sum(counts.get(v, 0) for v in verdicts or counts.index)),
+    }
+    paper = {claim.id: (claim.value, claim.text) for claim in claims}
+    return Templates(results, paper, further=further)
 
 
 def render(folder: RunFolder) -> Path:
@@ -82,38 +92,63 @@ def _stage(folder: RunFolder, source: Path, fill: Templates) -> None:
         text = origin.read_text(encoding="utf-8")
         if relative.suffix in (".ipynb", ".md"):
             text = filled_in(text, relative, fill)
+        if relative.suffix == ".ipynb":
+            own = for_download(text, relative.stem, folder.path.name)
+            _write_if_changed(source.parent / "download" / relative, own)
+            text = for_the_book(text)
         _write_if_changed(source / relative, text)
     for relative, text in generated.items():
         _write_if_changed(source / relative, text)
 
 
 def filled_in(text: str, path: Path, fill: Templates) -> str:
-    """Fill in the templates of a page, so that it can be read outside the book, too.
-
-    In a notebook these are the markdown cells and the captions of figures. An empty cell named
-    `cell-<execution count>` is put before each executed cell, for links.
-    """
+    """Fill in the templates of a page or notebook: markdown, and the captions of figures."""
     try:
         if path.suffix == ".md":
             return fill.render(text)
         notebook = json.loads(text)
-        cells = []
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = fill.render("".join(cell["source"]))
-            elif number := cell.get("execution_count"):
-                cells.append({
-                    "cell_type": "markdown", "id": f"cell-{number}", "metadata": {},
-                    "source": [f'<span id="cell-{number}"></span>'],
-                })  # fmt: skip
             for part, name in (("figure", "caption"), ("image", "alt")):
                 found = cell["metadata"].get("mystnb", {}).get(part, {})
                 if name in found:
                     found[name] = fill.render(found[name])
-            cells.append(cell)
-        return json.dumps(notebook | {"cells": cells})
+        return json.dumps(notebook)
     except (TemplateError, NotMeasuredError) as error:
         raise UserError(f"{path}: {error or 'a result that this run lacks is compared'}") from None
+
+
+def for_the_book(text: str) -> str:
+    """Link the glossary's terms in a notebook, and give its executed cells names for links.
+
+    An empty cell named `cell-<execution count>` is put before each of them.
+    """
+    notebook = json.loads(text)
+    prose = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    linked = link_terms([cell["source"] for cell in prose], read_terms(GLOSSARY))
+    for cell, source in zip(prose, linked, strict=True):
+        cell["source"] = source
+    cells = []
+    for cell in notebook["cells"]:
+        if number := cell.get("execution_count"):
+            name = f"cell-{number}"
+            span = f'<span id="{name}"></span>'
+            cells.append({"cell_type": "markdown", "id": name, "metadata": {}, "source": [span]})
+        cells.append(cell)
+    return json.dumps(notebook | {"cells": cells})
+
+
+def for_download(text: str, page: str, run: str) -> str:
+    """Say in a notebook's first cell how to run it and where its inputs come from."""
+    notebook = json.loads(text)
+    note = (
+        f"*This is the executed copy of `notebooks/{page}.ipynb` from run `{run}`. Its numbers are "
+        f"filled in. To run it, get the companion's repository, make its inputs with "
+        f"`make book RUN={run}`, and open the notebook there with `make lab`.*"
+    )
+    cell = {"cell_type": "markdown", "id": "how-to-run", "metadata": {}, "source": [note]}
+    return json.dumps(notebook | {"cells": [cell, *notebook["cells"]]}, indent=1)
 
 
 def _write_if_changed(path: Path, text: str) -> None:
@@ -164,6 +199,7 @@ def _publish(built: Path, folder: RunFolder) -> Path:
     final, fresh = folder.path / "html", folder.path / "html.partial"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(built, fresh)
+    shutil.copytree(built.parents[1] / "download", fresh / "_sources", dirs_exist_ok=True)
     shutil.rmtree(final, ignore_errors=True)
     fresh.rename(final)
     return final / "index.html"

@@ -173,7 +173,7 @@ def test_parameters_do_not_change() -> None:
         ("latent_dim=32 n_components=5", {"latent_dim": 32, "n_components": 5}),
         ("learning_rate=1e-3", {"learning_rate": 1e-3}),
         ("learning_rate=0.01", {"learning_rate": 0.01}),
-        ("anomaly_percent=3", {"anomaly_percent": 3}),
+        ("anomaly_percent=3", {"anomaly_percent": 3.0}),
         ("from_pixels=true", {"from_pixels": True}),
         ("from_pixels=False", {"from_pixels": False}),
         ("framing=native", {"framing": "native"}),

@@ -1,8 +1,5 @@
 from . import survey as survey
-from .download import FAILURES as FAILURES
-from .download import MANIFEST as MANIFEST
 from .download import Downloads as Downloads
-from .download import lacks_images as lacks_images
 from .galaxy_zoo import galaxy_types as galaxy_types
 from .hubble import hdf_sample as hdf_sample
 from .hubble import hubble_deep_field as hubble_deep_field
@@ -11,6 +8,9 @@ from .images import ImageError as ImageError
 from .images import band_mean as band_mean
 from .images import other_bands as other_bands
 from .images import read_image as read_image
+from .manifest import FAILURES as FAILURES
+from .manifest import MANIFEST as MANIFEST
+from .manifest import lacks_images as lacks_images
 from .paper_sample import CATALOGUE as CATALOGUE
 from .paper_sample import PaperSample as PaperSample
 from .paper_sample import is_complete as is_complete

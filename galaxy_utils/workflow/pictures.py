@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from galaxy_utils.config import Parameters, read_parameters
-from galaxy_utils.data.download import FAILURES, MANIFEST, Downloads, lacks_images
+from galaxy_utils.data.download import Downloads
+from galaxy_utils.data.manifest import FAILURES, MANIFEST, lacks_images
 from galaxy_utils.data.paper_sample import is_complete
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.data.skyserver import SERVER, fetch_known, fetch_sample

@@ -22,9 +22,10 @@ from unittest.mock import Mock
 import pytest
 from sky import QUICK, Answer, Route, Sky, jpeg, json_error, page_of_error
 
-from galaxy_utils.data import download
+from galaxy_utils.data import manifest
 from galaxy_utils.data.client import Client, RequestPolicy, RetryableError
-from galaxy_utils.data.download import FAILURES, MANIFEST, Downloads, download_images
+from galaxy_utils.data.download import Downloads, download_images
+from galaxy_utils.data.manifest import FAILURES, MANIFEST
 from galaxy_utils.data.skyserver import check_cutout
 from galaxy_utils.errors import UserError
 
@@ -349,7 +350,7 @@ def test_a_file_appears_under_its_name_only_when_it_is_whole(
         replace_file(source, target)
 
     sky = start(picture_of)
-    monkeypatch.setattr(download.os, "replace", killed)
+    monkeypatch.setattr(manifest.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         fetch(sky, 3, tmp_path)
     assert list(tmp_path.glob("*.jpg")) == []

@@ -203,10 +203,7 @@ def _skyserver(number: int, seed: int, z_max: float, out: Path | None, server: s
     wanted = PaperSample.of(number=number, seed=seed, z_max=z_max)
     folder = out or skyserver_folder(wanted)
     _report(fetch_sample(wanted, folder, server), folder)
-    default = folder == skyserver_folder(PaperSample.of(number=number))
-    sample = "skyserver" if default else str(folder)
-    less = f' SET="n_galaxies={number}"' if default and number != 5000 else ""
-    print(f"Use it with make book RUN=sky SAMPLE={sample}{less}")
+    print(f"Use it with make book RUN=sky SAMPLE={folder}")
     print(folder)
 
 

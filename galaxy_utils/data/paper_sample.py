@@ -75,7 +75,6 @@ class PaperSample(BaseModel):
 
 
 def _check_catalogue(table: pd.DataFrame, wanted: PaperSample) -> None:
-    """Raise `UserError` where a table is not the sample that was asked for."""
     if len(table) != wanted.number:
         raise UserError(
             f"SkyServer's table has {len(table)} rows, expected {wanted.number}: the answer was "

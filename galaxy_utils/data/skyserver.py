@@ -68,11 +68,7 @@ QUERY_POLICY = RequestPolicy(
 
 
 def check_cutout(body: bytes) -> None:
-    """Make sure that an answer of ImgCutout is a complete picture of the sky.
-
-    `RetryableError` where it is no JPEG (SkyServer sends error pages with status 200) or is cut
-    short, `DownloadError` where it has another size or shows no sky.
-    """
+    """Make sure that an answer of ImgCutout is a complete picture of the sky."""
     if not body.startswith(b"\xff\xd8"):
         raise RetryableError(f"expected a JPEG, got {message_in(body)!r}")
     try:
@@ -88,11 +84,7 @@ def check_cutout(body: bytes) -> None:
 
 
 def run_query(sql: str, columns: Sequence[str], server: str, client: Client) -> pd.DataFrame:
-    """Rows of a statement; numbers but for identifiers, NaN where missing.
-
-    `UserError` with SkyServer's own message where it fails, and with row and column where the
-    answer is not a table of these columns.
-    """
+    """Rows of a statement; numbers but for identifiers, NaN where missing."""
     fields = urlencode({"cmd": sql, "format": "csv"})
     url = f"{server.rstrip('/')}/SkyServerWS/SearchTools/SqlSearch?{fields}"
     try:
@@ -102,18 +94,6 @@ def run_query(sql: str, columns: Sequence[str], server: str, client: Client) -> 
             f"the query to {host_of(server)} failed: {error}. Try again later; what was fetched "
             "is kept"
         ) from error
-    table = _read_table(body, columns)
-    numeric = [name for name in columns if not name.endswith("objid")]  # these exceed 2^53
-    return as_numbers(table, numeric, "SkyServer's table", first_row=1)
-
-
-def _check_table(body: bytes) -> None:
-    if not body.lstrip().startswith(b"#Table"):
-        raise RetryableError(f"expected a table, got {message_in(body)!r}")
-
-
-def _read_table(body: bytes, columns: Sequence[str]) -> pd.DataFrame:
-    """Read an answer as text, missing values as NaN."""
     lines = [line for line in body.decode("utf-8", "replace").splitlines() if line.strip()]
     found, *rows = list(csv.reader(lines[1:])) or [[]]
     if [name.lower() for name in found] != [name.lower() for name in columns]:
@@ -127,16 +107,20 @@ def _read_table(body: bytes, columns: Sequence[str]) -> pd.DataFrame:
                 f"SkyServer's table, row {number}: {len(row)} fields, expected {len(columns)}; "
                 "the answer was cut short: run the same command again"
             )
-    return pd.DataFrame(rows, columns=list(columns), dtype=str).replace({"null": "", "": None})
+    table = pd.DataFrame(rows, columns=list(columns), dtype=str).replace({"null": "", "": None})
+    numeric = [name for name in columns if not name.endswith("objid")]  # these exceed 2^53
+    return as_numbers(table, numeric, "SkyServer's table", first_row=1)
+
+
+def _check_table(body: bytes) -> None:
+    if not body.lstrip().startswith(b"#Table"):
+        raise RetryableError(f"expected a table, got {message_in(body)!r}")
 
 
 def _fetch_cutouts(
     places: pd.DataFrame, folder: Path, server: str, scale: float, unknown: Sequence[str] = ()
 ) -> Downloads:
-    """Download cutouts at places (objid, ra, dec in degrees) and `scale` (arcsec per pixel).
-
-    `unknown` are galaxies without a position; they count among the failures.
-    """
+    """Download cutouts at places (objid, ra, dec); `unknown` galaxies count among the failures."""
     urls = {}
     for objid, ra, dec in places[["objid", "ra", "dec"]].itertuples(index=False):
         place = {"ra": f"{ra:.7f}", "dec": f"{dec:.7f}"}

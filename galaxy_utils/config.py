@@ -253,15 +253,9 @@ JUDGING = (
 
 
 def departures(parameters: Parameters) -> list[str]:
-    """Names among `RECIPE` in which parameters differ from the profile `book`.
-
-    What takes no part where an autoencoder makes the space is left out. The training counts
-    in any space, since some pages fit the paper's pipeline with it.
-    """
-    book = make_parameters("book", {})
-    idle = SPACE[1:] if parameters.space == "autoencoder" else ()
-    names = (name for name in RECIPE if name not in idle)
-    return [name for name in names if getattr(parameters, name) != getattr(book, name)]
+    """Names among `RECIPE` in which parameters differ from the profile `book`."""
+    book = Parameters()
+    return [name for name in RECIPE if getattr(parameters, name) != getattr(book, name)]
 
 
 def split_names(value: str) -> list[str]:

@@ -156,12 +156,15 @@ def test_what_stays_is_a_row_with_a_reason_and_not_tried_again(
     assert sky.seen.total() == 8
 
 
-def test_one_that_fails_for_ever_stops_no_other(start: Start, tmp_path: Path) -> None:
-    bad = json_error(500, "no such field")
-    sky = start(lambda fields, _: bad if fields["n"] == "0" else Answer(body=PICTURE, hold=0.01))
-    done = fetch(sky, 30, tmp_path)
-    assert done.fetched == 29 and "HTTP 500" in done.failures["0"]
-    assert "no such field" in done.failures["0"]
+def test_those_that_fail_for_ever_stop_no_other(start: Start, tmp_path: Path) -> None:
+    def every_fourth_fails(fields: dict[str, str], _: int) -> Answer:
+        bad = json_error(500, "no such field")
+        return bad if int(fields["n"]) % 4 == 0 else Answer(body=PICTURE, hold=0.01)
+
+    sky = start(every_fourth_fails)
+    done = fetch(sky, 40, tmp_path)
+    assert done.fetched == 30 and len(done.failures) == 10 > QUICK.most_failures
+    assert "HTTP 500" in done.failures["0"] and "no such field" in done.failures["0"]
     assert len(sky.tries["/dr17/getjpeg?n=0"]) == QUICK.attempts
 
 

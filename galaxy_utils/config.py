@@ -369,6 +369,6 @@ def read_parameters(path: Path) -> tuple[str, Parameters]:
         raise UserError(f"{path}: expected lines `name: value`")
     profile = content.pop("profile", "book")
     try:
-        return profile, make_parameters(profile, content)
+        return profile, make_parameters("book", content)  # older runs lack newer parameters
     except UserError as error:
         raise UserError(f"{path}: {error}") from None

@@ -253,6 +253,12 @@ def test_an_unchanged_file_is_left_alone(tmp_path: Path) -> None:
     assert read_parameters(path)[1].seed == 1
 
 
+def test_a_run_older_than_a_parameter_has_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "parameters.yml"
+    path.write_text("profile: smoke\nepochs: 3\n")
+    assert read_parameters(path) == ("smoke", Parameters(epochs=3))
+
+
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="make book"):
         read_parameters(tmp_path / "parameters.yml")

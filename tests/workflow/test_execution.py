@@ -298,7 +298,7 @@ def test_no_cores_are_refused(
 ) -> None:
     done = galaxy_book("build", "--cores", cores)
     assert done.returncode == 2
-    assert "whole number from 1" in done.stderr
+    assert "Invalid value for '--cores'" in done.stderr
 
 
 @pytest.mark.parametrize("words", [["--dry-run"], ["--", "-n"], ["--", "--dryrun"], ["--", "-np"]])

@@ -1,4 +1,4 @@
-"""Helpers of the executable companion: one module a noun of the paper."""
+"""Functions and estimators of the executable companion, in one subpackage per task."""
 
 import warnings
 

@@ -253,15 +253,9 @@ JUDGING = (
 
 
 def departures(parameters: Parameters) -> list[str]:
-    """Names among `RECIPE` in which parameters differ from the profile `book`.
-
-    What takes no part where an autoencoder makes the space is left out. The training counts
-    in any space, since some pages fit the paper's pipeline with it.
-    """
-    book = make_parameters("book", {})
-    idle = SPACE[1:] if parameters.space == "autoencoder" else ()
-    names = (name for name in RECIPE if name not in idle)
-    return [name for name in names if getattr(parameters, name) != getattr(book, name)]
+    """Names among `RECIPE` in which parameters differ from the profile `book`."""
+    book = Parameters()
+    return [name for name in RECIPE if getattr(parameters, name) != getattr(book, name)]
 
 
 def split_names(value: str) -> list[str]:
@@ -283,32 +277,17 @@ def check_names(names: Iterable[str], known: Iterable[str] | None = None) -> Non
 
 
 def make_parameters(profile: str, overrides: Mapping[str, Any] | None = None) -> Parameters:
-    """Make the parameters of a profile, some of them changed.
+    """Make the parameters of a profile (key of `PROFILES`), some of them changed, and check them.
 
-    Parameters
-    ----------
-    profile : str
-        Key of `PROFILES`.
-    overrides : mapping, optional
-        Parameter name to value.
-
-    Returns
-    -------
-    parameters : Parameters
-        Checked.
-
-    Raises
-    ------
-    UserError
-        For an unknown profile or name, a wrong type, or a value out of range.
+    `UserError` for an unknown profile or name, a wrong type, or a value out of range.
     """
     if profile not in PROFILES:
         raise UserError(f"no profile {profile!r}{_suggest(profile, PROFILES)}; there are: "
                         + ", ".join(PROFILES))  # fmt: skip
-    overrides = dict(overrides or {})
-    check_names(overrides)
+    values = PROFILES[profile] | dict(overrides or {})
+    check_names(values)
     try:
-        return Parameters(**(PROFILES[profile] | overrides))
+        return Parameters(**values)
     except ValidationError as error:
         raise UserError(_explain(error)) from None
 
@@ -323,50 +302,20 @@ def _explain(error: ValidationError) -> str:
 
 
 def parse_assignments(text: str) -> dict[str, Any]:
-    """Read `name=value` pairs from a command line.
-
-    Parameters
-    ----------
-    text : str
-        Pairs separated by blanks, values as in YAML.
-
-    Returns
-    -------
-    dict
-        Name to value, of the parameter's own type.
-
-    Raises
-    ------
-    UserError
-        If a part is no pair, a name is unknown, or one is given twice.
-    """
-    values: dict[str, Any] = {}
+    """Read `name=value` pairs separated by blanks, each value of its parameter's own type."""
+    texts: dict[str, str] = {}
     for part in text.split():
         name, equals, value = part.partition("=")
         if not equals:
             raise UserError(f"cannot read {part!r}: expected name=value")
-        check_names([name])
-        if name in values:
+        if name in texts:
             raise UserError(f"parameter {name} is given twice; give it once")
-        values[name] = _parse_value(name, value)
-    return values
-
-
-def _parse_value(name: str, text: str) -> Any:
-    """Read one value as YAML, keeping text parameters text; `make_parameters` checks its range."""
-    kind = Parameters.model_fields[name].annotation
-    if kind is str:
-        return text
+        texts[name] = value
+    check_names(texts)
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"parameter {name}={text!r}: cannot be read as a value") from None
-    if kind is float and isinstance(value, str):  # YAML reads 1e-3 as text
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+        return Parameters.model_validate_strings(texts).model_dump(include=set(texts))
+    except ValidationError as error:
+        raise UserError(_explain(error)) from None
 
 
 def parameter_table() -> pd.DataFrame:
@@ -388,16 +337,16 @@ def parameter_table() -> pd.DataFrame:
 
 
 def _type_and_range(field: FieldInfo) -> str:
-    if typing.get_origin(field.annotation) is Literal:
-        return " | ".join(typing.get_args(field.annotation))
+    if choices := typing.get_args(field.annotation):
+        return " | ".join(choices)
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
     limits = [
-        f"{sign} {getattr(limit, key)}"
+        f"{signs[key]} {getattr(limit, key)}"
         for limit in field.metadata
-        for key, sign in signs.items()
+        for key in signs
         if hasattr(limit, key)
     ]
-    kind = getattr(field.annotation, "__name__", str(field.annotation))
+    kind = getattr(field.annotation, "__name__", "")
     return f"{kind} {', '.join(limits)}".strip()
 
 
@@ -419,8 +368,7 @@ def read_parameters(path: Path) -> tuple[str, Parameters]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected lines `name: value`")
     profile = content.pop("profile", "book")
-    check_names(content)
     try:
-        return profile, Parameters(**content)
-    except ValidationError as error:
-        raise UserError(f"{path}: {_explain(error)}") from None
+        return profile, make_parameters("book", content)  # older runs lack newer parameters
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None

@@ -51,21 +51,11 @@ def versions() -> dict[str, str]:
 
 
 def modules_of(source: Path, root: Path = PACKAGE.parent) -> list[Path]:
-    """Modules of the package that a notebook or module imports, directly or not.
+    """Modules of the package that a notebook or module imports, directly or not, sorted.
 
-    Parameters
-    ----------
-    source : Path
-        A notebook (.ipynb) or a module (.py).
-    root : Path
-        Folder that holds the package.
-
-    Returns
-    -------
-    list of Path
-        Sorted, each once. A name taken from a subpackage leads to the module that
-        defines it, by the stub (`__init__.pyi`) of a subpackage that loads lazily;
-        an `__init__.py` that does more than that counts as a module itself.
+    `root` is the folder that holds the package. A name taken from a subpackage leads to the module
+    that defines it, by the stub (`__init__.pyi`) of a subpackage that loads lazily; an
+    `__init__.py` that does more than that counts as a module itself.
     """
     found: set[Path] = set()
     queue = [source]
@@ -83,14 +73,10 @@ def _imports(source: Path, root: Path) -> set[Path]:
     if source.suffix == ".ipynb":
         cells = json.loads(code)["cells"]
         code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    names = _imported_names(code, _package_of(source, root))
-    return {path for module, name in names for path in _files_of(module, name, root)}
-
-
-def _package_of(source: Path, root: Path) -> str:
-    """Dotted name of the package that a module is in; empty for what is outside `root`."""
     inside = source.is_relative_to(root) and source.suffix == ".py"
-    return ".".join(source.relative_to(root).parent.parts) if inside else ""
+    package = ".".join(source.relative_to(root).parent.parts) if inside else ""
+    names = _imported_names(code, package)
+    return {path for module, name in names for path in _files_of(module, name, root)}
 
 
 @cache
@@ -140,20 +126,18 @@ def _files_of(module: str, name: str, root: Path) -> set[Path]:
 
 
 def git_commit(folder: Path) -> str:
-    """Abbreviated hash of the checkout that holds a folder.
+    """Abbreviated hash of the checkout that holds a folder; `unknown` outside a checkout.
 
-    `+changes` is appended where tracked files of the folder, not those elsewhere,
-    differ from it; `unknown` outside a git checkout.
+    `+changes` is appended where tracked files of the folder, not those elsewhere, differ from it.
     """
-    commands = (
-        ["git", "rev-parse", "--short", "HEAD"],
-        ["git", "status", "--porcelain", "-uno", "."],
-    )
+
+    def git(*words: str) -> str:
+        command = ["git", *words]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
     try:
-        commit, changes = (
-            subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-            for command in commands
-        )
+        changes = git("status", "--porcelain", "-uno", ".")
+        return git("rev-parse", "--short", "HEAD") + "+changes" * bool(changes)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return commit.strip() + ("+changes" if changes.strip() else "")

@@ -34,71 +34,35 @@ if TYPE_CHECKING:  # imported where a table is read: the workflow starts at once
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout: it holds notebooks, data, the lock and this package."""
 
-
 DATA = ROOT / "data"
-
+STUDIES = DATA / "studies"
 
 SMALL = 1000
 """With fewer galaxies nothing is gained by keeping the cores for one section, timing included."""
 
-
-STUDIES = DATA / "studies"
-"""Results of studies that the project carries."""
-
-
-MEASUREMENTS = "measured"
-"""Folder in `runs/` that holds measured tables, and so names no run."""
-
-
-CLASSIFIED = "classified"
-"""Folder in `runs/` for what `galaxy-book classify` found; it names no run."""
-
-
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
+MEASUREMENTS, CLASSIFIED = "measured", "classified"
+"""Folders in `runs/` of measured tables and of what `galaxy-book classify` found, not of runs."""
 
 GALAXIES, SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet"
-
-
 KEPT, DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
-
-
 LATENT, CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
-
-
-TIMES = "artefacts/pixel_times.parquet"
-
-
-WEIGHTS = "artefacts/autoencoder.safetensors"
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths and contents of one run.
-
-    Parameters
-    ----------
-    path : Path
-        `runs/<name>`.
-    """
+    """Paths and contents of one run; `path` is `runs/<name>`."""
 
     path: Path
 
     @classmethod
     def named(cls, name: str) -> RunFolder:
-        """Run folder of a name, inside the checkout's `runs/`; it need not exist.
-
-        Raises
-        ------
-        UserError
-            If the name could lead out of `runs/`, or is reserved for measured tables.
-        """
+        """Run folder of a name, inside the checkout's `runs/`; it need not exist."""
         if name in (MEASUREMENTS, CLASSIFIED):
             raise UserError(
                 f"run name {name!r}: kept for the tables of `make measure` and `make classify`; "
                 "take another"
             )
-        if not RUN_NAME.fullmatch(name):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise UserError(
                 f"run name {name!r}: use letters, digits, '.', '_' and '-', at most 64, "
                 "beginning with a letter or digit"

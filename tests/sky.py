@@ -26,9 +26,7 @@ QUICK = RequestPolicy(
     connect_timeout=0.5,
     read_timeout=0.5,
     response_timeout=0.8,
-    probe_timeout=1.0,
-    patience=0.2,
-    least_failures=6,
+    most_failures=6,
 )
 """The default policy with all waiting times shortened."""
 

@@ -173,7 +173,7 @@ def test_parameters_do_not_change() -> None:
         ("latent_dim=32 n_components=5", {"latent_dim": 32, "n_components": 5}),
         ("learning_rate=1e-3", {"learning_rate": 1e-3}),
         ("learning_rate=0.01", {"learning_rate": 0.01}),
-        ("anomaly_percent=3", {"anomaly_percent": 3}),
+        ("anomaly_percent=3", {"anomaly_percent": 3.0}),
         ("from_pixels=true", {"from_pixels": True}),
         ("from_pixels=False", {"from_pixels": False}),
         ("framing=native", {"framing": "native"}),
@@ -251,6 +251,12 @@ def test_an_unchanged_file_is_left_alone(tmp_path: Path) -> None:
     assert path.stat().st_mtime_ns == before
     write_parameters(path, "book", Parameters(seed=1))
     assert read_parameters(path)[1].seed == 1
+
+
+def test_a_run_older_than_a_parameter_has_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "parameters.yml"
+    path.write_text("profile: smoke\nepochs: 3\n")
+    assert read_parameters(path) == ("smoke", Parameters(epochs=3))
 
 
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:

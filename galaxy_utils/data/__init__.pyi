@@ -2,7 +2,6 @@ from . import survey as survey
 from .download import Downloads as Downloads
 from .galaxy_zoo import galaxy_types as galaxy_types
 from .hubble import hdf_sample as hdf_sample
-from .hubble import hubble_deep_field as hubble_deep_field
 from .images import Image as Image
 from .images import ImageError as ImageError
 from .images import band_mean as band_mean
@@ -25,4 +24,3 @@ from .skyserver import fetch_sample as fetch_sample
 from .split import N_FOLDS as N_FOLDS
 from .split import fold_of as fold_of
 from .split import is_held_out as is_held_out
-# fmt: skip

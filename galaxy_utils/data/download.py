@@ -1,13 +1,13 @@
 """Fill a folder with downloaded images so that nothing is lost and nothing is half-written.
 
 Threads fetch and check; the main thread alone writes, each file completely or not at
-all. Valid files are never fetched again, whoever put them there.
+all. Valid images are never fetched again, and images of other origin never touched.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
@@ -16,8 +16,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from galaxy_utils.data.client import Check, Client, DownloadError, StoppedError, host_of
-from galaxy_utils.data.manifest import Manifest, write_failures
+from galaxy_utils.data.client import Check, Client, DownloadError, RetryableError, host_of
+from galaxy_utils.data.manifest import Manifest
 from galaxy_utils.errors import UserError
 
 
@@ -45,46 +45,46 @@ def download_images(
     folder: Path,
     client: Client,
     check: Check,
-    before: Callable[[], None] = lambda: None,
-    failures: Mapping[str, str] | None = None,
+    failures: Mapping[str, str],
 ) -> Downloads:
     """Download `<objid>.jpg` for each objid in `urls`, except those that are there and valid.
 
-    `before` is called before the first request, if there is one; `failures` are reasons why
-    further images cannot be requested. `UserError` where the server is down, another process
-    downloads into the folder, or it cannot be written.
+    `failures` are reasons why further images cannot be requested. `UserError` where the server
+    is down, another process downloads into the folder, or it cannot be written.
     """
     with _exclusive(folder):
         for partial in folder.glob("*.partial"):
             partial.unlink()
         manifest = Manifest(folder)
-        missing, obstacles = _missing_images(urls, manifest, check)
-        present = len(urls) - len(missing) - len(obstacles)
-        failed = dict(failures or {}) | obstacles
+        missing = {objid: url for objid, url in urls.items() if not manifest.has_valid(objid)}
+        present = len(urls) - len(missing)
+        failed = dict(failures)
         if missing:
-            before()
-        client.reset_patience()
-        fetched = 0
+            client.probe(next(iter(missing.values())))
+        fetched = in_a_row = 0
+        results = _fetch_all(missing, client, check)
         bar = tqdm(
-            _fetch_all(missing, client, check), "cutouts", len(urls), initial=present,
+            results, "cutouts", len(urls), initial=present,
             unit="image", mininterval=0.1 if sys.stderr.isatty() else 10.0,
         )  # fmt: skip
         try:
             for objid, result in bar:
-                if isinstance(result, str):
-                    failed[objid] = result
-                else:
+                if isinstance(result, bytes):
                     manifest.store(objid, result, urls[objid])
-                    fetched += 1
+                    fetched, in_a_row = fetched + 1, 0
+                    continue
+                failed[objid] = str(result)
+                in_a_row = in_a_row + 1 if isinstance(result, RetryableError) else 0
+                if in_a_row == client.policy.most_failures:
+                    raise UserError(
+                        f"{host_of(urls[objid])} does not answer as it should: {in_a_row} files "
+                        f"failed in a row, the last with: {result}. {fetched + present} of "
+                        f"{len(urls)} files are in {folder} and are kept; the same command later "
+                        "fetches the rest"
+                    )
         finally:
-            write_failures(folder, failed, urls)
-    if client.stop_reason:
-        server = host_of(next(iter(missing.values())))
-        raise UserError(
-            f"{server} does not answer as it should: {client.stop_reason}. "
-            f"{fetched + present} of {len(urls)} files are in {folder} and are kept; "
-            "the same command later fetches the rest"
-        )
+            results.close()
+            manifest.write_failures(failed, urls)
     return Downloads(fetched, present, failed)
 
 
@@ -103,38 +103,20 @@ def _exclusive(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _missing_images(
-    urls: Mapping[str, str], manifest: Manifest, check: Check
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Addresses of images to fetch, and why others cannot be: an invalid file is in place."""
-    missing, obstacles = {}, {}
-    for objid, url in urls.items():
-        try:
-            if not manifest.has_valid(objid, check):
-                missing[objid] = url
-        except DownloadError as error:
-            obstacles[objid] = f"another file of this name is there ({error}); move it away"
-    return missing, obstacles
-
-
 def _fetch_all(
     urls: Mapping[str, str], client: Client, check: Check
-) -> Iterator[tuple[str, bytes | str]]:
-    """Yield objid with content or reason as they come; its threads do not delay Ctrl-C."""
+) -> Generator[tuple[str, bytes | DownloadError]]:
+    """Yield objid with content or error as they come; its threads do not delay Ctrl-C."""
 
-    def fetch(objid: str) -> tuple[str, bytes | str | None]:
+    def fetch(objid: str) -> tuple[str, bytes | DownloadError]:
         try:
             return objid, client.get(urls[objid], check)
         except DownloadError as error:
-            return objid, str(error)
-        except StoppedError:
-            return objid, None
+            return objid, error
 
     with ThreadPool(client.policy.concurrency) as pool:
         try:
-            for objid, result in pool.imap_unordered(fetch, urls):
-                if result is not None:
-                    yield objid, result
+            yield from pool.imap_unordered(fetch, urls)
         except BaseException:
             client.stop.set()
             raise

@@ -13,19 +13,13 @@ from scipy.stats import median_abs_deviation
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image, ImageError, other_bands
 
-Planes = NDArray[np.float64]
-
 BLOCK = 8
 """Side in pixels of the blocks whose scatter gives the noise of the sky: wide compared with the
 correlation that resampling leaves (`survey.GRAIN`), so that resampled images are treated alike."""
 
 
 def read_fits(path: Path) -> Image:
-    """Read a FITS image as a composite, stretched; `ImageError` if it cannot be used.
-
-    One plane (drawn grey) or three (i, r, g) in its first extension with an image; or the r band
-    of a triplet `<name>-g.fits`, `<name>-r.fits`, `<name>-i.fits`.
-    """
+    """Read one plane (drawn grey), three (i, r, g), or the r band of a triplet `<name>-r.fits`."""
     bands = other_bands(path)
     if len(bands) == 1:
         missing = "i" if bands[0].stem.endswith("-g") else "g"
@@ -41,7 +35,7 @@ def read_fits(path: Path) -> Image:
     return stretch(planes)
 
 
-def _read_planes(path: Path) -> Planes:
+def _read_planes(path: Path) -> NDArray[np.float64]:
     try:
         with fits.open(path, memmap=False) as opened:
             images = (hdu.data for hdu in opened if getattr(hdu, "is_image", False))
@@ -59,12 +53,8 @@ def _read_planes(path: Path) -> Planes:
     return planes
 
 
-def stretch(planes: Planes) -> Image:
-    """Stretch one plane, or i, r, g, of linear fluxes in any unit to a cutout.
-
-    Fluxes are scaled until the noise of the sky in r is that of SDSS, so that a deeper image is
-    shown as SDSS would have seen it. `ImageError` if the image is constant.
-    """
+def stretch(planes: NDArray[np.float64]) -> Image:
+    """Stretch one plane, or i, r, g, of linear fluxes to a cutout with the noise of SDSS in r."""
     middle = planes[len(planes) // 2]  # r of three, or the only one
     noise = _uncorrelated_noise(middle) or float(middle.std())
     if not noise > 0:

@@ -15,13 +15,7 @@ _SIDE = 64
 
 
 def hubble_deep_field() -> Image:
-    """Colour image of the Hubble Deep Field (NASA, public domain).
-
-    Returns
-    -------
-    ndarray of uint8, shape (872, 1000, 3)
-        scikit-image's hubble_deep_field.jpg.
-    """
+    """Colour image of the Hubble Deep Field (NASA, public domain), shape (872, 1000, 3)."""
     import skimage.data
 
     return np.asarray(skimage.data.hubble_deep_field())

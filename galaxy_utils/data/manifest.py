@@ -1,6 +1,6 @@
 """What is known of the images in a folder that was filled by a download.
 
-manifest.csv    objid, file, bytes, sha256, url, fetched: one row per valid file
+manifest.csv    objid, file, bytes, sha256, url, fetched: one row per valid image
 failures.csv    objid, url, reason: what the last command could not fetch
 """
 
@@ -8,99 +8,56 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from galaxy_utils.provenance import write_atomically
+import pandas as pd
+
+from galaxy_utils.provenance import sha256_of_file, write_atomically
 
 MANIFEST = "manifest.csv"
 FAILURES = "failures.csv"
-_COLUMNS = ("objid", "file", "bytes", "sha256", "url", "fetched")
 
 
 class Manifest:
-    """What is known of the images of a folder."""
+    """Checksums of the images in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / MANIFEST
-        self.rows = read_manifest(folder)
-        if not self.path.exists() or not self.path.read_bytes().endswith(b"\n"):
-            rows = (row.values() for row in self.rows.values())
-            write_atomically(self.path, _csv([_COLUMNS, *rows]))
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        complete = text[: text.rfind("\n") + 1]  # a kill may have cut the last line short
+        if not complete or complete != text:
+            write_atomically(self.path, complete or "objid,file,bytes,sha256,url,fetched\n")
+        table = pd.read_csv(self.path, dtype=str)
+        self.sha256 = dict(zip(table["objid"], table["sha256"], strict=True))
 
-    def has_valid(self, objid: str, check: Callable[[bytes], None]) -> bool:
-        """Whether the image is there as it was fetched; valid ones of other origin get a row.
-
-        What `check` raises where an invalid file of other origin is in its place.
-        """
+    def has_valid(self, objid: str) -> bool:
+        """Whether the image is there, as it was fetched or from somebody else."""
         path = self.folder / f"{objid}.jpg"
-        if not path.exists():
-            return False
-        body = path.read_bytes()
-        if path.name in self.rows:
-            return hashlib.sha256(body).hexdigest() == self.rows[path.name]["sha256"]
-        check(body)
-        self._append(objid, body, "", datetime.fromtimestamp(path.stat().st_mtime, UTC))
-        return True
+        return path.exists() and self.sha256.get(objid) in (None, sha256_of_file(path))
 
     def store(self, objid: str, body: bytes, url: str) -> None:
-        """Write the complete image, then its row."""
-        partial = self.folder / f"{objid}.jpg.partial"
-        partial.write_bytes(body)
-        os.replace(partial, self.folder / f"{objid}.jpg")
-        self._append(objid, body, url, datetime.now(UTC))
-
-    def _append(self, objid: str, body: bytes, url: str, when: datetime) -> None:
+        """Write the row, then the complete image: one without a row is somebody else's."""
         file, digest = f"{objid}.jpg", hashlib.sha256(body).hexdigest()
-        values = [objid, file, str(len(body)), digest, url, when.isoformat(timespec="seconds")]
-        self.rows[file] = dict(zip(_COLUMNS, values, strict=True))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         with self.path.open("a", encoding="utf-8", newline="") as lines:
-            lines.write(_csv([values]))
+            writer = csv.writer(lines, lineterminator="\n")
+            writer.writerow([objid, file, len(body), digest, url, now])
+        partial = self.folder / f"{file}.partial"
+        partial.write_bytes(body)
+        os.replace(partial, self.folder / file)
 
-
-def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
-    """File to its row; a line that a kill cut short is left out."""
-    path = folder / MANIFEST
-    if not path.exists():
-        return {}
-    complete = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    rows = csv.DictReader(io.StringIO(complete))
-    return {row["file"]: row for row in rows if None not in row.values()}
+    def write_failures(self, failures: Mapping[str, str], urls: Mapping[str, str]) -> None:
+        """Write `FAILURES` from objid to reason and, where there is one, to address."""
+        rows = [(objid, urls.get(objid, ""), reason) for objid, reason in failures.items()]
+        table = pd.DataFrame(rows, columns=["objid", "url", "reason"])
+        write_atomically(self.folder / FAILURES, table.to_csv(index=False, lineterminator="\n"))
 
 
 def lacks_images(folder: Path, objids: Iterable[str]) -> bool:
-    """Whether a galaxy has neither an image nor a reason in `FAILURES`.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder that a download filled, or that does not exist.
-    objids : iterable of str
-        The galaxies.
-
-    Returns
-    -------
-    bool
-        True also where one of many is missing.
-    """
+    """Whether a galaxy has neither an image in a folder nor a reason in its `FAILURES`."""
     path = folder / FAILURES
-    failed: set[str] = set()
-    if path.exists():
-        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
-        failed = {row["objid"] for row in rows}
+    failed = set(pd.read_csv(path, dtype=str)["objid"]) if path.exists() else set()
     return any(o not in failed and not (folder / f"{o}.jpg").exists() for o in objids)
-
-
-def write_failures(folder: Path, failures: Mapping[str, str], urls: Mapping[str, str]) -> None:
-    """Write `FAILURES` from objid to reason and, where there is one, to address."""
-    rows = [(objid, urls.get(objid, ""), reason) for objid, reason in failures.items()]
-    write_atomically(folder / FAILURES, _csv([("objid", "url", "reason"), *rows]))
-
-
-def _csv(rows: Iterable[Iterable[str]]) -> str:
-    lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n").writerows(rows)
-    return lines.getvalue()

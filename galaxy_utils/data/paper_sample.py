@@ -9,7 +9,6 @@ Its folder holds the images with their manifest, and
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -29,15 +28,15 @@ STATEMENT = PACKAGE.parent / "data" / "skyserver.sql"
 CATALOGUE = "catalogue.csv"
 QUERY = "query.json"
 
+IDENTIFIER = r"[0-9]{1,19}"
+"""An objID of SDSS."""
+
 COLUMNS = (
     "objid", "ra", "dec", "z", "petroR50_r", "petroR90_r", "dr7objid", "nvote",
     "p_el", "p_cw", "p_acw", "p_edge", "p_dk", "p_mg", "p_cs",
     "p_el_debiased", "p_cs_debiased", "spiral", "elliptical", "uncertain",
 )  # fmt: skip
 """What `STATEMENT` selects, in its order."""
-
-PRIME, FACTOR, SEED_FACTOR = 2147483579, 1073741789, 1073741783
-"""Of the order in `STATEMENT`."""
 
 
 class PaperSample(BaseModel):
@@ -75,64 +74,28 @@ class PaperSample(BaseModel):
         return Template(text).substitute(self.model_dump())
 
 
-def order_key(objid: str, seed: int) -> int:
-    """Rank of a galaxy in the pseudo-random order of `STATEMENT`, from 0 to `PRIME` - 1."""
-    y = (int(objid) % PRIME * FACTOR + seed * SEED_FACTOR) % PRIME
-    return y * y % PRIME * y % PRIME
-
-
-def is_identifier(objid: str) -> bool:
-    """Whether a text may be an objID of SDSS: digits alone."""
-    return bool(re.fullmatch(r"[0-9]{1,19}", objid))
-
-
 def _check_catalogue(table: pd.DataFrame, wanted: PaperSample) -> None:
-    """Raise `UserError` where a table is not the sample that was asked for."""
     if len(table) != wanted.number:
         raise UserError(
             f"SkyServer's table has {len(table)} rows, expected {wanted.number}: the answer was "
             "cut short, or there are no more such galaxies. Run it again, or ask for fewer"
         )
-    for row, objid in enumerate(table["objid"].fillna(""), 1):
-        if not is_identifier(objid):
-            raise UserError(f"SkyServer's table, row {row}: objid {objid!r} is no SDSS identifier")
-    repeated = table.loc[table["objid"].duplicated(), "objid"]
-    if len(repeated):
-        raise UserError(f"SkyServer's table: objid {repeated.iloc[0]} stands in more than one row")
+    objids = table["objid"].fillna("")
+    identified = objids.str.fullmatch(IDENTIFIER) & ~objids.duplicated()
+    valid = {"objid": (identified, "an SDSS identifier (digits alone), each once")}
     for column, low, high in (("ra", 0, 360), ("dec", -90, 90), ("z", 0, wanted.z_max)):
-        wrong = np.flatnonzero(~table[column].between(low, high))
-        if len(wrong):
+        valid[column] = (table[column].between(low, high), f"{low} to {high}")
+    for column, (rows, expected) in valid.items():
+        if not rows.all():
+            row = int(np.argmin(rows))
             raise UserError(
-                f"SkyServer's table, row {wrong[0] + 1}: {column} is "
-                f"{table[column].iloc[wrong[0]]}, expected {low} to {high}"
+                f"SkyServer's table, row {row + 1}: {column} is {table[column].iloc[row]}, "
+                f"expected {expected}"
             )
-    keys = [(order_key(objid, wanted.seed), int(objid)) for objid in table["objid"]]
-    if keys != sorted(keys):
-        raise UserError("SkyServer's table is not in the order that was asked for; run it again")
-
-
-def _galaxy_zoo_class(votes: pd.DataFrame) -> pd.Series:
-    """Class by the published flags (more than 80 % of the debiased votes), else empty.
-
-    Lintott et al. (2011), MNRAS 410, 166, section 4 and table 2.
-    """
-    flags = [votes["elliptical"] == 1, votes["spiral"] == 1]
-    return pd.Series(np.select(flags, ["elliptical", "spiral_combined"], ""), votes.index, str)
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether every galaxy of a fetched sample has an image, or a reason why not.
-
-    Parameters
-    ----------
-    folder : Path
-        As of `skyserver.fetch_sample`.
-
-    Returns
-    -------
-    bool
-        False also where there is no such folder.
-    """
+    """Whether every galaxy of a fetched sample has an image, or a reason why not."""
     if not (folder / QUERY).exists():
         return False
     objids = pd.read_csv(folder / CATALOGUE, usecols=["objid"], dtype=str)["objid"]
@@ -157,7 +120,9 @@ def check_folder(wanted: PaperSample, folder: Path) -> None:
 def write_catalogue(table: pd.DataFrame, wanted: PaperSample, folder: Path, server: str) -> None:
     """Write `CATALOGUE` and `QUERY` from the server's answer, after checking it."""
     _check_catalogue(table, wanted)
-    table = table.assign(gz1_class=_galaxy_zoo_class(table))
+    # Lintott et al. (2011), MNRAS 410, 166, table 2: more than 80 % of the debiased votes.
+    flags = [table["elliptical"] == 1, table["spiral"] == 1]
+    table = table.assign(gz1_class=np.select(flags, ["elliptical", "spiral_combined"], ""))
     table = table[[*CATALOGUE_COLUMNS, *(c for c in COLUMNS if c not in CATALOGUE_COLUMNS)]]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / CATALOGUE

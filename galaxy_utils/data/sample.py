@@ -41,7 +41,7 @@ class Sample:
     @property
     def has_images(self) -> bool:
         """Whether at least one galaxy of the sample has an image."""
-        return bool(self.cutouts) or bool(self.folder and any(_image_files(self.folder)))
+        return bool(self.cutouts or self._files)
 
     def image(self, objid: str) -> Image:
         """Read the image of a galaxy, uint8 of shape (height, width, 3).
@@ -56,42 +56,25 @@ class Sample:
         return read_image(self.path(objid))
 
     def path(self, objid: str) -> Path:
-        """Image file of a galaxy.
-
-        Raises
-        ------
-        ImageError
-            If there is none.
-        """
-        if self.folder is not None:
-            for suffix in IMAGE_SUFFIXES:
-                path = self.folder / f"{objid}{suffix}"
-                if path.exists():
-                    return path
-            if objid in self._unusual_names:
-                return self._unusual_names[objid]
-        raise ImageError("no image file")
+        """Image file of a galaxy; `ImageError` if there is none."""
+        if objid not in self._files:
+            raise ImageError("no image file")
+        return self._files[objid]
 
     @cached_property
-    def _unusual_names(self) -> dict[str, Path]:
-        """Files whose suffix is not in lower case."""
-        files = _image_files(self.folder) if self.folder else iter(())
-        return {path.stem: path for path in files if path.suffix not in IMAGE_SUFFIXES}
+    def _files(self) -> dict[str, Path]:
+        """Image files by objid."""
+        return {path.stem: path for path in _image_files(self.folder)} if self.folder else {}
 
 
 def _image_files(folder: Path) -> Iterator[Path]:
     """Images of a folder; of a FITS triplet the one in r, and no hidden files (macOS: `._*`)."""
     for path in folder.iterdir():
+        in_r = path.with_name(f"{path.stem[:-1]}r{path.suffix}")
+        second_band = path.suffix.lower() in FITS_SUFFIXES and path.stem.endswith(("-g", "-i"))
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-            if not _is_second_band(path):
+            if not (second_band and in_r.exists()):
                 yield path
-
-
-def _is_second_band(path: Path) -> bool:
-    """Whether a FITS file is the g or i image next to one in r."""
-    if path.suffix.lower() not in FITS_SUFFIXES or not path.stem.endswith(("-g", "-i")):
-        return False
-    return path.with_name(f"{path.stem[:-1]}r{path.suffix}").exists()
 
 
 def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -24,10 +25,8 @@ from PIL import Image as PillowImage
 from galaxy_utils.data.client import (
     Client,
     DownloadError,
-    PermanentError,
     RequestPolicy,
     RetryableError,
-    StoppedError,
     host_of,
     message_in,
 )
@@ -35,10 +34,10 @@ from galaxy_utils.data.download import Downloads, download_images
 from galaxy_utils.data.paper_sample import (
     CATALOGUE,
     COLUMNS,
+    IDENTIFIER,
     QUERY,
     PaperSample,
     check_folder,
-    is_identifier,
     write_catalogue,
 )
 from galaxy_utils.data.sample import as_numbers
@@ -61,23 +60,15 @@ POSITIONS = "positions.csv"
 POSITIONS_PER_QUERY = 50
 """An address of some 2,000 characters is safe everywhere."""
 
+POLICY = RequestPolicy()
 QUERY_POLICY = RequestPolicy(
     concurrency=1, rate=0.5, attempts=3, backoff=5.0, read_timeout=660.0, response_timeout=900.0
 )
 """SkyServer allows 60 queries a minute and lets one run for 600 s (its page Query Limits)."""
 
-OFFLINE = (
-    "Connect this machine to the internet (behind a proxy: set HTTPS_PROXY), or name another "
-    "server (galaxy-book skyserver and galaxy-book images take --server); what was fetched is kept"
-)
-
 
 def check_cutout(body: bytes) -> None:
-    """Make sure that an answer of ImgCutout is a complete picture of the sky.
-
-    `RetryableError` where it is no JPEG (SkyServer sends error pages with status 200) or is cut
-    short, `PermanentError` where it has another size or shows no sky.
-    """
+    """Make sure that an answer of ImgCutout is a complete picture of the sky."""
     if not body.startswith(b"\xff\xd8"):
         raise RetryableError(f"expected a JPEG, got {message_in(body)!r}")
     try:
@@ -87,39 +78,22 @@ def check_cutout(body: bytes) -> None:
         raise RetryableError(f"damaged JPEG: {error}") from error
     height, width = pixels.shape[:2]
     if (height, width) != (SIDE, SIDE):
-        raise PermanentError(f"{width}x{height} px: expected {SIDE}x{SIDE} px")
+        raise DownloadError(f"{width}x{height} px: expected {SIDE}x{SIDE} px")
     if float((pixels.max(axis=2) == 0).mean()) > LARGEST_BLACK_SHARE:
-        raise PermanentError("an almost black frame: SDSS has no image there")
+        raise DownloadError("an almost black frame: SDSS has no image there")
 
 
 def run_query(sql: str, columns: Sequence[str], server: str, client: Client) -> pd.DataFrame:
-    """Rows of a statement; numbers but for identifiers, NaN where missing.
-
-    `UserError` with SkyServer's own message where it fails, and with row and column where the
-    answer is not a table of these columns.
-    """
+    """Rows of a statement; numbers but for identifiers, NaN where missing."""
     fields = urlencode({"cmd": sql, "format": "csv"})
+    url = f"{server.rstrip('/')}/SkyServerWS/SearchTools/SqlSearch?{fields}"
     try:
-        body = client.get(
-            f"{server.rstrip('/')}/SkyServerWS/SearchTools/SqlSearch?{fields}", _check_table
-        )
-    except (DownloadError, StoppedError) as error:
+        body = client.get(url, _check_table)
+    except DownloadError as error:
         raise UserError(
-            f"the query to {host_of(server)} failed: {client.stop_reason or error}. Try again "
-            "later; what was fetched is kept"
+            f"the query to {host_of(server)} failed: {error}. Try again later; what was fetched "
+            "is kept"
         ) from error
-    table = _read_table(body, columns)
-    numeric = [name for name in columns if not name.endswith("objid")]  # these exceed 2^53
-    return as_numbers(table, numeric, "SkyServer's table", first_row=1)
-
-
-def _check_table(body: bytes) -> None:
-    if not body.lstrip().startswith(b"#Table"):
-        raise RetryableError(f"expected a table, got {message_in(body)!r}")
-
-
-def _read_table(body: bytes, columns: Sequence[str]) -> pd.DataFrame:
-    """Read an answer as text, missing values as NaN."""
     lines = [line for line in body.decode("utf-8", "replace").splitlines() if line.strip()]
     found, *rows = list(csv.reader(lines[1:])) or [[]]
     if [name.lower() for name in found] != [name.lower() for name in columns]:
@@ -133,41 +107,36 @@ def _read_table(body: bytes, columns: Sequence[str]) -> pd.DataFrame:
                 f"SkyServer's table, row {number}: {len(row)} fields, expected {len(columns)}; "
                 "the answer was cut short: run the same command again"
             )
-    return pd.DataFrame(rows, columns=list(columns), dtype=str).replace({"null": "", "": None})
+    table = pd.DataFrame(rows, columns=list(columns), dtype=str).replace({"null": "", "": None})
+    numeric = [name for name in columns if not name.endswith("objid")]  # these exceed 2^53
+    return as_numbers(table, numeric, "SkyServer's table", first_row=1)
+
+
+def _check_table(body: bytes) -> None:
+    if not body.lstrip().startswith(b"#Table"):
+        raise RetryableError(f"expected a table, got {message_in(body)!r}")
 
 
 def _fetch_cutouts(
-    positions: Mapping[str, tuple[float, float]],
-    folder: Path,
-    server: str,
-    client: Client,
-    scale: float,
-    unknown: Sequence[str] = (),
+    places: pd.DataFrame, folder: Path, server: str, scale: float, unknown: Sequence[str] = ()
 ) -> Downloads:
-    """Download cutouts at positions (ra, dec in degrees) and `scale` (arcsec per pixel).
-
-    `unknown` are galaxies without a position; they count among the failures.
-    """
+    """Download cutouts at places (objid, ra, dec); `unknown` galaxies count among the failures."""
     urls = {}
-    for objid, (ra, dec) in positions.items():
+    for objid, ra, dec in places[["objid", "ra", "dec"]].itertuples(index=False):
         place = {"ra": f"{ra:.7f}", "dec": f"{dec:.7f}"}
         fields = urlencode(place | {"scale": scale, "width": SIDE, "height": SIDE})
         urls[objid] = f"{server.rstrip('/')}/SkyServerWS/ImgCutout/getjpeg?{fields}"
     lost = dict.fromkeys(unknown, "SkyServer knows no such galaxy")
-    return download_images(
-        urls, folder, client, check_cutout, lambda: client.probe(server, OFFLINE), lost
-    )
+    return download_images(urls, folder, Client(POLICY), check_cutout, lost)
 
 
-def find_positions(
-    objids: Sequence[str], server: str, client: Client
-) -> dict[str, tuple[float, float]]:
+def find_positions(objids: Sequence[str], server: str, client: Client) -> pd.DataFrame:
     """Look up ra and dec (degrees, to 0.1 arcsec) of DR7 identifiers; unknown ones are left out.
 
     The two tables of Galaxy Zoo 1 hold every galaxy of the measured sample; PhotoObjDR7, with
     all objects of DR7, has no index on their identifiers.
     """
-    wrong = [objid for objid in objids if not is_identifier(objid)]
+    wrong = [objid for objid in objids if not re.fullmatch(IDENTIFIER, objid)]
     if wrong:
         raise UserError(f"objid {wrong[0]!r} is no SDSS identifier: expected digits alone")
     sql = (
@@ -176,16 +145,10 @@ def find_positions(
         "SELECT dr7objid, ra, dec FROM zooNoSpec) AS v "
         f"WHERE v.dr7objid IN ({', '.join(objids)})"
     )
-    return _positions_of(run_query(sql, ("objid", "ra", "dec"), server, client))
+    return run_query(sql, ("objid", "ra", "dec"), server, client).dropna()
 
 
-def fetch_known(
-    catalogue: pd.DataFrame,
-    folder: Path,
-    server: str = SERVER,
-    policy: RequestPolicy | None = None,
-    query_policy: RequestPolicy | None = None,
-) -> Downloads:
+def fetch_known(catalogue: pd.DataFrame, folder: Path, server: str = SERVER) -> Downloads:
     """Download cutouts of galaxies of a catalogue, looking up positions that it lacks.
 
     Parameters
@@ -196,8 +159,6 @@ def fetch_known(
         Receives the images and `POSITIONS`.
     server : str
         As `SERVER`.
-    policy, query_policy : RequestPolicy, optional
-        How the server is treated; the defaults if not given.
 
     Returns
     -------
@@ -210,29 +171,24 @@ def fetch_known(
         If the server cannot be reached or is down, or a query fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = _positions_of(catalogue)
-    if (folder / POSITIONS).exists():
-        known = _positions_of(pd.read_csv(folder / POSITIONS, dtype={"objid": str})) | known
-    unknown = [objid for objid in catalogue["objid"] if objid not in known]
-    client = Client(query_policy or QUERY_POLICY)
+    path = folder / POSITIONS
+    found = pd.read_csv(path, dtype={"objid": str}) if path.exists() else catalogue[:0]
+    places = pd.concat([catalogue.dropna(subset=["ra", "dec"]), found]).drop_duplicates("objid")
+    unknown = catalogue.loc[~catalogue["objid"].isin(places["objid"]), "objid"].tolist()
+    client = Client(QUERY_POLICY)
     if unknown:
-        client.probe(server, OFFLINE)
+        client.probe(server)
     for start in range(0, len(unknown), POSITIONS_PER_QUERY):
-        known |= find_positions(unknown[start : start + POSITIONS_PER_QUERY], server, client)
-        lines = [f"{objid},{ra:.10g},{dec:.10g}\n" for objid, (ra, dec) in known.items()]
-        write_atomically(folder / POSITIONS, "".join(["objid,ra,dec\n", *lines]))
-    positions = {objid: known[objid] for objid in catalogue["objid"] if objid in known}
-    lost = [objid for objid in unknown if objid not in known]
-    return _fetch_cutouts(positions, folder, server, Client(policy), SDSS5000_SCALE, lost)
+        found = find_positions(unknown[start : start + POSITIONS_PER_QUERY], server, client)
+        places = pd.concat([places, found])[["objid", "ra", "dec"]].drop_duplicates("objid")
+        text = places.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+        write_atomically(path, text)
+    lost = [objid for objid in unknown if objid not in set(places["objid"])]
+    wanted = places[places["objid"].isin(catalogue["objid"])]
+    return _fetch_cutouts(wanted, folder, server, SDSS5000_SCALE, lost)
 
 
-def fetch_sample(
-    wanted: PaperSample,
-    folder: Path,
-    server: str = SERVER,
-    policy: RequestPolicy | None = None,
-    query_policy: RequestPolicy | None = None,
-) -> Downloads:
+def fetch_sample(wanted: PaperSample, folder: Path, server: str = SERVER) -> Downloads:
     """Download the paper's sample into a folder, or what is still missing of it.
 
     Parameters
@@ -243,8 +199,6 @@ def fetch_sample(
         Receives `CATALOGUE`, `QUERY`, the images, manifest and failures.
     server : str
         As `SERVER`.
-    policy, query_policy : RequestPolicy, optional
-        How the server is treated; the defaults if not given.
 
     Returns
     -------
@@ -257,21 +211,13 @@ def fetch_sample(
         If the server cannot be reached or is down, an answer is not what was
         asked for, or the folder holds another sample.
     """
-    client = Client(policy)
     if (folder / QUERY).exists():
         check_folder(wanted, folder)
     else:
-        client.probe(server, OFFLINE)
+        client = Client(QUERY_POLICY)
+        client.probe(server)
         print(f"Asking {host_of(server)} for {wanted.number:,} galaxies; some minutes", flush=True)
-        query_client = Client(query_policy or QUERY_POLICY)
-        table = run_query(wanted.statement(), COLUMNS, server, query_client)
+        table = run_query(wanted.statement(), COLUMNS, server, client)
         write_catalogue(table, wanted, folder, server)
-    positions = _positions_of(pd.read_csv(folder / CATALOGUE, dtype={"objid": str}))
-    return _fetch_cutouts(positions, folder, server, client, PIXEL)
-
-
-def _positions_of(catalogue: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Objid to ra and dec, for the galaxies of a catalogue that have them."""
-    known = catalogue.dropna(subset=["ra", "dec"])
-    places = zip(known["ra"].astype(float), known["dec"].astype(float), strict=True)
-    return dict(zip(known["objid"].astype(str), places, strict=True))
+    places = pd.read_csv(folder / CATALOGUE, dtype={"objid": str})
+    return _fetch_cutouts(places, folder, server, PIXEL)

@@ -113,6 +113,12 @@ def test_a_folder_becomes_a_sample(tmp_path: Path) -> None:
         sample.image("e")
 
 
+def test_of_a_triplet_the_image_in_r_is_the_galaxy(tmp_path: Path) -> None:
+    for name in ("a-g.fits", "a-r.fits", "a-i.fits", "b-g.fits", "c-i.png"):
+        (tmp_path / name).touch()
+    assert folder_sample(tmp_path).catalogue["objid"].tolist() == ["a-r", "b-g", "c-i"]
+
+
 def test_a_folders_own_catalogue_is_used_and_another_can_be_given(tmp_path: Path) -> None:
     save(tmp_path / "0021.png")
     save(tmp_path / "0022.png")

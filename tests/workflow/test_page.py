@@ -126,7 +126,7 @@ def test_a_page_says_where_the_run_departs_from_the_recipe_of_the_paper(page: Pa
         "framing", "space", "measured", "scale", "mixture_fit", "covariance_type",
     ]  # fmt: skip
     assert "made as in that profile" in page.recipe_text()
-    page.settings = make_parameters("book", {"confidence": 0.5, "measured": "five+axis"})
+    page.settings = make_parameters("book", {"confidence": 0.5})
     assert findall(r"`(\w+)`", page.recipe_text())[1:] == ["confidence", "confidence"]
     page.settings = make_parameters("book", {"merger_asymmetry": 0.1, "epochs": 3})
     assert "`epochs`, `merger_asymmetry` may take part in it" in page.recipe_text()

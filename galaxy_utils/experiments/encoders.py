@@ -257,13 +257,13 @@ def _percent(values: pd.Series, seed: int) -> tuple[float, float, float]:
 
 def gains(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Compare the galaxy encoder with the best ImageNet encoder, on the same galaxies, by probe."""
-    columns = ["rival", "gain", "low", "high"]
-    table = pd.DataFrame(None, ["linear", "neighbours"], columns, dtype=object)
-    for probe in table.index if "galaxy" in rows else ():  # no types, or nothing measured
+    found = {}
+    for probe in ("linear", "neighbours") if "galaxy" in rows else ():
         scores = rows[rows["score"] == f"{probe}_hit"]
         hits = scores.pivot(index="galaxy", columns="encoder", values="value")
         rivals = [name for name in IMAGENET if name in hits]
         if rivals and GALAXY in hits:
             rival = hits[rivals].mean().idxmax()
-            table.loc[probe] = [rival, *_percent(hits[GALAXY] - hits[rival], seed)]
-    return table.astype(dict.fromkeys(columns[1:], float))
+            found[probe] = rival, *_percent(hits[GALAXY] - hits[rival], seed)
+    table = pd.DataFrame.from_dict(found, orient="index", columns=["rival", "gain", "low", "high"])
+    return table.reindex(["linear", "neighbours"])

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.config import make_parameters, read_parameters
-from galaxy_utils.experiments import Store, encoders
+from galaxy_utils.experiments import encoders
 from galaxy_utils.experiments.encoders import ENCODERS, GALAXY, RANDOM, Inputs, summary
 from galaxy_utils.run_folder import RunFolder
+from galaxy_utils.store import Store
 
 TYPES = ("edge-on", "elliptical", "merger", "spiral")
 
@@ -38,7 +39,7 @@ def inputs() -> Inputs:
 @pytest.fixture(scope="module")
 def rows(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     store: Path = tmp_path_factory.mktemp("store")
-    return ENCODERS.run(inputs, 2, 0, Store(store), 1)
+    return ENCODERS.run(inputs, 2, 0, Store(store / "units.jsonl"), 1)
 
 
 def test_an_encoder_with_the_types_scores_and_one_without_does_not(rows: pd.DataFrame) -> None:
@@ -74,7 +75,7 @@ def test_intervals_hold_the_value(rows: pd.DataFrame) -> None:
 
 def test_without_types_nothing_is_compared(inputs: Inputs, tmp_path: Path) -> None:
     untyped = replace(inputs, types=np.full(len(inputs.types), None, object))
-    rows = ENCODERS.run(untyped, 1, 0, Store(tmp_path), 1)
+    rows = ENCODERS.run(untyped, 1, 0, Store(tmp_path / "units.jsonl"), 1)
     table = summary(rows)
     assert not rows["score"].str.endswith("_hit").any() and np.isnan(table.loc[GALAXY, "ari"])
     assert not rows["score"].str.endswith("_turned").any() and table.loc[GALAXY].isna().all()
@@ -89,7 +90,7 @@ def test_too_few_galaxies_have_no_rows(inputs: Inputs, tmp_path: Path) -> None:
         rotated={k: v[:2] for k, v in inputs.rotated.items()}, types=inputs.types[:8],
         test=inputs.test[:8],
     )  # fmt: skip
-    assert ENCODERS.run(few, 1, 0, Store(tmp_path), 1).empty
+    assert ENCODERS.run(few, 1, 0, Store(tmp_path / "units.jsonl"), 1).empty
 
 
 def test_galaxies_without_features_are_left_out_everywhere(inputs: Inputs) -> None:

@@ -82,7 +82,7 @@ def test_an_unexpected_error_is_a_reason(
     def fail(*arguments: object) -> dict[str, Any]:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr(measuring, "_row_of", fail)
+    monkeypatch.setattr(measuring, "measure_image", fail)
     rows = measure_galaxies(folder_sample(folder), "fast", tmp_path, 1)
     assert set(rows["reason"]) == {"ZeroDivisionError: by nought"}
     assert len(rows) == 8
@@ -100,7 +100,7 @@ def test_a_worker_that_dies_is_a_row_with_a_reason(
             os._exit(1)
         return asdict(Morphology(1, 2, 3, 4, 5, flag=0))
 
-    monkeypatch.setattr(measuring, "_row_of", row_of)
+    monkeypatch.setattr(measuring, "measure_image", row_of)
     rows = measure_galaxies(folder_sample(folder), "fast", tmp_path, 2).set_index("objid")
     assert rows.loc[killer, "reason"] == "the measuring process died on this image"
     assert rows["concentration"].isna().sum() == 1
@@ -297,7 +297,7 @@ def test_a_measurement_depends_on_the_modules_that_make_it(
     monkeypatch.setattr(
         measuring, "sha256_of_file", lambda path: (hashed.append(path.stem), "0" * 64)[1]
     )
-    measuring.made_with(measuring._function_of(what), what)
+    measuring.made_with(measuring.FUNCTIONS[what], what)
     assert modules <= set(hashed) and not others & set(hashed)
 
 

@@ -26,7 +26,7 @@ from galaxy_utils.evaluation.resampling import bootstrap, interval, permutation
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.images import has_image
 from galaxy_utils.experiments.store import Row
-from galaxy_utils.features.galaxies import Galaxies, evenly
+from galaxy_utils.features.galaxies import evenly
 from galaxy_utils.features.preprocessing import centre_crop
 from galaxy_utils.features.run_table import galaxies_of, kept_objids, read_morphology, read_types
 from galaxy_utils.morphology.measurement import FIVE, measure
@@ -93,7 +93,9 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
     angles = np.random.default_rng(seed).uniform(0, 360, test.sum())
     pairs = zip(compress(images, test), angles, strict=True)
     turned = [partial(_read_rotated, image, angle) for image, angle in pairs]
-    features = _measure_features(images, seed, many, _precomputed(galaxies, objids))
+    stored = galaxies.precomputed(CONFIGURATIONS.values(), objids)
+    known = {name: stored[key] for name, key in CONFIGURATIONS.items() if key in stored}
+    features = _measure_features(images, seed, many, known)
     rotated = _measure_features(turned, seed, many, {})
     table = read_morphology(folder).loc[objids]
     features[FIVE_PARAMETERS] = table[list(FIVE)].to_numpy(np.float32)
@@ -139,15 +141,6 @@ def _measure_features(
     found[RANDOM] = embed(make_encoder(galaxy, random_network(seed), engine_name()), images)
     found[PIXELS] = np.stack([pixel_features(image()) for image in images])
     return found
-
-
-def _precomputed(galaxies: Galaxies, objids: list[str]) -> Features:
-    if galaxies.measured is None:
-        return {}
-    rows = pd.Index(galaxies.sample.catalogue["objid"]).get_indexer(pd.Index(objids))
-    there = galaxies.measured.embeddings
-    names = {name: key for name, key in CONFIGURATIONS.items() if key in there}
-    return {name: galaxies.embedding(key)[rows] for name, key in names.items()}
 
 
 def complete(data: Inputs) -> Inputs:

@@ -67,17 +67,7 @@ def _build_torchvision(name: str) -> nn.Module:
 def torchvision_features(name: str, weights: dict[str, Tensor] | None = None) -> nn.Module:
     """Build a torchvision network up to what its last linear layer reads.
 
-    Parameters
-    ----------
-    name : str
-        torchvision's name, for example `convnext_base`.
-    weights : dict of str to Tensor, optional
-        Of the complete network; random by default.
-
-    Returns
-    -------
-    Module
-        Maps a batch of shape (n, 3, side, side) to (n, dimension).
+    `weights` are those of the complete network, random by default.
     """
     network: Any = import_torchvision().models.get_model(name, weights=None)
     if weights is not None:

@@ -141,6 +141,16 @@ class Galaxies:
             return self.measured.embedding(name)[self._rows()]
         return measure_embedding(self.sample, name, self.folder).astype(np.float32)
 
+    def precomputed(
+        self, names: Iterable[str], objids: list[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Those of some features that the measured table holds, of some of the galaxies."""
+        if self.measured is None:
+            return {}
+        rows = pd.Index(self.sample.catalogue["objid"]).get_indexer(pd.Index(objids))
+        there = [name for name in names if name in self.measured.embeddings]
+        return {name: self.embedding(name)[rows] for name in there}
+
     def check_embedding(self, backbone: str, crop: str) -> None:
         """Raise a UserError if features are not there and cannot be computed.
 
@@ -162,7 +172,13 @@ class Galaxies:
 
     def pictures(self, objids: Iterable[str]) -> list[Image | None]:
         """Cutouts of some galaxies; None where there is no readable image."""
-        return [_picture(self.sample, objid) for objid in objids]
+        found: list[Image | None] = []
+        for objid in objids:
+            try:
+                found.append(self.sample.image(objid))
+            except ImageError:
+                found.append(None)
+        return found
 
     def pictures_or_field(self, number: int) -> tuple[list[Image], list[str], str]:
         """Readable cutouts evenly over the sample, or over the built-in field without images.
@@ -171,18 +187,11 @@ class Galaxies:
         """
         sample = self._sample_with_images()
         objids = evenly(sample.catalogue, number)["objid"].tolist()
-        found = {objid: _picture(sample, objid) for objid in objids}
+        found = dict(zip(objids, replace(self, sample=sample).pictures(objids), strict=True))
         readable = {objid: image for objid, image in found.items() if image is not None}
         source = f"These are examples from the sample `{sample.name}`"
         source += "." if sample is self.sample else ", since the run has no images of its own."
         return list(readable.values()), list(readable), source
-
-
-def _picture(sample: Sample, objid: str) -> Image | None:
-    try:
-        return sample.image(objid)
-    except ImageError:
-        return None
 
 
 def open_galaxies(

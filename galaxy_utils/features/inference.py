@@ -83,23 +83,9 @@ def engine_name() -> str:
 
 
 def load_encoder(spec: EmbeddingSpec, engine: str | None = None) -> Encoder:
-    """Load a frozen backbone onto what runs it fastest here.
+    """Load a frozen backbone, by default onto what runs it fastest here (`engine_name`).
 
-    Parameters
-    ----------
-    spec : EmbeddingSpec
-        Backbone and crop.
-    engine : str, optional
-        `cuda`, `openvino` or `torch`; that of `engine_name` by default.
-
-    Returns
-    -------
-    Encoder
-
-    Raises
-    ------
-    UserError
-        If the weights cannot be downloaded or read.
+    A UserError if the weights cannot be downloaded or read.
     """
     return replace(_load(spec.backbone, engine or engine_name()), spec=spec)
 

@@ -117,22 +117,9 @@ class MeasuredTable:
 
 
 def read_measured(folder: Path) -> MeasuredTable:
-    """Read a measured table, checking every file against the manifest.
+    """Read what `measure_sample` wrote; the embeddings are left on disk.
 
-    Parameters
-    ----------
-    folder : Path
-        As written by `measure_sample`.
-
-    Returns
-    -------
-    MeasuredTable
-        The embeddings are left on disk.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or its checksum differs.
+    A UserError if a file is missing or does not match its checksum in the manifest.
     """
     manifest = _read_manifest(folder)
     for name, expected in manifest.items():

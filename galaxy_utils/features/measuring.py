@@ -112,21 +112,10 @@ def measure_morphology(
 
 
 def measure_embedding(sample: Sample, name: str, folder: Path) -> NDArray[np.float16]:
-    """Embed every galaxy of a sample, resumable.
+    """Embed every galaxy of a sample by `<backbone>-<crop>`, resumable.
 
-    Parameters
-    ----------
-    sample : Sample
-        Galaxies with images.
-    name : str
-        `<backbone>-<crop>`.
-    folder : Path
-        Output folder, which holds the store.
-
-    Returns
-    -------
-    ndarray of float16, shape (n_galaxies, dimension)
-        Rows in catalogue order; NaN where there is no readable image.
+    Returns features of shape (n_galaxies, dimension) in catalogue order, NaN where there is no
+    readable image.
     """
     from galaxy_utils.features.inference import engine_name
 

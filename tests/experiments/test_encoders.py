@@ -12,6 +12,7 @@ import pytest
 from galaxy_utils.config import make_parameters, read_parameters
 from galaxy_utils.experiments import encoders
 from galaxy_utils.experiments.encoders import ENCODERS, GALAXY, RANDOM, Inputs, summary
+from galaxy_utils.features.galaxies import Galaxies
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.store import Store
 
@@ -123,10 +124,10 @@ def test_an_encoder_precomputed_but_not_rotated_is_left_out(
         assert not many
         return {**known, GALAXY: np.ones((len(images), 8), np.float32)}
 
-    def precomputed(galaxies: object, objids: list[str]) -> encoders.Features:
-        return {"Lite2, eq1": np.zeros((len(objids), 4), np.float32)}
+    def precomputed(self: Galaxies, names: object, objids: list[str]) -> encoders.Features:
+        return {"efficientnet_lite2-eq1": np.zeros((len(objids), 4), np.float32)}
 
-    monkeypatch.setattr(encoders, "_precomputed", precomputed)
+    monkeypatch.setattr(Galaxies, "precomputed", precomputed)
     monkeypatch.setattr(encoders, "_measure_features", few)
     _, parameters = read_parameters(smoke.existing("parameters.yml"))
     found = encoders.read_inputs(smoke, parameters)

@@ -92,14 +92,14 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
     images = [partial(sample.image, objid) for objid in objids]
     angles = np.random.default_rng(seed).uniform(0, 360, test.sum())
     pairs = zip(compress(images, test), angles, strict=True)
-    turned = [partial(_read_rotated, image, angle) for image, angle in pairs]
+    rotated_images = [partial(_read_rotated, image, angle) for image, angle in pairs]
     stored = galaxies.precomputed(CONFIGURATIONS.values(), objids)
     known = {name: stored[key] for name, key in CONFIGURATIONS.items() if key in stored}
     features = _measure_features(images, seed, many, known)
-    rotated = _measure_features(turned, seed, many, {})
+    rotated = _measure_features(rotated_images, seed, many, {})
     table = read_morphology(folder).loc[objids]
     features[FIVE_PARAMETERS] = table[list(FIVE)].to_numpy(np.float32)
-    found = [measure(band_mean(image())) for image in turned]
+    found = [measure(band_mean(image())) for image in rotated_images]
     five = [[getattr(morphology, name) for name in FIVE] for morphology in found]
     rotated[FIVE_PARAMETERS] = np.array(five, np.float32)
     return complete(Inputs(

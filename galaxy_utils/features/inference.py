@@ -49,9 +49,6 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Source = Image | Callable[[], Image]
 """An image, or a function that reads it."""
 
-_Inputs = list[NDArray[np.float32] | None]
-"""Network inputs of shape (3, side, side); None for an image that has none."""
-
 
 @dataclass(frozen=True)
 class Encoder:
@@ -235,7 +232,7 @@ def _prepare(spec: EmbeddingSpec, image: Source) -> NDArray[np.float32] | None:
         return None
 
 
-def _embed_batch(encoder: Encoder, batch: _Inputs) -> NDArray[np.float32]:
+def _embed_batch(encoder: Encoder, batch: list[NDArray[np.float32] | None]) -> NDArray[np.float32]:
     dimension = BACKBONES[encoder.spec.backbone].dimension
     features = np.full((len(batch), dimension), np.nan, np.float32)
     rows = [row for row, image in enumerate(batch) if image is not None]

@@ -74,7 +74,7 @@ def network_of(name: str) -> nn.Module:
     """Build a network with its weights where they are installed, else with random ones."""
     backbone = BACKBONES[name]
     torch.manual_seed(0)
-    network = torchvision_features(name) if backbone.downloaded else backbone.build(None)
+    network = torchvision_features(name) if backbone.downloaded else backbone.build()
     return network.eval().requires_grad_(False)
 
 

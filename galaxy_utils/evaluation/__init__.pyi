@@ -72,12 +72,6 @@ from .recovery import PURGED as PURGED
 from .recovery import assign_families as assign_families
 from .recovery import recovery_in_bins as recovery_in_bins
 from .recovery import recovery_scores as recovery_scores
-from .representations import cluster_scores as cluster_scores
-from .representations import correlate as correlate
-from .representations import neighbour_agreement as neighbour_agreement
-from .representations import neighbour_examples as neighbour_examples
-from .representations import predict_types as predict_types
-from .representations import rotate_image as rotate_image
 from .resampling import N_RESAMPLES as N_RESAMPLES
 from .resampling import bootstrap as bootstrap
 from .resampling import interval as interval

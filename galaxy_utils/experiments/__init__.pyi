@@ -7,6 +7,5 @@ from .registry import EXPERIMENTS as EXPERIMENTS
 from .registry import check_names as check_names
 from .registry import find_experiment as find_experiment
 from .store import Row as Row
-from .store import Store as Store
 from .store import read_result as read_result
 from .store import rows_digest as rows_digest

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 from galaxy_utils.config import PROFILES, Parameters, split_names
 from galaxy_utils.data.sample import read_rows
-from galaxy_utils.experiments.store import Row, Store, rows_digest
+from galaxy_utils.experiments.store import Row, rows_digest
 from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.run_folder import RunFolder
+from galaxy_utils.store import Key, Store
 
 FEW_DRAWS = 4
 """With fewer draws than this some experiments leave out part of their grid, too."""
@@ -107,7 +112,7 @@ class Experiment:
         draws, seed : int
             Number of draws and first seed.
         store : Store
-            Finished units.
+            Finished units by their JSON.
         n_processes : int, optional
             Worker processes; all cores if not given.
 
@@ -116,11 +121,47 @@ class Experiment:
         DataFrame
             The rows of all units, in the order of the units.
         """
-        units = self.units(draws, seed)
-        measure = partial(self.measure, inputs)
-        found = store.compute(measure, units, n_processes, f"experiment {self.name}")
-        rows = [unit | row for unit, rows in zip(units, found, strict=True) for row in rows]
-        return pd.DataFrame(rows)
+        units = {unit_key(unit): unit for unit in self.units(draws, seed)}
+
+        def run(keys: list[Key]) -> Iterator[dict[Key, list[Row]]]:
+            todo = {key: units[key] for key in keys}
+            return in_parallel(partial(self.measure, inputs), todo, n_processes)
+
+        found = store.compute(list(units), run, f"experiment {self.name}")
+        pairs = zip(units.values(), found, strict=True)
+        return pd.DataFrame([unit | row for unit, rows in pairs for row in rows])
+
+
+def unit_key(unit: Row) -> Key:
+    """What a unit is known by in a store."""
+    return (json.dumps(unit, sort_keys=True),)
+
+
+def in_parallel(
+    measure: Callable[[Row], list[Row]], units: Mapping[Key, Row], n_processes: int | None
+) -> Iterator[dict[Key, list[Row]]]:
+    """Measure units in parallel, on all cores if not told otherwise; no worker is left waiting."""
+    jobs = (delayed(_on_one_thread)(measure, key, unit) for key, unit in units.items())
+    with Parallel(n_jobs=n_processes or -1, return_as="generator_unordered") as workers:
+        try:
+            yield from workers(jobs)
+        finally:
+            if n_processes != 1:
+                get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+
+
+def _on_one_thread(
+    measure: Callable[[Row], list[Row]], key: Key, unit: Row
+) -> dict[Key, list[Row]]:
+    """Measure a unit so that its numbers do not depend on what else is running."""
+    from threadpoolctl import threadpool_limits
+
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    else:  # what torch reads should the unit import it, which takes a second
+        os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with threadpool_limits(1):
+        return {key: measure(unit)}
 
 
 def _sample_digest(folder: RunFolder, files: Iterable[str], run: Mapping[str, Any]) -> str:

@@ -11,11 +11,10 @@ import pandas as pd
 
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.errors import UserError
-from galaxy_utils.experiments.experiment import Experiment
+from galaxy_utils.experiments.experiment import Experiment, unit_key
 from galaxy_utils.experiments.registry import find_experiment
 from galaxy_utils.experiments.store import (
     Row,
-    Store,
     differences,
     read_result,
     read_settings,
@@ -24,6 +23,7 @@ from galaxy_utils.experiments.store import (
 from galaxy_utils.features.run_table import kept_objids
 from galaxy_utils.provenance import PACKAGE, git_commit
 from galaxy_utils.run_folder import SMALL, STUDIES, RunFolder
+from galaxy_utils.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,7 +151,9 @@ def measure_experiment(name: str, folder: RunFolder, draws: int, n_processes: in
     if inputs is None:
         raise UserError(f"experiment {name} needs images, and run {folder.path.name} has none")
     store = _store(folder, name, settings)
-    resumed = store.n_finished(experiment.units(draws, parameters.seed))
+    finished = store.read()
+    units = experiment.units(draws, parameters.seed)
+    resumed = sum(unit_key(unit) in finished for unit in units)
     rows = experiment.run(inputs, draws, parameters.seed, store, n_processes)
     settings |= {"draws": draws, "seed": parameters.seed}
     return write_result(name, rows, settings, started, resumed, code)
@@ -175,7 +177,7 @@ def _own_result(
 
 
 def _store(folder: RunFolder, name: str, settings: Row) -> Store:
-    """Where a run keeps finished units: a folder for each state of code, sample and parameters."""
+    """Where a run keeps finished units: a file for each state of code, sample and parameters."""
     content = json.dumps([name, settings, git_commit(PACKAGE)], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Store(folder.path / "studies" / f"{name}-{digest}")
+    return Store(folder.path / "studies" / f"{name}-{digest}.jsonl")

@@ -1,21 +1,16 @@
-"""The store: finished units of work that can be resumed, and results that the project holds."""
+"""Results of experiments that the project holds, in `data/studies/`."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from joblib import Parallel, delayed
-from joblib.externals.loky import get_reusable_executor
-from tqdm import tqdm
 
 from galaxy_utils.config import Parameters
 from galaxy_utils.errors import UserError
@@ -24,89 +19,6 @@ from galaxy_utils.run_folder import STUDIES
 
 Row = dict[str, Any]
 """What JSON can hold, flat."""
-
-
-@dataclass(frozen=True)
-class Store:
-    """Finished units of work, one file each: complete, or not there.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they lie; it needs a name of its own for every state of what decides the results.
-    """
-
-    folder: Path
-
-    def compute(
-        self,
-        measure: Callable[[Row], Any],
-        units: Sequence[Row],
-        n_processes: int | None = None,
-        title: str = "",
-    ) -> list[Any]:
-        """Measure the units that are not finished yet, in parallel; a kill loses only those begun.
-
-        Parameters
-        ----------
-        measure : callable
-            From a unit to what JSON can hold. It runs on one thread, so that its numbers do not
-            depend on what else is running.
-        units : sequence of dict
-            Flat, of what JSON can hold.
-        n_processes : int, optional
-            Worker processes; all cores if not given.
-        title : str
-            Of the progress bar.
-
-        Returns
-        -------
-        list
-            What was measured, in the order of the units.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        paths = [self._path(unit) for unit in units]
-        todo = [(unit, path) for unit, path in zip(units, paths, strict=True) if not path.exists()]
-        interval = 0.1 if sys.stderr.isatty() else 10.0
-        with tqdm(
-            total=len(units), initial=len(units) - len(todo), desc=title, mininterval=interval
-        ) as bar:
-            for _ in _in_parallel(measure, todo, n_processes or os.cpu_count() or 1):
-                bar.update()
-        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-
-    def n_finished(self, units: Sequence[Row]) -> int:
-        """Count the units that `compute` would not measure again."""
-        return sum(self._path(unit).exists() for unit in units)
-
-    def _path(self, unit: Row) -> Path:
-        digest = hashlib.sha256(json.dumps(unit, sort_keys=True).encode()).hexdigest()
-        return self.folder / f"{digest[:16]}.json"
-
-
-def _in_parallel(
-    measure: Callable[[Row], Any], todo: list[tuple[Row, Path]], n_processes: int
-) -> Iterator[None]:
-    """Measure units in parallel; no worker is left waiting, nor what it shared."""
-    jobs = (delayed(_measure_unit)(measure, unit, path) for unit, path in todo)
-    with Parallel(n_jobs=n_processes, return_as="generator_unordered") as workers:
-        try:
-            yield from workers(jobs)
-        finally:
-            if n_processes > 1:
-                get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
-
-
-def _measure_unit(measure: Callable[[Row], Any], unit: Row, path: Path) -> None:
-    from threadpoolctl import threadpool_limits
-
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-    else:  # what torch reads should the unit import it, which takes a second
-        os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with threadpool_limits(1):
-        found = measure(unit)
-    write_atomically(path, json.dumps(found))
 
 
 def read_result(name: str) -> pd.DataFrame:

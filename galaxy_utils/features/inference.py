@@ -1,10 +1,8 @@
 """Run a frozen backbone as fast as the machine allows, over any number of galaxies.
 
-On a processor OpenVINO runs it in single precision, a few images on each core;
-`benchmarks/embedding.py` compares it with plain PyTorch, which runs it where OpenVINO is
-not installed. (ONNX Runtime, tried by hand, was as fast for the two Lite networks and
-some 7 % faster for EfficientNet-B0: not enough for two more libraries.) On a CUDA device
-PyTorch runs it in half precision, unless that changes its features.
+On a processor OpenVINO runs it in single precision, a few images on each core, or PyTorch where
+OpenVINO is not installed (`benchmarks/embedding.py` compares them). On a CUDA device PyTorch runs
+it in half precision, unless that changes its features.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import metadata, util
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,9 +49,6 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Source = Image | Callable[[], Image]
 """An image, or a function that reads it."""
 
-_Inputs = list[NDArray[np.float32] | None]
-"""Network inputs of shape (3, side, side); None for an image that has none."""
-
 
 @dataclass(frozen=True)
 class Encoder:
@@ -85,63 +79,26 @@ def engine_name() -> str:
     return "openvino" if util.find_spec("openvino") else "torch"
 
 
-def load_encoder(
-    spec: EmbeddingSpec, weights: Path | None = None, engine: str | None = None
-) -> Encoder:
-    """Load a frozen backbone onto what runs it fastest here.
+def load_encoder(spec: EmbeddingSpec, engine: str | None = None) -> Encoder:
+    """Load a frozen backbone, by default onto what runs it fastest here (`engine_name`).
 
-    Parameters
-    ----------
-    spec : EmbeddingSpec
-        Backbone and crop.
-    weights : Path, optional
-        Folder of downloaded weights; torch's own cache by default.
-    engine : str, optional
-        `cuda`, `openvino` or `torch`; that of `engine_name` by default.
-
-    Returns
-    -------
-    Encoder
-
-    Raises
-    ------
-    UserError
-        If the weights cannot be downloaded or read.
+    A UserError if the weights cannot be downloaded or read.
     """
-    return replace(_load(spec.backbone, weights, engine or engine_name()), spec=spec)
+    return replace(_load(spec.backbone, engine or engine_name()), spec=spec)
 
 
-@lru_cache(maxsize=4)
-def _load(backbone: str, weights: Path | None, engine: str) -> Encoder:
+@lru_cache(maxsize=2)
+def _load(backbone: str, engine: str) -> Encoder:
     """Loading takes a second, and the network is the same for every crop."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        network = BACKBONES[backbone].build(weights)
+        network = BACKBONES[backbone].build()
     network.eval().requires_grad_(False)
     return make_encoder(EmbeddingSpec(backbone), network, engine)
 
 
-def clear_encoders() -> None:
-    """Free the memory of the networks that `load_encoder` has loaded."""
-    _load.cache_clear()
-
-
 def make_encoder(spec: EmbeddingSpec, network: nn.Module, engine: str) -> Encoder:
-    """Put a network onto one of the engines.
-
-    Parameters
-    ----------
-    spec : EmbeddingSpec
-        Backbone and crop.
-    network : Module
-        Frozen, in evaluation mode.
-    engine : str
-        `cuda`, `openvino` or `torch`.
-
-    Returns
-    -------
-    Encoder
-    """
+    """Put a frozen network in evaluation mode onto `cuda`, `openvino` or `torch`."""
     side = BACKBONES[spec.backbone].input_size
     if engine == "openvino":
         name = f"OpenVINO {metadata.version('openvino')}, fp32, CPU"
@@ -275,7 +232,7 @@ def _prepare(spec: EmbeddingSpec, image: Source) -> NDArray[np.float32] | None:
         return None
 
 
-def _embed_batch(encoder: Encoder, batch: _Inputs) -> NDArray[np.float32]:
+def _embed_batch(encoder: Encoder, batch: list[NDArray[np.float32] | None]) -> NDArray[np.float32]:
     dimension = BACKBONES[encoder.spec.backbone].dimension
     features = np.full((len(batch), dimension), np.nan, np.float32)
     rows = [row for row, image in enumerate(batch) if image is not None]

@@ -38,12 +38,7 @@ from galaxy_utils.features.measuring import (
     measure_morphology,
     short_digest,
 )
-from galaxy_utils.features.quantisation import (
-    quantisation_loss,
-    quantise,
-    read_quantised,
-    write_quantised,
-)
+from galaxy_utils.features.quantisation import quantise, read_quantised, write_quantised
 from galaxy_utils.morphology.measurement import MORPHOLOGY_COLUMNS
 from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS
 from galaxy_utils.morphology.segmentation import SegmentationSettings
@@ -75,18 +70,18 @@ class MeasuredTable:
         `<backbone>-<crop>` to its file.
     provenance : dict
         Content of provenance.json.
-    photometry : DataFrame or None
-        objid, axis ratio and colours, the same rows; None in older tables.
-    frames : DataFrame or None
-        objid and frame, the same rows; None in older tables.
+    photometry : DataFrame
+        objid, axis ratio and colours, the same rows.
+    frames : DataFrame
+        objid and frame, the same rows.
     """
 
     catalogue: pd.DataFrame
     morphology: pd.DataFrame
     embeddings: dict[str, Path]
     provenance: dict[str, Any]
-    photometry: pd.DataFrame | None = None
-    frames: pd.DataFrame | None = None
+    photometry: pd.DataFrame
+    frames: pd.DataFrame
 
     @property
     def has_both_engines(self) -> bool:
@@ -99,8 +94,8 @@ class MeasuredTable:
         Of statmorph as the second engine only `REFERENCE_COLUMNS` are there, the others NaN.
         """
         columns = ["objid", *MORPHOLOGY_COLUMNS]
-        if self.provenance.get("engine", "statmorph") == engine:  # older tables do not say
-            return self.morphology.reindex(columns=columns)  # older ones lack some
+        if self.provenance["engine"] == engine:
+            return self.morphology[columns]
         if engine != "statmorph" or not self.has_both_engines:
             return None
         reference = self.morphology[[REFERENCE + name for name in REFERENCE_COLUMNS]]
@@ -122,33 +117,27 @@ class MeasuredTable:
 
 
 def read_measured(folder: Path) -> MeasuredTable:
-    """Read a measured table, checking every file against the manifest.
+    """Read what `measure_sample` wrote; the embeddings are left on disk.
 
-    Parameters
-    ----------
-    folder : Path
-        As written by `measure_sample`.
-
-    Returns
-    -------
-    MeasuredTable
-        The embeddings are left on disk.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or its checksum differs.
+    A UserError if a file is missing or does not match its checksum in the manifest.
     """
     manifest = _read_manifest(folder)
     for name, expected in manifest.items():
-        _check_file(folder / name, expected)
+        path = folder / name
+        if not path.exists():
+            raise UserError(f"measured table: {path} is missing; restore it (git checkout {path})")
+        if sha256_of_file(path) != expected:
+            raise UserError(
+                f"measured table: {path} does not match its checksum in manifest.json; "
+                f"restore it (git checkout {path}) or measure again"
+            )
     return MeasuredTable(
         catalogue=read_catalogue(folder / "catalogue.csv"),
         morphology=read_rows(folder / "morphology.csv"),
         embeddings={Path(name).stem: folder / name for name in manifest if name.endswith(".npz")},
         provenance=json.loads((folder / "provenance.json").read_text()),
-        photometry=read_rows(folder / PHOTOMETRY_FILE) if PHOTOMETRY_FILE in manifest else None,
-        frames=read_rows(folder / FRAMES_FILE) if FRAMES_FILE in manifest else None,
+        photometry=read_rows(folder / PHOTOMETRY_FILE),
+        frames=read_rows(folder / FRAMES_FILE),
     )
 
 
@@ -160,20 +149,11 @@ def _read_manifest(folder: Path) -> dict[str, str]:
         manifest: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: damaged: {error}") from None
-    missing = {"catalogue.csv", "morphology.csv", "provenance.json"} - set(manifest)
+    needed = {"catalogue.csv", "morphology.csv", PHOTOMETRY_FILE, FRAMES_FILE, "provenance.json"}
+    missing = needed - set(manifest)
     if missing:
         raise UserError(f"{path}: does not list {', '.join(sorted(missing))}; measure again")
     return manifest
-
-
-def _check_file(path: Path, expected: str) -> None:
-    if not path.exists():
-        raise UserError(f"measured table: {path} is missing; restore it (git checkout {path})")
-    if sha256_of_file(path) != expected:
-        raise UserError(
-            f"measured table: {path} does not match its checksum in manifest.json; "
-            f"restore it (git checkout {path}) or measure again"
-        )
 
 
 def measure_sample(
@@ -181,7 +161,6 @@ def measure_sample(
     folder: Path,
     embeddings: Sequence[str],
     n_processes: int | None = None,
-    weights: Path | None = None,
     engines: Sequence[str] = ENGINES[:1],
 ) -> MeasuredTable:
     """Measure a sample and write the measured table; a killed call is resumed by the next.
@@ -196,8 +175,6 @@ def measure_sample(
         Each `<backbone>-<crop>`.
     n_processes : int, optional
         Worker processes; as many as there are cores by default.
-    weights : Path, optional
-        Folder of downloaded weights.
     engines : sequence of str
         Some of `ENGINES`. The first fills the columns of morphology.csv; where
         statmorph is the second, its values follow with a prefix.
@@ -218,13 +195,13 @@ def measure_sample(
             morphology = measure_morphology(sample, engines, folder, n_processes)
             photometry = measure_galaxies(sample, "photometry", folder, n_processes)
             frames = measure_galaxies(sample, "frames", folder, n_processes)
-            recorded = _valid_embeddings(folder, sample, weights)
+            recorded = _valid_embeddings(folder, sample)
             _write_csv(folder / PHOTOMETRY_FILE, photometry, "%.6g")
             _write_csv(folder / FRAMES_FILE, frames, "%s")
             _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
             _write_csv(folder / "morphology.csv", morphology, "%.6g")
             for name in embeddings:
-                recorded[name] = _write_embedding(folder, sample, name, weights)
+                recorded[name] = _write_embedding(folder, sample, name)
             _link_images(folder, sample)
             _write_provenance(folder, sample, engines, recorded)
             _write_manifest(folder)
@@ -237,45 +214,33 @@ def _write_csv(path: Path, table: pd.DataFrame, digits: str) -> None:
     write_atomically(path, table.to_csv(index=False, float_format=digits, lineterminator="\n"))
 
 
-def _write_embedding(
-    folder: Path, sample: Sample, name: str, weights: Path | None
-) -> dict[str, Any]:
+def _write_embedding(folder: Path, sample: Sample, name: str) -> dict[str, Any]:
     """Measure and store one embedding; return its entry in provenance.json."""
-    from galaxy_utils.features.inference import clear_encoders, engine_name  # imports torch
+    from galaxy_utils.features.inference import engine_name  # imports torch
 
-    vectors = measure_embedding(sample, name, folder, weights)
-    clear_encoders()
-    quantised = quantise(vectors)
-    write_quantised(folder / f"{name}.npz", quantised)
-    loss = quantisation_loss(vectors, quantised)
-    return {
-        "digest": _embedding_digest(sample, name, weights), "engine": engine_name(),
-        **{key: float(f"{value:.4g}") for key, value in loss.items()},
-        "code": git_commit(PACKAGE),
-    }  # fmt: skip
+    vectors = measure_embedding(sample, name, folder)
+    write_quantised(folder / f"{name}.npz", quantise(vectors))
+    digest = _embedding_digest(sample, name)
+    return {"digest": digest, "engine": engine_name(), "code": git_commit(PACKAGE)}
 
 
-def _valid_embeddings(
-    folder: Path, sample: Sample, weights: Path | None
-) -> dict[str, dict[str, Any]]:
+def _valid_embeddings(folder: Path, sample: Sample) -> dict[str, dict[str, Any]]:
     """Delete embeddings of other pixels or by other code; return the entries of the others."""
     path = folder / "provenance.json"
     recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    entries = recorded.get("embeddings")
     valid = {
         name: entry
-        for name, entry in (entries.items() if isinstance(entries, dict) else ())
-        if isinstance(entry, dict)  # older tables have other forms
-        and entry.get("digest") == _embedding_digest(sample, name, weights)
+        for name, entry in recorded.get("embeddings", {}).items()
+        if entry["digest"] == _embedding_digest(sample, name)
     }
-    for file in [*folder.glob("*.npz"), *folder.glob("*.npy")]:
-        if file.stem not in valid or file.suffix == ".npy":
+    for file in folder.glob("*.npz"):
+        if file.stem not in valid:
             file.unlink()
     return {name: entry for name, entry in valid.items() if (folder / f"{name}.npz").exists()}
 
 
-def _embedding_digest(sample: Sample, name: str, weights: Path | None) -> str:
-    return short_digest([embedding_made_with(name, weights), image_fingerprints(sample)])
+def _embedding_digest(sample: Sample, name: str) -> str:
+    return short_digest([embedding_made_with(name), image_fingerprints(sample)])
 
 
 def _link_images(folder: Path, sample: Sample) -> None:

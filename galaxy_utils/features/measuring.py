@@ -1,9 +1,8 @@
 """Measure every galaxy of a sample once: in parallel, and resumed after a kill.
 
-Whatever is measured, a finished galaxy is one line of a journal in the folder
-`.journal`: its objid, the checksum of its image, the result. The next call takes up the
-lines whose image is the same. The journal's name holds a digest of the settings, the
-code and the libraries, so that a change of any of them measures anew.
+A finished galaxy is one line of a store in the folder `.journal`, under its objid and the checksum
+of its image. The name of the store holds a digest of the settings, the code and the libraries, so
+that a change of any of them measures anew.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ import inspect
 import json
 import multiprocessing
 import os
-import sys
 import threading
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -30,19 +28,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from galaxy_utils.data.images import Image, ImageError, band_mean, other_bands, read_image
 from galaxy_utils.data.sample import Sample
-from galaxy_utils.morphology.measurement import Morphology, measure
+from galaxy_utils.morphology.measurement import Morphology, measure, warm_up
 from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS
 from galaxy_utils.morphology.photometry import Photometry, measure_photometry
 from galaxy_utils.morphology.saturation import UNREAD, frame_defect
 from galaxy_utils.morphology.segmentation import SegmentationSettings
 from galaxy_utils.provenance import modules_of, sha256_of_file
+from galaxy_utils.store import Key, Store
 
 JOURNAL = ".journal"
-"""Folder of the journals, inside the output folder."""
+"""Folder of the stores, inside the output folder."""
 
 CHUNK = 4
 """Galaxies handed to a worker process at a time."""
@@ -51,6 +49,12 @@ NO_IMAGE = "no image"
 """Stands for the checksum of a missing image."""
 
 LARGEST_HALF = float(np.finfo(np.float16).max)
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "fast": measure, "statmorph": measure,
+    "photometry": measure_photometry, "frames": frame_defect,
+}  # fmt: skip
+"""What can be measured of an image without a network."""
 
 _PIXELS = ("pillow", "numpy", "numba", "scipy")
 _SEGMENTATION = (*_PIXELS, "scikit-image", "photutils")
@@ -66,8 +70,8 @@ _LIBRARIES = {
 }  # fmt: skip
 """Libraries whose other version makes a measurement stale."""
 
-_Batch = dict[str, Any]
-"""objid to a result that JSON can hold."""
+Job = tuple[Key, "Path | Image | None", str, SegmentationSettings]
+"""A galaxy, its image, what is measured, and how the galaxy is segmented."""
 
 
 def measure_galaxies(
@@ -79,12 +83,17 @@ def measure_galaxies(
 ) -> pd.DataFrame:
     """Measure every galaxy of a sample, in parallel and resumable."""
     settings = settings or SegmentationSettings()
-    key = short_digest([asdict(settings), made_with(_function_of(what), what)])
-    cores = n_processes or os.cpu_count() or 1
-    journal = folder / JOURNAL / f"{what}-{key}.jsonl"
-    rows = _resume(sample, journal, partial(_in_processes, sample, what, settings, cores))
-    columns = ["objid", *_row_without(what, "")]
-    return pd.DataFrame([{"objid": objid, **row} for objid, row in rows.items()], columns=columns)
+    digest = short_digest([asdict(settings), made_with(FUNCTIONS[what], what)])
+
+    def run(keys: list[Key]) -> Iterator[dict[Key, Any]]:
+        jobs = [(key, _pixels_or_path(sample, key[0]), what, settings) for key in keys]
+        return _in_processes(jobs, n_processes or os.cpu_count() or 1)
+
+    store = Store(folder / JOURNAL / f"{what}-{digest}.jsonl")
+    rows = store.compute(list(image_fingerprints(sample).items()), run, what)
+    table = pd.DataFrame(rows, columns=list(_row_without(what, "")))
+    table.insert(0, "objid", sample.catalogue["objid"].to_numpy())
+    return table
 
 
 def measure_morphology(
@@ -102,33 +111,33 @@ def measure_morphology(
     return table.join(reference[list(REFERENCE_COLUMNS)].add_prefix(REFERENCE))
 
 
-def measure_embedding(
-    sample: Sample, name: str, folder: Path, weights: Path | None = None
-) -> NDArray[np.float16]:
-    """Embed every galaxy of a sample, resumable.
+def measure_embedding(sample: Sample, name: str, folder: Path) -> NDArray[np.float16]:
+    """Embed every galaxy of a sample by `<backbone>-<crop>`, resumable.
 
-    Parameters
-    ----------
-    sample : Sample
-        Galaxies with images.
-    name : str
-        `<backbone>-<crop>`.
-    folder : Path
-        Output folder, which holds the journal.
-    weights : Path, optional
-        Folder of downloaded weights.
-
-    Returns
-    -------
-    ndarray of float16, shape (n_galaxies, dimension)
-        Rows in catalogue order; NaN where there is no readable image.
+    Returns features of shape (n_galaxies, dimension) in catalogue order, NaN where there is no
+    readable image.
     """
     from galaxy_utils.features.inference import engine_name
 
-    key = short_digest([*embedding_made_with(name, weights), engine_name()])
-    journal = folder / JOURNAL / f"{name}-{key}.jsonl"
-    rows = _resume(sample, journal, partial(_embed, sample, name, weights))
-    return np.stack([np.frombuffer(b64decode(row), np.float16) for row in rows.values()])
+    digest = short_digest([*embedding_made_with(name), engine_name()])
+    store = Store(folder / JOURNAL / f"{name}-{digest}.jsonl")
+    keys = list(image_fingerprints(sample).items())
+    rows = store.compute(keys, partial(_embed, sample, name), name)
+    return np.stack([np.frombuffer(b64decode(row), np.float16) for row in rows])
+
+
+def _embed(sample: Sample, name: str, keys: list[Key]) -> Iterator[dict[Key, str]]:
+    """Half-precision features as text, in batches of the network."""
+    from galaxy_utils.features import inference
+    from galaxy_utils.features.backbones import EmbeddingSpec
+
+    encoder = inference.load_encoder(EmbeddingSpec.named(name))
+    images = [partial(sample.image, objid) for objid, _ in keys]
+    remaining = iter(keys)
+    for vectors in inference.embed_in_batches(encoder, images):
+        rows = np.clip(vectors, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
+        texts = (b64encode(row.tobytes()).decode() for row in rows)
+        yield {key: text for text, key in zip(texts, remaining, strict=False)}
 
 
 def image_fingerprints(sample: Sample) -> dict[str, str]:
@@ -154,14 +163,14 @@ def made_with(function: Callable[..., Any], what: str) -> list[str]:
     return [*map(sha256_of_file, sorted(modules)), *versions]
 
 
-def embedding_made_with(name: str, weights: Path | None) -> list[str]:
+def embedding_made_with(name: str) -> list[str]:
     """As `made_with`, with the checksum of the weights that the project trained itself."""
     from galaxy_utils.features.galaxy_convnext import ENCODER, WEIGHTS_FILE  # imports torch
     from galaxy_utils.features.inference import embed
 
     parts = made_with(embed, "embedding")
     if name.startswith("galaxy_convnext"):
-        parts.append(sha256_of_file((weights or ENCODER) / WEIGHTS_FILE))
+        parts.append(sha256_of_file(ENCODER / WEIGHTS_FILE))
     return parts
 
 
@@ -170,63 +179,16 @@ def short_digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
-# The journal
-
-
-def _resume(
-    sample: Sample, journal: Path, measure: Callable[[list[str]], Iterable[_Batch]]
-) -> _Batch:
-    """Results in catalogue order, from the journal or measured now and added to it.
-
-    Each line follows its line break and each batch is written at once: a line that a kill
-    cuts off spoils no other, and several processes may share a journal.
-    """
-    images = image_fingerprints(sample)
-    results = _read_journal(journal, images)
-    todo = [objid for objid in images if objid not in results]
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    bar = tqdm(total=len(images), initial=len(results), unit="galaxy")
-    bar.set_description(journal.stem.rpartition("-")[0])
-    bar.mininterval = 0.1 if sys.stderr.isatty() else 10.0
-    with journal.open("ab") as stream, bar:
-        for batch in measure(todo) if todo else ():
-            results |= batch
-            lines = (json.dumps([objid, images[objid], row]) for objid, row in batch.items())
-            stream.write("".join(f"\n{line}" for line in lines).encode())
-            stream.flush()
-            bar.update(len(batch))
-    return {objid: results[objid] for objid in images}
-
-
-def _read_journal(journal: Path, images: dict[str, str]) -> _Batch:
-    """Results of the images that are still the same."""
-    results = {}
-    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
-        with suppress(json.JSONDecodeError):  # empty, or cut off by a kill
-            objid, image, row = json.loads(line)
-            if images.get(objid) == image:
-                results[objid] = row
-    return results
-
-
 # One galaxy
 
 
-def _function_of(what: str) -> Callable[..., Any]:
-    functions: dict[str, Callable[..., Any]] = {
-        "fast": measure, "statmorph": measure,
-        "photometry": measure_photometry, "frames": frame_defect,
-    }  # fmt: skip
-    return functions[what]
-
-
-def _row_of(what: str, image: Image, settings: SegmentationSettings) -> dict[str, Any]:
-    function = _function_of(what)
+def measure_image(what: str, image: Image, settings: SegmentationSettings) -> dict[str, Any]:
+    """Measure one image, into a row."""
     if what == "frames":
-        return {"frame": function(image)}
+        return {"frame": frame_defect(image)}
     if what == "photometry":
-        return asdict(function(image, settings))
-    return asdict(function(band_mean(image), settings, engine=what))
+        return asdict(measure_photometry(image, settings))
+    return asdict(measure(band_mean(image), settings, engine=what))
 
 
 def _row_without(what: str, reason: str) -> dict[str, Any]:
@@ -235,19 +197,16 @@ def _row_without(what: str, reason: str) -> dict[str, Any]:
     return asdict((Photometry if what == "photometry" else Morphology)(reason=reason))
 
 
-_Job = tuple[str, "Path | Image | None", str, SegmentationSettings]
-
-
-def _measure_one(job: _Job) -> _Batch:
-    objid, source, what, settings = job
+def _measure_one(job: Job) -> dict[Key, Any]:
+    key, source, what, settings = job
     try:
         if source is None:
             raise ImageError("no image file")
         image = read_image(source) if isinstance(source, Path) else source
-        return {objid: _row_of(what, image, settings)}
+        return {key: measure_image(what, image, settings)}
     except Exception as error:  # one bad file never stops the others
         reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
-        return {objid: _row_without(what, reason[:200])}
+        return {key: _row_without(what, reason[:200])}
 
 
 def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
@@ -261,18 +220,9 @@ def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
 # Many galaxies
 
 
-def _in_processes(
-    sample: Sample,
-    what: str,
-    settings: SegmentationSettings,
-    n_processes: int,
-    objids: list[str],
-) -> Iterator[_Batch]:
-    if what == "fast":
-        from galaxy_utils.morphology.measurement import warm_up
-
+def _in_processes(jobs: list[Job], n_processes: int) -> Iterator[dict[Key, Any]]:
+    if jobs[0][2] == "fast":
         warm_up()  # compiles here, and not in each worker
-    jobs = [(objid, _pixels_or_path(sample, objid), what, settings) for objid in objids]
     if n_processes <= 1:
         yield from map(_measure_one, jobs)
         return
@@ -290,7 +240,7 @@ def _in_processes(
         jobs = jobs[finished:]
 
 
-def _measure_isolated(job: _Job) -> _Batch:
+def _measure_isolated(job: Job) -> dict[Key, Any]:
     try:
         with ProcessPoolExecutor(1, initializer=_start_worker) as pool:
             return pool.submit(_measure_one, job).result()
@@ -311,19 +261,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
-
-
-def _embed(sample: Sample, name: str, weights: Path | None, objids: list[str]) -> Iterator[_Batch]:
-    """Half-precision features as text, in batches of the network."""
-    from galaxy_utils.features import inference
-    from galaxy_utils.features.backbones import EmbeddingSpec
-
-    encoder = inference.load_encoder(EmbeddingSpec.named(name), weights)
-    remaining = iter(objids)
-    images = [partial(sample.image, objid) for objid in objids]
-    for vectors in inference.embed_in_batches(encoder, images):
-        rows = np.clip(vectors, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
-        yield {
-            objid: b64encode(row.tobytes()).decode()
-            for row, objid in zip(rows, remaining, strict=False)
-        }

@@ -13,22 +13,20 @@ SIGMA = 1.5
 """Standard deviation of the paper's Gaussian kernel, in pixels."""
 
 
-def smooth(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:
+def smooth(image: Image) -> NDArray[np.float64]:
     """Convolve each band with a Gaussian, as `scipy.ndimage.gaussian_filter` does."""
     counts = np.asarray(image, dtype=np.float64, order="C")
-    if sigma <= 0:
-        return counts
     from galaxy_utils.morphology.compiled.smoothing import (  # numba: not for every page
         gaussian_kernel,
         smooth_bands,
     )
 
-    kernel = gaussian_kernel(sigma)
+    kernel = gaussian_kernel(SIGMA)
     edge = (kernel.size - 1, kernel.size - 1)
     return smooth_bands(np.pad(counts, (edge, edge, (0, 0)), mode="symmetric"), kernel)
 
 
-def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:
+def standardise(image: Image) -> NDArray[np.float32]:
     """Smooth an image and rescale it to zero mean and unit standard deviation.
 
     Mean and standard deviation are global: over all pixels of all three bands
@@ -38,8 +36,6 @@ def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:
     ----------
     image : ndarray of uint8, shape (height, width, 3)
         Colour composite.
-    sigma : float
-        Standard deviation of the Gaussian kernel in pixels; 0 does not smooth.
 
     Returns
     -------
@@ -57,7 +53,7 @@ def standardise(image: Image, sigma: float = SIGMA) -> NDArray[np.float32]:
     """
     from galaxy_utils.morphology.compiled.smoothing import z_scores
 
-    scores, spread = z_scores(smooth(image, sigma))
+    scores, spread = z_scores(smooth(image))
     if spread < 1e-9:
         raise ValueError("the image is constant: its z-score (eq. 1) is undefined")
     return scores
@@ -109,19 +105,6 @@ CROPS = {
 
 
 def centre_crop(pixels: NDArray[np.float32], zoom: int) -> NDArray[np.float32]:
-    """Cut out the middle of a frame.
-
-    Parameters
-    ----------
-    pixels : ndarray of float32, shape (height, width, 3)
-        The frame.
-    zoom : int
-        Height and width are divided by it.
-
-    Returns
-    -------
-    ndarray of float32, shape (about height / zoom, about width / zoom, 3)
-        Opposite margins are equal.
-    """
+    """Cut out the middle of a frame: its height and width divided by `zoom`."""
     top, left = (side * (zoom - 1) // (2 * zoom) for side in pixels.shape[:2])
     return pixels[top : pixels.shape[0] - top, left : pixels.shape[1] - left]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from galaxy_utils.data.images import Image, ImageError
@@ -22,29 +23,21 @@ from galaxy_utils.provenance import PACKAGE, git_commit, versions, write_atomica
 
 
 def read_plan(path: Path) -> TrainingPlan:
-    """Read a training plan.
+    """Read a training plan from a YAML file; fields that it lacks have their defaults.
 
-    Parameters
-    ----------
-    path : Path
-        A YAML file; fields of `TrainingPlan` that it lacks have their defaults.
-
-    Returns
-    -------
-    TrainingPlan
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read or has fields that do not exist.
+    A UserError if the file cannot be read or has fields that do not exist.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return TypeAdapter(TrainingPlan).validate_python(content)
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"training plan {path}: cannot be read ({error})") from None
-    if not isinstance(content, dict):
-        raise UserError(f"training plan {path}: expected one `name: value` on each line")
-    return TrainingPlan.from_dict(content)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise UserError(
+            f"training plan {path}: {'; '.join(problems)}; there are: "
+            f"{', '.join(asdict(TrainingPlan()))}"
+        ) from None
 
 
 def needed_side(plan: TrainingPlan) -> int:
@@ -77,7 +70,7 @@ def read_frames(sample: Sample, objids: list[str], side: int) -> tuple[Tensor, d
 
 
 def train_on_sample(
-    sample: Sample, plan: TrainingPlan, out: Path, device: str | None = None
+    sample: Sample, plan: TrainingPlan, out: Path
 ) -> tuple[Path, pd.DataFrame, dict[str, str]]:
     """Train the encoder on all galaxies of a sample that are not held out.
 
@@ -89,8 +82,6 @@ def train_on_sample(
         Network, views, loss and schedule.
     out : Path
         Folder of weights, log and checkpoint; a killed training resumes there.
-    device : str, optional
-        `cuda` where there is one, otherwise `cpu`, by default.
 
     Returns
     -------
@@ -109,7 +100,7 @@ def train_on_sample(
     objids = sample.catalogue["objid"].astype(str)
     held_out = is_held_out(objids)
     frames, failures = read_frames(sample, list(objids[~held_out]), needed_side(plan))
-    network, log = train_encoder(frames, plan, out, device)
+    network, log = train_encoder(frames, plan, out)
     path = save_weights(out, network, _about(plan, len(frames), int(held_out.sum()), log))
     text = log.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     write_atomically(out / LOG_FILE, text)

@@ -35,25 +35,14 @@ def read_feature_table(
     deep[parameters.framing] = {f"{b}-{parameters.framing}": v for b, v in own.items()}
     others = [crop for crop in crops or () if crop not in deep]
     if others:
-        deep |= _carried(galaxies_of(folder, parameters), objids, parameters, others)
+        galaxies = galaxies_of(folder, parameters)
+    for crop in others:
+        names = [f"{backbone}-{crop}" for backbone in split_names(parameters.backbones)]
+        found = galaxies.precomputed(names, objids)
+        if len(found) == len(names):
+            deep[crop] = found
     order = [*(c for c in _CROP_ORDER if c in deep), *(c for c in deep if c not in _CROP_ORDER)]
     return make_feature_table(measured, {k: v for crop in order for k, v in deep[crop].items()})
-
-
-def _carried(
-    galaxies: Galaxies, objids: list[str], parameters: Parameters, crops: Sequence[str]
-) -> dict[str, dict[str, NDArray[Any]]]:
-    """Deep features in other crops, as far as the measured table of the sample has them."""
-    if galaxies.measured is None:
-        return {}
-    rows = pd.Index(galaxies.sample.catalogue["objid"]).get_indexer(pd.Index(objids))
-    there = galaxies.measured.embeddings
-    found = {}
-    for crop in crops:
-        names = [f"{backbone}-{crop}" for backbone in split_names(parameters.backbones)]
-        if all(name in there for name in names):
-            found[crop] = {name: galaxies.embedding(name)[rows] for name in names}
-    return found
 
 
 def read_types(folder: RunFolder) -> pd.Series:

@@ -6,17 +6,17 @@ training resumes from its checkpoint to the same weights.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -26,13 +26,12 @@ from galaxy_utils.features.augmentation import Augmentation, random_views
 from galaxy_utils.features.galaxy_convnext import GalaxyConvNeXt, Shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"extra": "forbid"})
 class TrainingPlan:
-    """Everything that decides the weights, but for the images."""
+    """Everything that decides the weights, but for the images (SimCLR, Chen et al. 2020)."""
 
     shape: Shape = field(default_factory=Shape)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    loss: str = "ntxent"
     temperature: float = 0.2
     projection: int = 128
     epochs: int = 100
@@ -42,22 +41,6 @@ class TrainingPlan:
     warmup: int = 10
     drop_path: float = 0.1
     seed: int = 0
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainingPlan:
-        """The inverse of `asdict`; fields that are missing keep their defaults."""
-        nested = {"shape": Shape, "augmentation": Augmentation}
-        built = {k: _build(nested[k], v) if k in nested else v for k, v in values.items()}
-        plan: TrainingPlan = _build(cls, built)
-        return plan
-
-
-def _build(kind: type[Any], values: dict[str, Any]) -> Any:
-    known = [f.name for f in dataclasses.fields(kind)]
-    for name in values:
-        if name not in known:
-            raise UserError(f"training plan: no field {name!r}; there are: {', '.join(known)}")
-    return kind(**values)
 
 
 class _Learner(nn.Module):
@@ -75,17 +58,6 @@ class _Learner(nn.Module):
     def forward(self, batch: Tensor) -> Tensor:
         projected: Tensor = self.head(self.network(batch))
         return projected
-
-
-def _loss(plan: TrainingPlan) -> nn.Module:
-    from lightly.loss.ntx_ent_loss import NTXentLoss
-    from lightly.loss.vicreg_loss import VICRegLoss
-
-    losses = {"ntxent": lambda: NTXentLoss(temperature=plan.temperature), "vicreg": VICRegLoss}
-    if plan.loss not in losses:
-        raise UserError(f"loss {plan.loss!r} is unknown; there are: {', '.join(losses)}")
-    loss: nn.Module = losses[plan.loss]()
-    return loss
 
 
 def learning_rate(plan: TrainingPlan, epoch: float) -> float:
@@ -132,6 +104,9 @@ class _Training:
     """State of a training between two epochs."""
 
     def __init__(self, plan: TrainingPlan, device: str) -> None:
+        import_torchvision()  # lightly imports it
+        from lightly.loss.ntx_ent_loss import NTXentLoss
+
         self.plan, self.device = plan, device
         with torch.random.fork_rng():
             torch.manual_seed(plan.seed)
@@ -141,7 +116,7 @@ class _Training:
             lr=plan.learning_rate,
             betas=(0.9, 0.98),
         )
-        self.loss = _loss(plan)
+        self.loss = NTXentLoss(temperature=plan.temperature)
         self.log: list[dict[str, float]] = []
 
     def run_epoch(self, frames: Tensor, epoch: int) -> None:

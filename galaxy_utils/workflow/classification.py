@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from galaxy_utils.clustering.classifier import GalaxyClassifier
 from galaxy_utils.config import make_parameters, split_names
 from galaxy_utils.data.galaxy_zoo import galaxy_types
-from galaxy_utils.data.images import Image, ImageError
+from galaxy_utils.data.images import Image
 from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
 from galaxy_utils.evaluation.drift import Drift, measure_drift
 from galaxy_utils.features.feature_table import make_feature_table
@@ -81,7 +81,8 @@ def classify_folder(
     folder.mkdir(parents=True, exist_ok=True)
     table, drift = classify_sample(sample, folder / "measured", model, cores)
     _write_tables(folder, table)
-    pictures = {objid: _picture(sample, objid) for objid in table["objid"]}
+    found = Galaxies(sample, None, folder / "measured").pictures(table["objid"])
+    pictures = dict(zip(table["objid"], found, strict=True))
     note = catalogue_note(images, catalogue)
     text = render_page(images.resolve().name, table, drift, model.about, pictures, note)
     (folder / "index.html").write_text(text, encoding="utf-8")
@@ -115,13 +116,6 @@ def classify_sample(
     known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
     drift = measure_drift(model, table, space, about["seed"])
     return pd.concat([table, known.dropna(axis="columns", how="all")], axis=1), drift
-
-
-def _picture(sample: Sample, objid: str) -> Image | None:
-    try:
-        return sample.image(objid)
-    except ImageError:
-        return None
 
 
 def _named_after(images: Path) -> str:

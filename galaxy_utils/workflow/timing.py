@@ -185,7 +185,7 @@ def _rotate(images: list[Image]) -> float:
 
 
 def _eager(spec: EmbeddingSpec) -> PixelJob:
-    network = BACKBONES[spec.backbone].build(None).eval()
+    network = BACKBONES[spec.backbone].build().eval()
 
     def run(images: list[Image]) -> list[torch.Tensor]:
         """Features as a plain loop gives them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +20,6 @@ from galaxy_utils.experiments import (
     EXPERIMENTS,
     Experiment,
     Row,
-    Store,
     check_names,
     experiments_note,
     find_experiment,
@@ -33,6 +31,7 @@ from galaxy_utils.experiments import (
 from galaxy_utils.experiments.experiment import measured_digest
 from galaxy_utils.experiments.store import differences, read_settings, write_result
 from galaxy_utils.run_folder import RunFolder
+from galaxy_utils.store import Store
 
 
 def _units(draws: int, seed: int) -> list[Row]:
@@ -75,35 +74,36 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_an_experiment_has_the_rows_of_all_units_in_order(tmp_path: Path) -> None:
-    table = TOY.run(tmp_path, 3, 5, Store(tmp_path / "store"), 2)
+    table = TOY.run(tmp_path, 3, 5, Store(tmp_path / "one.jsonl"), 2)
     assert table["draw"].tolist() == [0, 0, 1, 1, 2, 2]
     assert table["seed"].tolist() == [5, 5, 6, 6, 7, 7]
     commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
     assert not [command for command in commands if "popen_loky" in command]  # no worker is left
-    pd.testing.assert_frame_equal(TOY.run(tmp_path, 3, 5, Store(tmp_path / "other"), 1), table)
+    pd.testing.assert_frame_equal(TOY.run(tmp_path, 3, 5, Store(tmp_path / "two.jsonl"), 1), table)
 
 
 def test_a_stopped_experiment_resumes_where_it_was(tmp_path: Path) -> None:
-    store, units = Store(tmp_path / "store"), _units(4, 0)
+    store = Store(tmp_path / "store.jsonl")
     (tmp_path / "stop").touch()
     with pytest.raises(KeyboardInterrupt):
-        store.compute(partial(_measure, tmp_path), units, 1)
+        TOY.run(tmp_path, 4, 0, store, 1)
     for path in (tmp_path / "stop", *tmp_path.glob("measured-*")):
         path.unlink()
-    assert store.n_finished(units) == 2
-    assert len(TOY.run(tmp_path, 4, 0, store, 1)) == 8 and store.n_finished(units) == 4
+    assert len(store.read()) == 2
+    assert len(TOY.run(tmp_path, 4, 0, store, 1)) == 8 and len(store.read()) == 4
     assert {path.name for path in tmp_path.glob("measured-*")} == {"measured-2", "measured-3"}
-    assert not list(store.folder.glob("*.partial"))
 
 
-def _threads(unit: Row) -> list[int]:
+def _threads(inputs: None, unit: Row) -> list[Row]:
     from threadpoolctl import threadpool_info
 
-    return [pool["num_threads"] for pool in threadpool_info()]
+    return [{"threads": pool["num_threads"]} for pool in threadpool_info()]
 
 
 def test_a_unit_has_one_thread(tmp_path: Path) -> None:
-    assert set(Store(tmp_path).compute(_threads, [{"unit": 0}], 1)[0]) == {1}
+    experiment = Experiment("threads", _units, _threads)
+    rows = experiment.run(None, 1, 0, Store(tmp_path / "store.jsonl"), 1)
+    assert set(rows["threads"]) == {1}
 
 
 def test_experiments_are_found_without_torch() -> None:

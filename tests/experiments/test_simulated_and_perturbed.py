@@ -22,10 +22,10 @@ from galaxy_utils.experiments.recovery import (
     MEASURED_MIXTURE,
     Simulated,
 )
-from galaxy_utils.experiments.store import Store
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.store import Store
 
 SMALL = {"hidden_dims": "16", "epochs": 5, "judged_components": 2, "n_init": 1}
 PARAMETERS = make_parameters("book", SMALL)
@@ -86,7 +86,7 @@ def _data(lose: int = 0) -> Inputs:
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     journal = tmp_path_factory.mktemp("journal")
-    return perturbations.PERTURBED.run(_data(), 4, 0, Store(journal), n_processes=1)
+    return perturbations.PERTURBED.run(_data(), 4, 0, Store(journal / "units.jsonl"), n_processes=1)
 
 
 def _mean(rows: pd.DataFrame, score: str) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def folder(save_stamps: Callable[[int], Path]) -> Path:
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Replace the engines by a cheap one; the list holds the mean of each image measured."""
     calls: list[float] = []
-    row_of = measuring._row_of
+    row_of = measuring.measure_image
 
     def cheap_row(what: str, image: np.ndarray, settings: Any) -> dict[str, Any]:
         if what not in ("fast", "statmorph"):
@@ -52,7 +52,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         calls.append(counts.mean())
         return asdict(Morphology(*counts.reshape(-1)[:5], flag=0))
 
-    monkeypatch.setattr(measuring, "_row_of", cheap_row)
+    monkeypatch.setattr(measuring, "measure_image", cheap_row)
     return calls
 
 
@@ -65,7 +65,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(len(batch))
         return np.tile(batch.max(axis=(2, 3)), 427)[:, :1280]
 
-    def load(spec: EmbeddingSpec, weights: Path | None = None) -> Encoder:
+    def load(spec: EmbeddingSpec) -> Encoder:
         return Encoder(spec, run, "cheap", batch_size=3)
 
     monkeypatch.setattr(inference, "load_encoder", load)

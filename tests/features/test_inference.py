@@ -58,7 +58,7 @@ def eager(spec: EmbeddingSpec, network: nn.Module, images: list[np.ndarray]) -> 
 def test_every_engine_gives_the_features_of_eager_pytorch(backbone: str, engine: str) -> None:
     spec = EmbeddingSpec(backbone, "eq1")
     images = stamps(10)
-    expected = eager(spec, BACKBONES[backbone].build(None).eval(), images)
+    expected = eager(spec, BACKBONES[backbone].build().eval(), images)
     found = embed(load_encoder(spec, engine=engine), images)
     assert cosines(found, expected).min() >= 0.9999
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
@@ -77,7 +77,7 @@ def test_openvino_takes_the_papers_networks(backbone: str) -> None:
 
 def test_half_precision_stays_within_what_is_asked_of_it() -> None:
     # What a CUDA device runs; here on the processor, which is slow but rounds the same.
-    network = BACKBONES["efficientnet_lite0"].build(None).eval()
+    network = BACKBONES["efficientnet_lite0"].build().eval()
     images = stamps(4)
     expected = eager(LITE, network, images)
     half = Encoder(LITE, inference._on_torch(network, "cpu", torch.float16), "half")

@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from galaxy_utils.cli import main
@@ -82,7 +80,7 @@ def test_an_unexpected_error_is_a_reason(
     def fail(*arguments: object) -> dict[str, Any]:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr(measuring, "_row_of", fail)
+    monkeypatch.setattr(measuring, "measure_image", fail)
     rows = measure_galaxies(folder_sample(folder), "fast", tmp_path, 1)
     assert set(rows["reason"]) == {"ZeroDivisionError: by nought"}
     assert len(rows) == 8
@@ -100,7 +98,7 @@ def test_a_worker_that_dies_is_a_row_with_a_reason(
             os._exit(1)
         return asdict(Morphology(1, 2, 3, 4, 5, flag=0))
 
-    monkeypatch.setattr(measuring, "_row_of", row_of)
+    monkeypatch.setattr(measuring, "measure_image", row_of)
     rows = measure_galaxies(folder_sample(folder), "fast", tmp_path, 2).set_index("objid")
     assert rows.loc[killer, "reason"] == "the measuring process died on this image"
     assert rows["concentration"].isna().sum() == 1
@@ -188,22 +186,6 @@ def test_after_a_kill_only_missing_galaxies_are_measured(
         measured.clear()
         _same(measure_galaxies(sample, "fast", tmp_path, 1), undisturbed)
         assert len(measured) == missing
-
-
-@settings(deadline=None, max_examples=20)
-@given(share=st.floats(0, 1))
-def test_a_journal_may_be_cut_anywhere(share: float, tmp_path_factory: object) -> None:
-    folder = tmp_path_factory.mktemp("cut")  # type: ignore[attr-defined]
-    images = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), dtype=np.uint8)
-    cutouts = {f"g{number}": image for number, image in enumerate(images)}
-    sample = Sample("few", pd.DataFrame({"objid": list(cutouts)}), None, cutouts)
-    undisturbed = measure_galaxies(sample, "frames", folder, 1)
-    complete = _journal(folder).read_bytes()
-    for _ in range(2):
-        _journal(folder).write_bytes(complete[: round(share * len(complete))])
-        for _ in range(2):
-            _same(measure_galaxies(sample, "frames", folder, 1), undisturbed)
-        complete = _journal(folder).read_bytes()  # with the cut line in it
 
 
 def test_an_embedding_resumes_at_the_batch_where_it_was_stopped(
@@ -297,7 +279,7 @@ def test_a_measurement_depends_on_the_modules_that_make_it(
     monkeypatch.setattr(
         measuring, "sha256_of_file", lambda path: (hashed.append(path.stem), "0" * 64)[1]
     )
-    measuring.made_with(measuring._function_of(what), what)
+    measuring.made_with(measuring.FUNCTIONS[what], what)
     assert modules <= set(hashed) and not others & set(hashed)
 
 

@@ -46,13 +46,6 @@ def test_the_loss_falls_and_the_log_tells(tmp_path: Path) -> None:
     assert log["loss"].iloc[-1] < log["loss"].iloc[0]
 
 
-def test_one_step_in_all_losses(tmp_path: Path) -> None:
-    for loss in ("ntxent", "vicreg"):
-        plan = replace(PLAN, epochs=1, loss=loss)
-        _, log = train_encoder(_frames(8), plan, tmp_path / loss, "cpu")
-        assert np.isfinite(log["loss"]).all()
-
-
 def test_a_killed_training_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,19 +101,17 @@ def test_plans_are_read_and_checked(tmp_path: Path) -> None:
     path = tmp_path / "plan.yml"
     path.write_text("epochs: 7\nshape: {size: femto, field: 64}\n", encoding="utf-8")
     plan = pretraining.read_plan(path)
-    assert (
-        plan.epochs == 7 and plan.shape == Shape("femto", 64) and plan.loss == TrainingPlan().loss
-    )
+    assert plan == TrainingPlan(epochs=7, shape=Shape("femto", 64))
     path.write_text("epoch: 7\n", encoding="utf-8")
-    with pytest.raises(UserError, match="no field 'epoch'; there are: shape, augmentation"):
+    with pytest.raises(
+        UserError, match="epoch: Unexpected keyword argument; there are: shape, augmentation"
+    ):
         pretraining.read_plan(path)
     path.write_text("- 7\n", encoding="utf-8")
-    with pytest.raises(UserError, match="expected one `name: value`"):
+    with pytest.raises(UserError, match="plan.yml: : Input should be a dictionary"):
         pretraining.read_plan(path)
     with pytest.raises(UserError, match="cannot be read"):
         pretraining.read_plan(tmp_path / "none.yml")
-    with pytest.raises(UserError, match="loss 'byol' is unknown; there are: ntxent, vicreg"):
-        training._loss(replace(PLAN, loss="byol"))
 
 
 def test_the_middle_of_large_and_small_frames() -> None:

@@ -1,0 +1,81 @@
+"""Finished units of work, kept in a file so that a call that was killed resumes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+Key = tuple[str, ...]
+"""What a unit of work is known by, for example a galaxy and the checksum of its image."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Results by key, each a line of JSON in a file that several processes may share.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it needs a name of its own for every state of what decides the results.
+    """
+
+    path: Path
+
+    def read(self) -> dict[Key, Any]:
+        """Return what is finished; a line that a kill cut off is passed over."""
+        finished = {}
+        for line in (
+            self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ()
+        ):
+            with suppress(json.JSONDecodeError):  # empty, or cut off
+                *key, result = json.loads(line)
+                finished[tuple(key)] = result
+        return finished
+
+    def compute(
+        self,
+        keys: Sequence[Key],
+        measure: Callable[[list[Key]], Iterable[Mapping[Key, Any]]],
+        title: str = "",
+    ) -> list[Any]:
+        """Measure what is not finished yet.
+
+        Each line follows its line break and each batch is written at once, so that a line that a
+        kill cuts off spoils no other, and two processes never mix theirs.
+
+        Parameters
+        ----------
+        keys : sequence of tuple of str
+            The units of work.
+        measure : callable
+            Takes the keys that are not finished, and yields batches of results by key, which JSON
+            can hold.
+        title : str
+            Of the progress bar.
+
+        Returns
+        -------
+        list
+            The results in the order of the keys.
+        """
+        finished = self.read()
+        results = {key: finished[key] for key in keys if key in finished}
+        todo = [key for key in keys if key not in results]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        bar = tqdm(total=len(keys), initial=len(results), desc=title)
+        bar.mininterval = 0.1 if sys.stderr.isatty() else 10.0
+        with self.path.open("ab") as stream, bar:
+            for batch in measure(todo) if todo else ():
+                results.update(batch)
+                lines = (json.dumps([*key, result]) for key, result in batch.items())
+                stream.write("".join(f"\n{line}" for line in lines).encode())
+                stream.flush()
+                bar.update(len(batch))
+        return [results[key] for key in keys]

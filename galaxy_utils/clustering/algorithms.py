@@ -56,20 +56,7 @@ class TwoTierClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:
-        """Find the families and their sub-structures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Finite numbers.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        TwoTierClustering
-            Itself.
-        """
+        """Find the families and their sub-structures."""
         points = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
         first = KMeans(self.n_clusters, n_init=10, random_state=self.random_state)
         self.families_ = first.fit_predict(points)

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, Stan
 
 from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.config import Parameters, split_names
+from galaxy_utils.config import TRAINING, Parameters, split_names
 from galaxy_utils.features.feature_table import DeepColumns, FusionColumns
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
@@ -29,7 +29,10 @@ MEASURED: dict[str, tuple[str, ...]] = {
 }
 """Choices of measured parameters."""
 
-SCALES = ("z", "rank")
+SCALES: dict[str, StandardScaler | QuantileTransformer] = {
+    "z": StandardScaler(),
+    "rank": QuantileTransformer(n_quantiles=1000, output_distribution="normal", subsample=None),
+}
 CANDIDATE_CROPS = ("eq1", "crop2", "quarter")
 COVARIANCES = ("full", "tied", "diag", "spherical")
 
@@ -89,7 +92,7 @@ class PipelineSpec:
             )
         parts: list[tuple[str, Any, Any]] = []
         if self.measured != "none":
-            parts.append(("measured", _scaler(self.scale), list(MEASURED[self.measured])))
+            parts.append(("measured", SCALES[self.scale], list(MEASURED[self.measured])))
         if self.crop != "none":
             deep = make_pipeline(
                 FunctionTransformer(double_precision),
@@ -99,21 +102,7 @@ class PipelineSpec:
         return ColumnTransformer(parts)
 
     def pipeline(self, parameters: Parameters, random_state: int) -> Pipeline:
-        """Return the whole pipeline, unfitted.
-
-        Parameters
-        ----------
-        parameters : Parameters
-            Number of clusters, initialisations, regularisation, and the training of an
-            autoencoder.
-        random_state : int
-            Seed of every random choice.
-
-        Returns
-        -------
-        Pipeline
-            Steps "space" and "mixture"; takes a feature table.
-        """
+        """Return the complete pipeline, unfitted, with the steps "space" and "mixture"."""
         mixture = _mixture(parameters, random_state).set_params(covariance_type=self.covariance)
         return Pipeline([("space", self.space(parameters, random_state)), ("mixture", mixture)])
 
@@ -128,7 +117,6 @@ def paper_pipeline(parameters: Parameters, random_state: int | None = None) -> P
     Parameters
     ----------
     parameters : Parameters
-        Of the run.
     random_state : int, optional
         Seed; that of the parameters if not given.
 
@@ -147,21 +135,9 @@ def paper_pipeline(parameters: Parameters, random_state: int | None = None) -> P
 
 
 def _autoencoder(parameters: Parameters, seed: int, columns: FusionColumns) -> FusionAutoencoder:
-    p = parameters
-    return FusionAutoencoder(
-        columns,
-        hidden_dims=tuple(int(width) for width in split_names(p.hidden_dims)),
-        latent_dim=p.latent_dim,
-        activation=p.activation,
-        loss_weighting=p.loss_weighting,
-        standardise_deep=p.standardise_deep,
-        epochs=p.epochs,
-        batch_size=p.batch_size,
-        learning_rate=p.learning_rate,
-        weight_decay=p.weight_decay,
-        holdout_fraction=p.holdout_fraction,
-        random_state=seed,
-    )
+    training = {name: getattr(parameters, name) for name in TRAINING}
+    training["hidden_dims"] = tuple(int(width) for width in split_names(parameters.hidden_dims))
+    return FusionAutoencoder(columns, **training, random_state=seed)
 
 
 def _mixture(parameters: Parameters, seed: int) -> OrderedGaussianMixture:
@@ -173,12 +149,6 @@ def _mixture(parameters: Parameters, seed: int) -> OrderedGaussianMixture:
         reg_covar=p.reg_covar,
         random_state=seed,
     )
-
-
-def _scaler(scale: str) -> StandardScaler | QuantileTransformer:
-    if scale == "z":
-        return StandardScaler()
-    return QuantileTransformer(n_quantiles=1000, output_distribution="normal", subsample=None)
 
 
 def double_precision(values: Any) -> NDArray[np.float64]:

@@ -192,16 +192,9 @@ def _sorted_median(values: NDArray[np.float64]) -> float:
 
 @cache
 def _gaussian_kernel(fwhm: float) -> NDArray[np.float64]:
-    """Gaussian averaged over each of 5 x 5 pixels, normalised.
+    from photutils.segmentation import make_2dgaussian_kernel
 
-    As `photutils.segmentation.make_2dgaussian_kernel` but for the last digit, on which
-    the committed measurements may depend.
-    """
-    sigma = fwhm / np.sqrt(8 * np.log(2))
-    offsets = (np.arange(50) - 24.5) / 10  # ten points along each pixel
-    profile = np.exp(-0.5 * (offsets / sigma) ** 2).reshape(5, 10).mean(axis=1)
-    profile /= profile.sum()
-    return np.outer(profile, profile)
+    return np.asarray(make_2dgaussian_kernel(fwhm, size=5).array)
 
 
 def _detect_and_deblend(

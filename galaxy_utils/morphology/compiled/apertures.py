@@ -152,12 +152,7 @@ def _take_off(
 
 @compiled_sums
 def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares) -> Span:
-    """Fill in the shares that the pixels on the edge of an ellipse have in it, for one row.
-
-    `low` and `high` are the limits of the row, `x` is the column of the centre.
-    Shares are filled in from start to inner_start and from inner_stop to stop of
-    the returned span; between them all are 1.
-    """
+    """Fill in the shares of a row's pixels on the edge of an ellipse centred on column x."""
     bent = _bend(low, high)
     right = _right_strip(shape, low, high, bent)
     left = _right_strip(shape, _rotated(high), _rotated(low), bent) if shape.tilt != 0.0 else right
@@ -207,11 +202,7 @@ def ellipse_sums(
     b: float,
     theta: float,
 ) -> tuple[float, float]:
-    """Sums of two images over what an ellipse covers of them, edge pixels by their exact share.
-
-    `running` and `running_good` are their sums along rows; a and b > 0 are the
-    semi-axes in pixels, theta the angle from x to a in radians.
-    """
+    """Sums of two images, given with their `running_sums`, over an ellipse at theta from x."""
     shape, shares = ellipse(a, b, theta), np.empty(values.shape[1])
     first, end = row_limits(y, shape.height, values.shape[0])
     total, total_good = 0.0, 0.0

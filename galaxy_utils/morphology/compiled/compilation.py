@@ -31,11 +31,8 @@ FINGERPRINT = _fingerprint()
 
 
 def _compiled(function: Function, **options: Any) -> Function:
-    """Compile, and let machine code on disk be used only while no kernel has changed.
-
-    numba looks at the one file that a function stands in, and would go on
-    with the old machine code of what it calls from another.
-    """
+    """Compile, and let machine code on disk be used only while no kernel has changed."""
+    # numba itself looks at the file of the function alone, not at those of what it calls
     dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     dispatcher._cache._cache_file._source_stamp = FINGERPRINT
     return cast(Function, dispatcher)

@@ -15,10 +15,7 @@ from galaxy_utils.morphology.compiled.compilation import (
 
 @compiled
 def gaussian_kernel(sigma: float) -> Floats:
-    """Half a Gaussian, cut at four standard deviations, whole sum 1; from the middle on.
-
-    Zeros make up whole fours beside the middle, as `smooth_row` takes them.
-    """
+    """Half a Gaussian from the middle on, cut at 4 sigma, with zeros that make up whole fours."""
     reach = int(4.0 * sigma + 0.5)
     half = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
     kernel = np.zeros((reach + 3) // 4 * 4 + 1)

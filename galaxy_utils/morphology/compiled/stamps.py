@@ -29,29 +29,13 @@ OUTLIER = 10.0
 
 
 class Stamp(NamedTuple):
-    """The cutout around one source.
+    """The cutout around one source; its first pixel lies at `corner` of the image."""
 
-    Parameters
-    ----------
-    image : ndarray of float64, shape (height, width)
-        Counts; 0 where masked.
-    good : ndarray of float64, shape (height, width)
-        1 where the pixel counts, 0 where it is masked.
-    flux, area : ndarray of float64, shape (height, width + 1)
-        Running sums of `image` and of `good` along each row.
-    source : ndarray of bool, shape (height, width)
-        Where the source's own segment lies, without masked pixels.
-    labels : ndarray of int32, shape (height, width)
-        Segmentation map.
-    corner : tuple of int
-        Row and column of the stamp's first pixel in the image.
-    """
-
-    image: Floats
-    good: Floats
-    flux: Floats
-    area: Floats
-    source: Region
+    image: Floats  # counts; 0 where masked
+    good: Floats  # 1, or 0 where masked
+    flux: Floats  # running sums of `image` along each row
+    area: Floats  # running sums of `good`
+    source: Region  # the source's own segment, without masked pixels
     labels: Integers
     corner: tuple[int, int]
 
@@ -98,13 +82,9 @@ def bounding_box(region: Region) -> tuple[slice, slice]:
 
 @compiled
 def bad_pixels(padded: Floats) -> Region:
-    """Find pixels that stand out from their 8 neighbours (Lotz et al. 2004).
-
-    Flat neighbourhoods are common in 8-bit images, and there the variance
-    <x^2> - <x>^2 is nothing but rounding: the order of the sums is part of
-    the definition, and is kept, row by row. The image comes with its edge
-    pixels repeated once around it.
-    """
+    """Find pixels that stand out from their 8 neighbours (Lotz et al. 2004)."""
+    # In flat neighbourhoods of 8-bit images the variance is nothing but rounding: the order of
+    # the sums is statmorph's.
     rows, columns = padded.shape[0] - 2, padded.shape[1] - 2
     bad = np.empty((rows, columns), np.bool_)
     for row in range(rows):
@@ -156,12 +136,7 @@ def _second_moments(
 def elongation_and_angle(
     image: Floats, region: Region, x: float, y: float, flag: Integers
 ) -> tuple[float, float]:
-    """Shape of a source about a point from its second moments.
-
-    The axis ratio a / b is that of the Gaussian with the same moments; a
-    source thinner than a pixel is widened (SExtractor manual, eq. 43; the
-    angle in radians is its eq. 21).
-    """
+    """Axis ratio and angle of a source about a point (SExtractor manual, eq. 21 and 43)."""
     xx, xy, yy = _second_moments(image, region, x, y)
     if xx <= 0.0 or yy <= 0.0:
         raise_flag(flag, BAD)
@@ -183,11 +158,7 @@ def brightest(image: Floats, region: Region) -> tuple[int, int]:
 def fill(
     values: Floats, width: int, start: int, threshold: float, visited: Region, queue: Integers
 ) -> tuple[int, float]:
-    """Visit the pixels that reach a threshold and are connected to one; their number and flux.
-
-    The image comes as one long row with a border that reaches no threshold (see
-    `bordered`): no pixel needs to be asked whether it has neighbours.
-    """
+    """Visit the `bordered` pixels that reach a threshold and are connected to one; sum them."""
     visited[:] = False
     visited[start], queue[0] = True, start
     done, found, flux = 0, 1, 0.0

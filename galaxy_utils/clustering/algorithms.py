@@ -80,23 +80,10 @@ def limit_cluster_size(min_cluster_size: int, n_samples: int) -> int:
 def introduction_algorithms(
     mixture: OrderedGaussianMixture, min_cluster_size: int, n_samples: int, random_state: int
 ) -> dict[str, Any]:
-    """Return the paper's algorithms by name, unfitted.
+    """Return the paper's algorithms by name, unfitted; all have `fit_predict`.
 
-    Parameters
-    ----------
-    mixture : OrderedGaussianMixture
-        The mixture; the algorithms that need a number of clusters take that of its components.
-    min_cluster_size : int
-        For the algorithms based on density.
-    n_samples : int
-        Number of galaxies, which limits `min_cluster_size`.
-    random_state : int
-        Seed of all of them.
-
-    Returns
-    -------
-    dict of str to estimator
-        All have `fit_predict`. The graph of spectral clustering has ten nearest neighbours.
+    Those that need a number of clusters take that of the mixture's components; `n_samples` limits
+    `min_cluster_size`. The graph of spectral clustering has ten nearest neighbours.
 
     References
     ----------

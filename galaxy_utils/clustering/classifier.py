@@ -38,22 +38,15 @@ COLOURS = ["colour_gr", "colour_ri"]
 
 @dataclass(frozen=True)
 class GalaxyClassifier:
-    """A fitted pipeline and the galaxies that it was fitted to.
+    """A fitted pipeline, ending in a mixture, and the galaxies that it was fitted to.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-        Fitted; takes a feature table, the last step is a mixture.
-    galaxies : DataFrame
-        The training galaxies: `objid`, `type` ("" where unknown), `log_likelihood`, the measured
-        parameters, and their coordinates in the space of the mixture, `z_0`, `z_1`, …
-    about : dict
-        Sample, seed, code version, settings; `anomaly_percent` sets the threshold of anomalies.
+    `galaxies` holds `objid`, `type` ("" where unknown), `log_likelihood`, the measured parameters,
+    and coordinates in the space of the mixture, `z_0`, `z_1`, …
     """
 
     pipeline: Pipeline
     galaxies: pd.DataFrame
-    about: dict[str, Any]
+    about: dict[str, Any]  # sample, seed, settings; `anomaly_percent` sets the threshold
 
     @classmethod
     def from_fitted(

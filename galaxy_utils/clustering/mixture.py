@@ -80,17 +80,8 @@ class OrderedGaussianMixture(GaussianMixture):  # type: ignore[misc]
     def fit_responsibilities(self, X: ArrayLike, responsibilities: ArrayLike) -> Self:
         """Estimate the mixture from given responsibilities: one M step, no iteration.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Finite numbers.
-        responsibilities : array-like of shape (n_samples, n_components)
-            Share of each galaxy that belongs to each component.
-
-        Raises
-        ------
-        ValueError
-            If the responsibilities have another shape.
+        `responsibilities` of shape (n_samples, n_components) say which share of each galaxy
+        belongs to each component; `ValueError` if their shape is another.
         """
         points = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         shares = np.asarray(responsibilities, np.float64)
@@ -139,18 +130,7 @@ class OrderedGaussianMixture(GaussianMixture):  # type: ignore[misc]
 
 
 def lowest(log_likelihood: NDArray[np.float64], percent: float) -> NDArray[np.bool_]:
-    """Select the galaxies of lowest log-likelihood, as the paper's anomalies are.
-
-    Parameters
-    ----------
-    log_likelihood : ndarray of shape (n_samples,)
-    percent : float
-        How many, in percent of all, rounded to a whole number of galaxies.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_samples,)
-    """
+    """Select a percentage of galaxies, those of lowest log-likelihood: the paper's anomalies."""
     selected = np.zeros(len(log_likelihood), dtype=bool)
     count = round(percent / 100 * len(log_likelihood))
     selected[np.argsort(log_likelihood, kind="stable")[:count]] = True

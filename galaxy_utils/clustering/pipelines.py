@@ -42,31 +42,14 @@ warnings.filterwarnings("ignore", message="n_quantiles .* is greater than the to
 
 @dataclass(frozen=True)
 class PipelineSpec:
-    """The choices that define one pipeline from a feature table to clusters.
+    """The choices that define one pipeline from a feature table to clusters."""
 
-    Parameters
-    ----------
-    measured : str
-        Key of `MEASURED`.
-    scale : {"z", "rank"}
-        How they are scaled: z-scores, or made normal by their ranks.
-    crop : str
-        Crop of the deep features; "none" uses no network.
-    components : int
-        Principal components of the deep features, or width of the bottleneck.
-    encoder : {"pca", "plain", "balanced"}
-        Whitened principal components next to the measured parameters, or the paper's
-        autoencoder with this loss.
-    covariance : {"full", "tied", "diag", "spherical"}
-        Of the mixture.
-    """
-
-    measured: str = "five"
-    scale: str = "z"
-    crop: str = "eq1"
-    components: int = 64
-    encoder: str = "plain"
-    covariance: str = "full"
+    measured: str = "five"  # key of `MEASURED`
+    scale: str = "z"  # key of `SCALES`
+    crop: str = "eq1"  # of the deep features; "none" uses no network
+    components: int = 64  # principal components of the deep features, or width of the bottleneck
+    encoder: str = "plain"  # "pca" (whitened), or loss of the paper's autoencoder
+    covariance: str = "full"  # of the mixture
 
     @classmethod
     def from_row(cls, row: pd.Series) -> PipelineSpec:
@@ -112,19 +95,10 @@ PAPER = PipelineSpec()
 
 
 def paper_pipeline(parameters: Parameters, random_state: int | None = None) -> Pipeline:
-    """Return the paper's pipeline: fusion, autoencoder, Gaussian mixture.
+    """Return the paper's pipeline, with the steps "fuse" and "mixture", unfitted.
 
-    Parameters
-    ----------
-    parameters : Parameters
-    random_state : int, optional
-        Seed; that of the parameters if not given.
-
-    Returns
-    -------
-    Pipeline
-        Steps "fuse" (`FusionAutoencoder`) and "mixture" (`OrderedGaussianMixture`); takes a
-        feature table with the five parameters and the deep features of the run's crop.
+    It takes a feature table with the five parameters and the deep features of the run's crop.
+    The seed is that of the parameters if `random_state` is not given.
     """
     seed = parameters.seed if random_state is None else random_state
     columns = FusionColumns(FIVE, parameters.framing)

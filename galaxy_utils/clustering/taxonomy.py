@@ -141,19 +141,9 @@ def eta_squared(values: pd.Series, cluster: pd.Series) -> float:
 def representatives(catalogue: pd.DataFrame, number: int) -> pd.DataFrame:
     """Select the galaxies that stand for each cluster, and for the anomalies.
 
-    Parameters
-    ----------
-    catalogue : DataFrame
-    number : int
-        Galaxies per group.
-
-    Returns
-    -------
-    DataFrame
-        Columns objid, gz1_class, group ("cluster k" or "anomaly"): of a cluster the galaxies of
-        largest probability, ties by log-likelihood; of the anomalies those of lowest
-        log-likelihood. Small groups are filled with empty objids, so that each group has
-        `number` rows.
+    Columns objid, gz1_class, group ("cluster k" or "anomaly"): of a cluster the galaxies of
+    largest probability, ties by log-likelihood; of the anomalies those of lowest log-likelihood.
+    Small groups are filled with empty objids, so that each group has `number` rows.
     """
     anomalous = catalogue["anomaly"].astype(bool)
     order = ["max_probability", "log_likelihood"]

@@ -28,8 +28,8 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     estimators : list of (str, Pipeline)
-        Base estimators. Each is a pipeline of a transformer and a mixture, all with the same
-        number of clusters; pipelines with equal transformers share one fit of it.
+        Base estimators, each a transformer and a mixture, all with the same number of clusters;
+        equal transformers are fitted once.
     space : transformer
         From the table to the space of the distilled mixture.
     weights : sequence of float, optional
@@ -86,7 +86,7 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _posteriors(self, X: ArrayLike) -> Iterator[NDArray[np.float64]]:
-        """Cluster probabilities by each base estimator; equal transformers are fitted once."""
+        """Cluster probabilities by each base estimator."""
         spaces: dict[str, Any] = {}
         for _, pipeline in self.estimators:
             transformer, mixture = clone(pipeline[:-1]), clone(pipeline[-1])

@@ -285,7 +285,6 @@ def asymmetry_centre(
     return centre
 
 
-@compiled
 def sky_asymmetry(sky: Floats) -> float:
     """Mean difference of the sky from itself rotated, counts per pixel; 0 without sky."""
-    return np.abs(sky - sky[::-1, ::-1]).mean() if sky.size else 0.0
+    return float(np.abs(sky - sky[::-1, ::-1]).mean()) if sky.size else 0.0

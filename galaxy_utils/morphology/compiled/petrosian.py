@@ -86,8 +86,6 @@ def _excess(stamp: Stamp, aperture: Aperture, a: float, flag: Integers) -> float
     """The function whose root is searched."""
     if aperture.fraction == 0.0:
         return _petrosian_excess(stamp, aperture, a, flag)
-    if a == 0.0:
-        return -aperture.fraction
     return abs(light_within(stamp, aperture, a)[0]) / aperture.total - aperture.fraction
 
 

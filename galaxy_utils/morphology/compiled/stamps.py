@@ -116,10 +116,10 @@ def centroid(image: Floats, region: Region) -> tuple[float, float, float]:
 
 
 @compiled
-def _second_moments(
-    image: Floats, region: Region, x: float, y: float
-) -> tuple[float, float, float]:
-    """Flux-weighted xx, xy and yy of a region about a point."""
+def elongation_and_angle(
+    image: Floats, region: Region, x: float, y: float, flag: Integers
+) -> tuple[float, float]:
+    """Axis ratio and angle of a source about a point (SExtractor manual, eq. 21 and 43)."""
     flux, xx, xy, yy = 0.0, 0.0, 0.0, 0.0
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
@@ -129,15 +129,7 @@ def _second_moments(
                 xx += value * dx * dx
                 xy += value * dx * dy
                 yy += value * dy * dy
-    return xx / flux, xy / flux, yy / flux
-
-
-@compiled
-def elongation_and_angle(
-    image: Floats, region: Region, x: float, y: float, flag: Integers
-) -> tuple[float, float]:
-    """Axis ratio and angle of a source about a point (SExtractor manual, eq. 21 and 43)."""
-    xx, xy, yy = _second_moments(image, region, x, y)
+    xx, xy, yy = xx / flux, xy / flux, yy / flux
     if xx <= 0.0 or yy <= 0.0:
         raise_flag(flag, BAD)
     while abs(xx * yy - xy * xy) < 1.0 / 144.0:

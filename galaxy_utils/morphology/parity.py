@@ -13,8 +13,8 @@ REFERENCE = "statmorph_"
 REFERENCE_COLUMNS = (*FIVE, "rpetro_circ", "rpetro_ellip", "flag", "reason")
 """What a table keeps of statmorph's measurement in addition to the compiled engine's."""
 
-SMALL, LARGE = 0.01, 0.05
-"""Differences of a parameter that are counted."""
+SMALL = 0.01
+"""Difference of a parameter up to which engines agree."""
 
 
 def absolute_differences(table: pd.DataFrame) -> pd.DataFrame:
@@ -37,8 +37,7 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per parameter: parameter, galaxies, median and largest (of the
-        absolute differences), within_small and within_large (percent of the
-        galaxies within `SMALL` and `LARGE`).
+        absolute differences), within_small (percent of the galaxies within `SMALL`).
     """
     good = absolute_differences(table)[table[REFERENCE + "flag"] == 0]
     return pd.DataFrame(
@@ -48,6 +47,5 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
             "median": good.median().to_numpy(),
             "largest": good.max().to_numpy(),
             "within_small": 100 * (good <= SMALL).mean().to_numpy(),
-            "within_large": 100 * (good <= LARGE).mean().to_numpy(),
         }
     )

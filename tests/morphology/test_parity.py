@@ -35,6 +35,5 @@ def test_agreement_counts_good_galaxies_only() -> None:
     assert list(found.index) == list(FIVE)
     assert (found["galaxies"] == 3).all()
     assert found.loc["m20", "within_small"] == pytest.approx(100 / 3)
-    assert found.loc["m20", "within_large"] == pytest.approx(200 / 3)
     assert found.loc["m20", "largest"] == pytest.approx(0.8)
     assert found.loc["gini", "within_small"] == 100

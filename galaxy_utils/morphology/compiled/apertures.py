@@ -86,12 +86,6 @@ def _right_strip(shape: Ellipse, low: Level, high: Level, bent: float) -> Strip:
 
 
 @compiled_sums
-def _rotated(at: Level) -> Level:
-    """Level of the ellipse rotated by 180 degrees."""
-    return Level(-at.sine, at.cosine)
-
-
-@compiled_sums
 def _angle_between(low: Level, high: Level) -> float:
     """Angle from one level up to another."""
     sine = high.sine * low.cosine - high.cosine * low.sine
@@ -155,7 +149,11 @@ def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares
     """Fill in the shares of a row's pixels on the edge of an ellipse centred on column x."""
     bent = _bend(low, high)
     right = _right_strip(shape, low, high, bent)
-    left = _right_strip(shape, _rotated(high), _rotated(low), bent) if shape.tilt != 0.0 else right
+    left = right
+    if shape.tilt != 0.0:  # the right half of the ellipse rotated by 180 degrees
+        left = _right_strip(
+            shape, Level(-high.sine, high.cosine), Level(-low.sine, low.cosine), bent
+        )
     start = max(int(np.floor(x - left.outer + 0.5)), 0)
     stop = min(int(np.ceil(x + right.outer + 0.5)), shares.size)
     if stop <= start:
@@ -176,18 +174,6 @@ def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares
 def row_limits(y: float, height: float, rows: int) -> tuple[int, int]:
     """First and end row of an image that an aperture around y touches."""
     return max(int(np.floor(y - height + 0.5)), 0), min(int(np.ceil(y + height + 0.5)), rows)
-
-
-@compiled_sums
-def _add_shares(
-    shares: Shares, values: Floats, good: Floats, row: int, start: int, stop: int
-) -> tuple[float, float]:
-    """Sum a piece of a row of two images by the shares."""
-    total, total_good = 0.0, 0.0
-    for column in range(start, stop):
-        total += shares[column] * values[row, column]
-        total_good += shares[column] * good[row, column]
-    return total, total_good
 
 
 @compiled_sums
@@ -214,8 +200,9 @@ def ellipse_sums(
             total += running[row, span.inner_stop] - running[row, span.inner_start]
             total_good += running_good[row, span.inner_stop] - running_good[row, span.inner_start]
         for start, stop in ((span.start, span.inner_start), (span.inner_stop, span.stop)):
-            one, other = _add_shares(shares, values, good, row, start, stop)
-            total, total_good = total + one, total_good + other
+            for column in range(start, stop):
+                total += shares[column] * values[row, column]
+                total_good += shares[column] * good[row, column]
     return total, total_good
 
 

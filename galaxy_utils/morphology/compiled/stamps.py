@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from galaxy_utils.morphology.compiled.apertures import running_sums
 from galaxy_utils.morphology.compiled.compilation import (
     Floats,
     Integers,
@@ -51,27 +52,10 @@ def cut_stamp(image: Floats, labels: Integers, label: int) -> Stamp:
     window = slice(corner[0], row + reach), slice(corner[1], column + reach)
     counts, around = image[window].copy(), labels[window].copy()
     bad = bad_pixels(np.pad(counts, 1, mode="edge"))
-    return Stamp(counts, *_mask(counts, around, label, bad), around, corner)
-
-
-@compiled
-def _mask(
-    counts: Floats, labels: Integers, label: int, bad: Region
-) -> tuple[Floats, Floats, Floats, Region]:
-    """Set masked pixels to 0; return `good`, `flux`, `area` and `source` of the stamp."""
-    rows, columns = counts.shape
-    good, source = np.ones(counts.shape), np.zeros(counts.shape, np.bool_)
-    flux, area = np.zeros((rows, columns + 1)), np.zeros((rows, columns + 1))
-    for row in range(rows):
-        for column in range(columns):
-            number = labels[row, column]
-            if bad[row, column] or (number != 0 and number != label):
-                good[row, column] = counts[row, column] = 0.0
-            else:
-                source[row, column] = number == label
-            flux[row, column + 1] = flux[row, column] + counts[row, column]
-            area[row, column + 1] = area[row, column] + good[row, column]
-    return good, flux, area, source
+    usable = ~bad & ((around == 0) | (around == label))
+    counts[~usable] = 0.0
+    good, source = usable.astype(np.float64), usable & (around == label)
+    return Stamp(counts, good, running_sums(counts), running_sums(good), source, around, corner)
 
 
 def bounding_box(region: Region) -> tuple[slice, slice]:

@@ -20,8 +20,8 @@ def purge(
     """Decide for each galaxy whether it is kept, and why not (the paper's data purging).
 
     The order: a parameter that could not be measured, a catastrophic flag,
-    the limits on C and A, then an Isolation Forest over the five parameters
-    of what is left.
+    the limits on C and A, then an Isolation Forest (Liu, Ting & Zhou 2008) over
+    the five parameters of what is left.
 
     Parameters
     ----------
@@ -37,10 +37,6 @@ def purge(
     DataFrame
         Columns objid, kept (bool), drop_reason (empty where kept), and
         isolation_score (lower is more anomalous; NaN where the forest was not asked).
-
-    References
-    ----------
-    Liu, Ting & Zhou (2008).
     """
     reason = np.full(len(morphology), "", dtype=object)
     concentration, missing = morphology["concentration"], morphology[list(FIVE)].isna()

@@ -28,10 +28,7 @@ HALF_TOLERANCE = 5e-5
 
 
 class Aperture(NamedTuple):
-    """Concentric ellipses: centre, elongation a/b, angle; total light, and the share searched.
-
-    Where no share is searched it is 0, and the root is the Petrosian radius.
-    """
+    """Concentric ellipses; a fraction of 0 stands for the search of the Petrosian radius."""
 
     x: float
     y: float

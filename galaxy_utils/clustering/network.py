@@ -69,7 +69,7 @@ def train(
             optimiser.zero_grad()
             _loss(errors, modalities, variances, loss_weighting).backward()
             optimiser.step()
-            batches.append([float(error) for error in errors.values()])
+            batches.append([error.item() for error in errors.values()])
         schedule.step()
         with torch.inference_mode():
             unseen = _errors(network, others, modalities, own_variances)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,6 @@ class Photometry:
     colour_gr: float = np.nan  # magnitudes without zero point, redder is larger
     colour_ri: float = np.nan
     reason: str = ""
-
-
-PHOTOMETRY_COLUMNS = tuple(field.name for field in fields(Photometry))
 
 
 def measure_photometry(image: Image, settings: SegmentationSettings | None = None) -> Photometry:

@@ -56,20 +56,7 @@ class TwoTierClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:
-        """Find the families and their sub-structures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Finite numbers.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        TwoTierClustering
-            Itself.
-        """
+        """Find the families and their sub-structures."""
         points = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
         first = KMeans(self.n_clusters, n_init=10, random_state=self.random_state)
         self.families_ = first.fit_predict(points)
@@ -93,23 +80,10 @@ def limit_cluster_size(min_cluster_size: int, n_samples: int) -> int:
 def introduction_algorithms(
     mixture: OrderedGaussianMixture, min_cluster_size: int, n_samples: int, random_state: int
 ) -> dict[str, Any]:
-    """Return the paper's algorithms by name, unfitted.
+    """Return the paper's algorithms by name, unfitted; all have `fit_predict`.
 
-    Parameters
-    ----------
-    mixture : OrderedGaussianMixture
-        The mixture; the algorithms that need a number of clusters take that of its components.
-    min_cluster_size : int
-        For the algorithms based on density.
-    n_samples : int
-        Number of galaxies, which limits `min_cluster_size`.
-    random_state : int
-        Seed of all of them.
-
-    Returns
-    -------
-    dict of str to estimator
-        All have `fit_predict`. The graph of spectral clustering has ten nearest neighbours.
+    Those that need a number of clusters take that of the mixture's components; `n_samples` limits
+    `min_cluster_size`. The graph of spectral clustering has ten nearest neighbours.
 
     References
     ----------

@@ -38,44 +38,23 @@ COLOURS = ["colour_gr", "colour_ri"]
 
 @dataclass(frozen=True)
 class GalaxyClassifier:
-    """A fitted pipeline and the galaxies that it was fitted to.
+    """A fitted pipeline, ending in a mixture, and the galaxies that it was fitted to.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-        Fitted; takes a feature table, the last step is a mixture.
-    galaxies : DataFrame
-        The training galaxies: `objid`, `type` ("" where unknown), `log_likelihood`, the measured
-        parameters, and their coordinates in the space of the mixture, `z_0`, `z_1`, …
-    about : dict
-        Sample, seed, code version, settings; `anomaly_percent` sets the threshold of anomalies.
+    `galaxies` holds `objid`, `type` ("" where unknown), `log_likelihood`, the measured parameters,
+    and coordinates in the space of the mixture, `z_0`, `z_1`, …
     """
 
     pipeline: Pipeline
     galaxies: pd.DataFrame
-    about: dict[str, Any]
+    about: dict[str, Any]  # sample, seed, settings; `anomaly_percent` sets the threshold
 
     @classmethod
     def from_fitted(
         cls, pipeline: Pipeline, X: pd.DataFrame, types: pd.Series, about: Mapping[str, Any]
     ) -> GalaxyClassifier:
-        """Describe the training galaxies of a fitted pipeline.
+        """Describe the galaxies of a feature table that a pipeline is fitted to.
 
-        Parameters
-        ----------
-        pipeline : Pipeline
-            Fitted to `X`.
-        X : DataFrame
-            Feature table, index objid.
-        types : Series
-            Type of each galaxy, missing where unknown.
-        about : mapping
-            What made it, including `anomaly_percent`.
-
-        Returns
-        -------
-        GalaxyClassifier
-            Ready to classify and to be saved.
+        `types` are missing where unknown; `about` includes `anomaly_percent`.
         """
         space = pipeline[:-1].transform(X)
         galaxies = pd.DataFrame({"objid": X.index.astype(str), "type": types.fillna("").to_numpy()})
@@ -119,9 +98,9 @@ class GalaxyClassifier:
         -------
         table : DataFrame
             `measured` with the columns `cluster`, `p_0`, `p_1`, …, `largest` (probability),
-            `log_likelihood`, `percentile` (share of training galaxies that are less likely),
-            `is_anomaly`, and `nearest_1`, `nearest_1_type`, `nearest_1_distance`, … A galaxy that
-            lacks a feature has none of these, and the reason says which.
+            `log_likelihood`, `percentile` (of the training galaxies), `is_anomaly`, and
+            `nearest_1`, `nearest_1_type`, `nearest_1_distance`, … A galaxy that lacks a feature
+            has none of these, and the reason says which.
         space : ndarray of shape (n_classified, dimension)
             Coordinates of those with a cluster.
         """
@@ -172,13 +151,9 @@ class GalaxyClassifier:
         return reasons
 
     def clusters(self) -> pd.DataFrame:
-        """Describe the clusters of the training galaxies.
+        """Describe the clusters of the training galaxies: commonest type, median parameters.
 
-        Returns
-        -------
-        DataFrame
-            One row per cluster: `cluster`, `galaxies`, `commonest` type and its `share` in percent
-            of the galaxies with a known type, and the median of each measured parameter.
+        `share` is the percentage that the type has of the galaxies with a known type.
         """
         labels = self.pipeline[-1].predict(self.space)
         rows = []
@@ -194,18 +169,7 @@ class GalaxyClassifier:
         return pd.DataFrame(rows)
 
     def save(self, folder: Path) -> Path:
-        """Write the classifier without pickle.
-
-        Parameters
-        ----------
-        folder : Path
-            Gets `pipeline.skops`, `galaxies.parquet` and `model.json` with their checksums.
-
-        Returns
-        -------
-        Path
-            The JSON file, which is written last.
-        """
+        """Write the classifier without pickle; return its JSON file, written last."""
         folder.mkdir(parents=True, exist_ok=True)
         pipeline = skops.io.dumps(self.pipeline, compression=zipfile.ZIP_DEFLATED)
         for name, content in ((PIPELINE, pipeline), (GALAXIES, self.galaxies.to_parquet())):
@@ -222,23 +186,10 @@ class GalaxyClassifier:
 
     @classmethod
     def load(cls, folder: Path) -> GalaxyClassifier:
-        """Read a classifier that was saved.
+        """Read a classifier from the folder that it was saved to.
 
-        Parameters
-        ----------
-        folder : Path
-            Of `save`.
-
-        Returns
-        -------
-        GalaxyClassifier
-            Gives the same predictions as the one saved.
-
-        Raises
-        ------
-        UserError
-            If there is none, a file does not match its checksum, or the pipeline holds a type
-            that is not in `TRUSTED` or of scikit-learn.
+        Raises `UserError` if there is none, a file does not match its checksum, or the pipeline
+        holds a type that is neither scikit-learn's nor in `TRUSTED`.
         """
         paths = [folder / name for name in (PIPELINE, GALAXIES, ABOUT)]
         if missing := [path.name for path in paths if not path.exists()]:

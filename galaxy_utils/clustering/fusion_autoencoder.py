@@ -19,8 +19,6 @@ from galaxy_utils.features.feature_table import MORPHOLOGY, modality_of
 if TYPE_CHECKING:  # torch takes a second to import
     from galaxy_utils.clustering.network import Autoencoder
 
-Columns = Sequence[str] | Callable[[pd.DataFrame], Sequence[str]]
-
 
 class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Concatenate deep features with z-scored morphology and compress them (eq. 3).
@@ -31,9 +29,9 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     Parameters
     ----------
-    columns : list of str, callable or None
-        Columns of the feature table to use, or a function of the table that returns them, as
-        in `sklearn.compose.ColumnTransformer`; None takes all.
+    columns : callable or None
+        Returns the columns of a feature table to use, as in `sklearn.compose.ColumnTransformer`;
+        None takes all.
     hidden_dims : tuple of int
         Widths of the encoder's hidden layers; the decoder mirrors them.
     latent_dim : int
@@ -61,8 +59,8 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     network_ : Autoencoder
         The trained network.
     history_ : DataFrame
-        Columns epoch, set ("training" or "held out"), modality, error; the error is the mean
-        squared one in units of the modality's variance.
+        Columns epoch, set ("training", mean over the batches, or "held out"), modality, error;
+        the error is the mean squared one in units of the modality's variance.
     held_out_ : ndarray of bool, shape (n_samples,)
         Training galaxies that were held out.
     explained_ : dict of str to float
@@ -75,7 +73,7 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def __init__(
         self,
-        columns: Columns | None = None,
+        columns: Callable[[pd.DataFrame], Sequence[str]] | None = None,
         *,
         hidden_dims: Sequence[int] = (512, 128),
         latent_dim: int = 64,
@@ -103,20 +101,10 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:
-        """Train on a table of galaxies.
+        """Train on a table of finite features.
 
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Finite features. The columns of a feature table are grouped into modalities by their
-            names; an array is one modality, z-scored as morphology is.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        FusionAutoencoder
-            Itself.
+        The columns of a feature table are grouped into modalities by their names; an array is one
+        modality, z-scored as morphology is.
         """
         import torch
 
@@ -151,18 +139,7 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Encode galaxies.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_samples, latent_dim)
-            The bottleneck.
-        """
+        """Return the bottleneck, shape (n_samples, latent_dim)."""
         import torch
 
         values = torch.from_numpy(self.concatenate(X))
@@ -170,34 +147,12 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             return np.asarray(self.network_.encoder(values).numpy())
 
     def concatenate(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return the concatenated features h of eq. 3, the input of the network.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_samples, n_features)
-            Deep features first; `modalities_` has the columns of each modality.
-        """
+        """Return the input of the network, h of eq. 3, deep features first; see `modalities_`."""
         check_is_fitted(self)
         return self._join(self._blocks(X, reset=False))
 
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return the concatenated features after encoding and decoding.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_samples, n_features)
-            To be compared with `concatenate(X)`.
-        """
+        """Return what encoding and decoding make of `concatenate(X)`."""
         import torch
 
         values = torch.from_numpy(self.concatenate(X))
@@ -214,22 +169,8 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def load_weights(self, X: ArrayLike, path: Path) -> Self:
         """Restore a network trained on the galaxies of `X` without training it again.
 
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            The training galaxies, which the scalers are fitted to.
-        path : Path
-            Written by `save_weights`.
-
-        Returns
-        -------
-        FusionAutoencoder
-            Itself; `history_`, `held_out_` and `explained_` are those of no training.
-
-        Raises
-        ------
-        UserError
-            If the weights do not fit the parameters.
+        `history_` and `explained_` are those of no training. Raises `UserError` if the weights do
+        not fit the parameters.
         """
         from safetensors.torch import load_file
 
@@ -248,20 +189,14 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def _blocks(self, X: ArrayLike, *, reset: bool) -> dict[str, NDArray[Any]]:
         """Group the columns by modality, deep features first."""
         if not isinstance(X, pd.DataFrame):
-            values = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+            types, fewest = [np.float64, np.float32], 2 if reset else 1
+            values = validate_data(self, X, dtype=types, ensure_min_samples=fewest, reset=reset)
             return {MORPHOLOGY: values}
         if self.columns is not None:
-            X = X[list(self.columns(X) if callable(self.columns) else self.columns)]
+            X = X[list(self.columns(X))]
+        validate_data(self, X, skip_check_array=True, reset=reset)
         names = np.array([modality_of(str(name)) for name in X.columns])
         order = sorted(dict.fromkeys(names.tolist()), key=lambda name: name == MORPHOLOGY)
-        if reset:
-            self.n_features_in_ = X.shape[1]
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        elif list(X.columns) != list(self.feature_names_in_):
-            raise ValueError(
-                f"the table has other columns than the one fitted: {X.shape[1]} instead of "
-                f"{self.n_features_in_}, or in another order"
-            )
         blocks = {name: X.loc[:, names == name].to_numpy() for name in order}
         for name, block in blocks.items():
             if not np.isfinite(block).all():

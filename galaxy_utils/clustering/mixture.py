@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -47,6 +49,7 @@ class OrderedGaussianMixture(GaussianMixture):  # type: ignore[misc]
     """
 
     reg_covar: float
+    labels_: NDArray[np.int64]
 
     def __init__(
         self,
@@ -68,48 +71,17 @@ class OrderedGaussianMixture(GaussianMixture):  # type: ignore[misc]
         )
 
     def fit_predict(self, X: ArrayLike, y: None = None) -> NDArray[np.int64]:
-        """Fit by expectation maximisation and return the component of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Finite numbers.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Component numbers, 0 for the heaviest.
-        """
+        """Fit by expectation maximisation and return the component of each row."""
         points = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        relative: float = self.reg_covar
-        self.reg_covar = self._absolute_regularisation(points)
-        try:
+        with self._absolute_regularisation(points):
             super().fit_predict(points)
-        finally:
-            self.reg_covar = relative
         return self._ordered(X, points)
 
     def fit_responsibilities(self, X: ArrayLike, responsibilities: ArrayLike) -> Self:
         """Estimate the mixture from given responsibilities: one M step, no iteration.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Finite numbers.
-        responsibilities : array-like of shape (n_samples, n_components)
-            Share of each galaxy that belongs to each component.
-
-        Returns
-        -------
-        OrderedGaussianMixture
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If the two do not have the same number of rows, or the wrong number of columns.
+        `responsibilities` of shape (n_samples, n_components) say which share of each galaxy
+        belongs to each component; `ValueError` if their shape is another.
         """
         points = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         shares = np.asarray(responsibilities, np.float64)
@@ -119,38 +91,31 @@ class OrderedGaussianMixture(GaussianMixture):  # type: ignore[misc]
                 f"({len(points)}, {self.n_components}), one row per galaxy and one column per "
                 "component"
             )
-        relative: float = self.reg_covar
-        self.reg_covar = self._absolute_regularisation(points)
-        try:
+        with self._absolute_regularisation(points):
             self._initialize(points, shares)
-        finally:
-            self.reg_covar = relative
         self.converged_, self.n_iter_ = True, 1
         self.lower_bounds_ = [float(self.score(points))]
         self.lower_bound_ = self.lower_bounds_[-1]
         self._ordered(X, points)
         return self
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Return the most probable component of each row."""
-        return np.asarray(self.predict_proba(X).argmax(axis=1), np.int64)
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the responsibilities, shape (n_samples, n_components)."""
-        return np.asarray(super().predict_proba(_double(X)), np.float64)
-
-    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the log-likelihood of each row."""
-        return np.asarray(super().score_samples(_double(X)), np.float64)
+    def _estimate_weighted_log_prob(self, X: NDArray[np.floating], **kwargs: Any) -> Any:
+        return super()._estimate_weighted_log_prob(X.astype(np.float64), **kwargs)
 
     @property
     def n_parameters_(self) -> int:
         """Number of free parameters of the fitted mixture."""
         return int(self._n_parameters())
 
-    def _absolute_regularisation(self, points: NDArray[np.float64]) -> float:
-        scale = float(points.var(axis=0).mean())
-        return max(self.reg_covar * scale, SMALLEST_REGULARISATION)
+    @contextmanager
+    def _absolute_regularisation(self, points: NDArray[np.float64]) -> Iterator[None]:
+        """Let scikit-learn see the regularisation in units of the data."""
+        relative = self.reg_covar
+        self.reg_covar = max(relative * float(points.var(axis=0).mean()), SMALLEST_REGULARISATION)
+        try:
+            yield
+        finally:
+            self.reg_covar = relative
 
     def _ordered(self, X: ArrayLike, points: NDArray[np.float64]) -> NDArray[np.int64]:
         """Number the components by falling weight; also keep the labels of the training data."""
@@ -158,33 +123,14 @@ class OrderedGaussianMixture(GaussianMixture):  # type: ignore[misc]
         names = ["weights_", "means_"]
         if self.covariance_type != "tied":
             names += ["covariances_", "precisions_", "precisions_cholesky_"]
-        for name in names:
-            if hasattr(self, name):
-                setattr(self, name, getattr(self, name)[order])
+        for name in set(names) & set(vars(self)):
+            setattr(self, name, getattr(self, name)[order])
         self.labels_ = self.predict(X if hasattr(X, "columns") else points)
         return self.labels_
 
 
-def _double(X: ArrayLike) -> ArrayLike:
-    """Return the values in double precision; a table keeps its column names."""
-    return X.astype(np.float64) if hasattr(X, "astype") else X
-
-
 def lowest(log_likelihood: NDArray[np.float64], percent: float) -> NDArray[np.bool_]:
-    """Select the galaxies of lowest log-likelihood, as the paper's anomalies are.
-
-    Parameters
-    ----------
-    log_likelihood : ndarray of shape (n_samples,)
-        Of each galaxy.
-    percent : float
-        How many, in percent of all, rounded to a whole number of galaxies.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_samples,)
-        True for the galaxies below the threshold.
-    """
+    """Select a percentage of galaxies, those of lowest log-likelihood: the paper's anomalies."""
     selected = np.zeros(len(log_likelihood), dtype=bool)
     count = round(percent / 100 * len(log_likelihood))
     selected[np.argsort(log_likelihood, kind="stable")[:count]] = True

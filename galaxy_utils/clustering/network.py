@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,6 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
-
-EVALUATED = 1000
-"""Training galaxies, at most, on which the error is computed after each epoch."""
 
 
 class Autoencoder(nn.Module):
@@ -57,24 +53,29 @@ def train(
     weight_decay: float,
 ) -> pd.DataFrame:
     """Train on the galaxies that are not held out; return the error after each epoch."""
-    variances = _variances(values[torch.from_numpy(~held_out)], modalities)
+    training, others = values[torch.from_numpy(~held_out)], values[torch.from_numpy(held_out)]
+    variances, own_variances = _variances(training, modalities), _variances(others, modalities)
     optimiser = AdamW(
         network.parameters(), lr=learning_rate, weight_decay=weight_decay, foreach=False
     )
     schedule = CosineAnnealingLR(optimiser, epochs)
-    training = np.flatnonzero(~held_out)
-    evaluated = {"training": training[:EVALUATED], "held out": np.flatnonzero(held_out)}
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[int, str, str, float]] = []
     for epoch in range(1, epochs + 1):
-        order = rng.permutation(training)
+        order = rng.permutation(len(training))
+        batches = []
         for start in range(0, len(order), batch_size):
-            batch = values[order[start : start + batch_size]]
+            batch = training[order[start : start + batch_size]]
             errors = _errors(network, batch, modalities, variances)
             optimiser.zero_grad()
             _loss(errors, modalities, variances, loss_weighting).backward()
             optimiser.step()
+            batches.append([error.item() for error in errors.values()])
         schedule.step()
-        rows += _evaluate(network, values, evaluated, modalities, epoch)
+        with torch.inference_mode():
+            unseen = _errors(network, others, modalities, own_variances)
+        for name, mean in zip(modalities, np.mean(batches, axis=0), strict=True):
+            error = float(unseen[name]) if len(others) > 1 else np.nan  # one has no variance
+            rows += [(epoch, "training", name, mean), (epoch, "held out", name, error)]
     return pd.DataFrame(rows, columns=["epoch", "set", "modality", "error"])
 
 
@@ -112,22 +113,3 @@ def _loss(
     parts = [errors[name] * variances[name] * widths[name] for name in errors]
     total: Tensor = torch.stack(parts).sum() / sum(widths.values())
     return total
-
-
-def _evaluate(
-    network: Autoencoder,
-    values: Tensor,
-    sets: Mapping[str, NDArray[np.int64]],
-    modalities: Mapping[str, slice],
-    epoch: int,
-) -> list[dict[str, Any]]:
-    """Errors of each set in units of its own variance: 1 is what its mean would give."""
-    rows = []
-    with torch.inference_mode():
-        for name, members in sets.items():
-            own = _variances(values[members], modalities)
-            errors = _errors(network, values[members], modalities, own)
-            for modality, error in errors.items():
-                value = float(error) if len(members) > 1 else np.nan
-                rows.append({"epoch": epoch, "set": name, "modality": modality, "error": value})
-    return rows

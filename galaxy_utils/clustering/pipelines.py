@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, Stan
 
 from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.config import Parameters, split_names
+from galaxy_utils.config import TRAINING, Parameters, split_names
 from galaxy_utils.features.feature_table import DeepColumns, FusionColumns
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
@@ -29,7 +29,10 @@ MEASURED: dict[str, tuple[str, ...]] = {
 }
 """Choices of measured parameters."""
 
-SCALES = ("z", "rank")
+SCALES: dict[str, StandardScaler | QuantileTransformer] = {
+    "z": StandardScaler(),
+    "rank": QuantileTransformer(n_quantiles=1000, output_distribution="normal", subsample=None),
+}
 CANDIDATE_CROPS = ("eq1", "crop2", "quarter")
 COVARIANCES = ("full", "tied", "diag", "spherical")
 
@@ -39,31 +42,14 @@ warnings.filterwarnings("ignore", message="n_quantiles .* is greater than the to
 
 @dataclass(frozen=True)
 class PipelineSpec:
-    """The choices that define one pipeline from a feature table to clusters.
+    """The choices that define one pipeline from a feature table to clusters."""
 
-    Parameters
-    ----------
-    measured : str
-        Key of `MEASURED`.
-    scale : {"z", "rank"}
-        How they are scaled: z-scores, or made normal by their ranks.
-    crop : str
-        Crop of the deep features; "none" uses no network.
-    components : int
-        Principal components of the deep features, or width of the bottleneck.
-    encoder : {"pca", "plain", "balanced"}
-        Whitened principal components next to the measured parameters, or the paper's
-        autoencoder with this loss.
-    covariance : {"full", "tied", "diag", "spherical"}
-        Of the mixture.
-    """
-
-    measured: str = "five"
-    scale: str = "z"
-    crop: str = "eq1"
-    components: int = 64
-    encoder: str = "plain"
-    covariance: str = "full"
+    measured: str = "five"  # key of `MEASURED`
+    scale: str = "z"  # key of `SCALES`
+    crop: str = "eq1"  # of the deep features; "none" uses no network
+    components: int = 64  # principal components of the deep features, or width of the bottleneck
+    encoder: str = "plain"  # "pca" (whitened), or loss of the paper's autoencoder
+    covariance: str = "full"  # of the mixture
 
     @classmethod
     def from_row(cls, row: pd.Series) -> PipelineSpec:
@@ -89,7 +75,7 @@ class PipelineSpec:
             )
         parts: list[tuple[str, Any, Any]] = []
         if self.measured != "none":
-            parts.append(("measured", _scaler(self.scale), list(MEASURED[self.measured])))
+            parts.append(("measured", SCALES[self.scale], list(MEASURED[self.measured])))
         if self.crop != "none":
             deep = make_pipeline(
                 FunctionTransformer(double_precision),
@@ -99,21 +85,7 @@ class PipelineSpec:
         return ColumnTransformer(parts)
 
     def pipeline(self, parameters: Parameters, random_state: int) -> Pipeline:
-        """Return the whole pipeline, unfitted.
-
-        Parameters
-        ----------
-        parameters : Parameters
-            Number of clusters, initialisations, regularisation, and the training of an
-            autoencoder.
-        random_state : int
-            Seed of every random choice.
-
-        Returns
-        -------
-        Pipeline
-            Steps "space" and "mixture"; takes a feature table.
-        """
+        """Return the complete pipeline, unfitted, with the steps "space" and "mixture"."""
         mixture = _mixture(parameters, random_state).set_params(covariance_type=self.covariance)
         return Pipeline([("space", self.space(parameters, random_state)), ("mixture", mixture)])
 
@@ -123,20 +95,10 @@ PAPER = PipelineSpec()
 
 
 def paper_pipeline(parameters: Parameters, random_state: int | None = None) -> Pipeline:
-    """Return the paper's pipeline: fusion, autoencoder, Gaussian mixture.
+    """Return the paper's pipeline, with the steps "fuse" and "mixture", unfitted.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        Of the run.
-    random_state : int, optional
-        Seed; that of the parameters if not given.
-
-    Returns
-    -------
-    Pipeline
-        Steps "fuse" (`FusionAutoencoder`) and "mixture" (`OrderedGaussianMixture`); takes a
-        feature table with the five parameters and the deep features of the run's crop.
+    It takes a feature table with the five parameters and the deep features of the run's crop.
+    The seed is that of the parameters if `random_state` is not given.
     """
     seed = parameters.seed if random_state is None else random_state
     columns = FusionColumns(FIVE, parameters.framing)
@@ -147,21 +109,9 @@ def paper_pipeline(parameters: Parameters, random_state: int | None = None) -> P
 
 
 def _autoencoder(parameters: Parameters, seed: int, columns: FusionColumns) -> FusionAutoencoder:
-    p = parameters
-    return FusionAutoencoder(
-        columns,
-        hidden_dims=tuple(int(width) for width in split_names(p.hidden_dims)),
-        latent_dim=p.latent_dim,
-        activation=p.activation,
-        loss_weighting=p.loss_weighting,
-        standardise_deep=p.standardise_deep,
-        epochs=p.epochs,
-        batch_size=p.batch_size,
-        learning_rate=p.learning_rate,
-        weight_decay=p.weight_decay,
-        holdout_fraction=p.holdout_fraction,
-        random_state=seed,
-    )
+    training = {name: getattr(parameters, name) for name in TRAINING}
+    training["hidden_dims"] = tuple(int(width) for width in split_names(parameters.hidden_dims))
+    return FusionAutoencoder(columns, **training, random_state=seed)
 
 
 def _mixture(parameters: Parameters, seed: int) -> OrderedGaussianMixture:
@@ -173,12 +123,6 @@ def _mixture(parameters: Parameters, seed: int) -> OrderedGaussianMixture:
         reg_covar=p.reg_covar,
         random_state=seed,
     )
-
-
-def _scaler(scale: str) -> StandardScaler | QuantileTransformer:
-    if scale == "z":
-        return StandardScaler()
-    return QuantileTransformer(n_quantiles=1000, output_distribution="normal", subsample=None)
 
 
 def double_precision(values: Any) -> NDArray[np.float64]:

@@ -29,8 +29,6 @@ and "Elevated" as High for both."""
 SHARED_LEVELS = 4
 """Levels that a cluster must share with a row of table 2 to get its name."""
 
-UNNAMED = "unnamed"
-
 PROMISED_CLASSES = {
     "interacting": ("merger",),
     "late type": ("spiral_cw", "spiral_acw", "spiral_combined", "edge_on"),
@@ -70,13 +68,10 @@ def describe_clusters(catalogue: pd.DataFrame) -> pd.DataFrame:
         for name in FIVE:
             row[name] = float(members[name].mean())
             row[f"{name}_level"] = _level(row[name], low[name], high[name])
-        levels = [row[f"{name}_level"] for name in FIVE]
-        shared = {
-            name: sum(a == b for a, b in zip(levels, profile, strict=True))
-            for name, profile in PAPER_PROFILES.items()
-        }
-        best = max(shared, key=lambda name: shared[name])
-        row["name"] = best if shared[best] >= SHARED_LEVELS else UNNAMED
+        levels = np.array([row[f"{name}_level"] for name in FIVE])
+        shared = {name: int((levels == p).sum()) for name, p in PAPER_PROFILES.items()}
+        best = max(shared, key=shared.__getitem__)
+        row["name"] = best if shared[best] >= SHARED_LEVELS else "unnamed"
         rows.append(row | {"shared": shared[best]})
     return pd.DataFrame(rows)
 
@@ -100,7 +95,7 @@ def check_cluster_names(described: pd.DataFrame, catalogue: pd.DataFrame) -> pd.
     described : DataFrame
         From `describe_clusters`.
     catalogue : DataFrame
-        Columns cluster and gz1_class (missing where there is none).
+        Columns cluster and gz1_class.
 
     Returns
     -------
@@ -146,20 +141,9 @@ def eta_squared(values: pd.Series, cluster: pd.Series) -> float:
 def representatives(catalogue: pd.DataFrame, number: int) -> pd.DataFrame:
     """Select the galaxies that stand for each cluster, and for the anomalies.
 
-    Parameters
-    ----------
-    catalogue : DataFrame
-        The kept galaxies.
-    number : int
-        How many of each.
-
-    Returns
-    -------
-    DataFrame
-        Columns objid, gz1_class, group ("cluster k" or "anomaly"): of a cluster the galaxies of
-        largest probability, ties by log-likelihood; of the anomalies those of lowest
-        log-likelihood. Small groups are filled with empty objids, so that each group has
-        `number` rows.
+    Columns objid, gz1_class, group ("cluster k" or "anomaly"): of a cluster the galaxies of
+    largest probability, ties by log-likelihood; of the anomalies those of lowest log-likelihood.
+    Small groups are filled with empty objids, so that each group has `number` rows.
     """
     anomalous = catalogue["anomaly"].astype(bool)
     order = ["max_probability", "log_likelihood"]

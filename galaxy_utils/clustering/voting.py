@@ -28,8 +28,8 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     estimators : list of (str, Pipeline)
-        Base estimators. Each is a pipeline of a transformer and a mixture, all with the same
-        number of clusters; pipelines with equal transformers share one fit of it.
+        Base estimators, each a transformer and a mixture, all with the same number of clusters;
+        equal transformers are fitted once.
     space : transformer
         From the table to the space of the distilled mixture.
     weights : sequence of float, optional
@@ -74,22 +74,7 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Fit the base estimators, let them vote, and distil the mixture.
 
-        Parameters
-        ----------
-        X : DataFrame or array-like
-            What the base estimators and `space` take.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        VotingMixture
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If there is no base estimator, or they have different numbers of clusters.
+        Raises `ValueError` if there is no base estimator, or their numbers of clusters differ.
         """
         with threadpool_limits(1):  # many small fits: more threads only wait for each other
             self.consensus_ = consensus(self._posteriors(X), self.weights)
@@ -101,7 +86,7 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _posteriors(self, X: ArrayLike) -> Iterator[NDArray[np.float64]]:
-        """Cluster probabilities by each base estimator; equal transformers are fitted once."""
+        """Cluster probabilities by each base estimator."""
         spaces: dict[str, Any] = {}
         for _, pipeline in self.estimators:
             transformer, mixture = clone(pipeline[:-1]), clone(pipeline[-1])
@@ -112,15 +97,15 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the cluster of each row."""
-        return self.mixture_.predict(self._space_of(X))
+        return np.asarray(self.mixture_.predict(self._space_of(X)))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the cluster probabilities, shape (n_samples, n_components)."""
-        return self.mixture_.predict_proba(self._space_of(X))
+        return np.asarray(self.mixture_.predict_proba(self._space_of(X)))
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the log-likelihood of each row under the distilled mixture."""
-        return self.mixture_.score_samples(self._space_of(X))
+        return np.asarray(self.mixture_.score_samples(self._space_of(X)))
 
     def _space_of(self, X: ArrayLike) -> Any:
         check_is_fitted(self, "mixture_")
@@ -128,15 +113,15 @@ class VotingMixture(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def consensus(
-    posteriors: Iterable[NDArray[np.floating]], weights: Sequence[float] | None = None
+    posteriors: Iterable[NDArray[np.float64]], weights: Sequence[float] | None = None
 ) -> NDArray[np.float64]:
     """Average cluster probabilities after matching the clusters one to one."""
     total: NDArray[np.float64] | None = None
     weight_sum = 0.0
     for place, posterior in enumerate(posteriors):
-        weight = 1.0 if weights is None else float(weights[place])
+        weight = 1.0 if weights is None else weights[place]
         if total is None:
-            total = weight * np.asarray(posterior, np.float64)
+            total = weight * posterior
         elif posterior.shape != total.shape:
             raise ValueError(
                 f"clustering {place} gives probabilities of shape {posterior.shape}, the first one "

@@ -26,7 +26,7 @@ from galaxy_utils.features.galaxies import Galaxies
 from galaxy_utils.features.named_samples import mock_folder
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
-from galaxy_utils.morphology.purging import PhysicalLimits, purge
+from galaxy_utils.morphology.purging import purge
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.simulate.drawing import mock_sample
 from galaxy_utils.simulate.families import FAMILIES, truth
@@ -77,7 +77,7 @@ def read_inputs(
     ]
     deep = {name: galaxies.embedding(name) for name in names}
     forest = IsolationForest(n_estimators=200, contamination=0.01, random_state=p.seed)
-    purged = purge(morphology, PhysicalLimits(), forest)
+    purged = purge(morphology, forest)
     embedded = [np.isfinite(block).all(axis=1) for block in deep.values()]
     kept = np.logical_and.reduce([purged["kept"].to_numpy(bool), *embedded])
     columns = morphology.set_index("objid").loc[kept, [*FIVE, *SHAPE]].astype(np.float64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
@@ -20,11 +19,15 @@ FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")
 EXTRAS = ("rpetro_circ", "rpetro_ellip", "r20", "r80", "sn_per_pixel")
 """What is measured with them: radii in pixels and the mean S/N per pixel."""
 
+ZERO = {
+    "concentration": Reason.NO_CONCENTRATION,
+    "m20": Reason.NO_M20,
+    "smoothness": Reason.UNSMOOTHED,
+}
+"""What it means that a value is exactly 0: a boxcar of one pixel leaves no smoothness."""
+
 ENGINES = ("fast", "statmorph")
 """What can measure: the compiled kernels of this package, or statmorph itself."""
-
-STATMORPH_INVALID = -99.0
-"""statmorph's value of what it could not measure; here it is NaN."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,6 @@ def measure(
     image : ndarray of float64, shape (height, width)
         Band mean in counts.
     settings : SegmentationSettings, optional
-        How sources are found.
     engine : {"fast", "statmorph"}
         "statmorph" measures with that package. "fast" gives its values, flags and
         reasons some hundred times faster, by compiled kernels; neighbours are not
@@ -99,25 +101,7 @@ def measure(
 
 
 def measure_source(segmentation: Segmentation, *, engine: str = "fast") -> Morphology:
-    """Measure the central source of a segmented image, see `measure`.
-
-    Parameters
-    ----------
-    segmentation : Segmentation
-        Of one image.
-    engine : {"fast", "statmorph"}
-        What measures.
-
-    Returns
-    -------
-    Morphology
-        The row; never raises for a bad image.
-
-    Raises
-    ------
-    ValueError
-        If there is no such engine.
-    """
+    """Measure the central source of a segmented image, see `measure`."""
     if engine not in ENGINES:
         raise ValueError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
     found = Morphology(
@@ -175,37 +159,23 @@ def _measure_with_statmorph(segmentation: Segmentation) -> tuple[dict[str, float
             return {}, CATASTROPHIC, Reason.NO_RADIUS.value
         return {}, CATASTROPHIC, f"statmorph failed: {type(error).__name__}: {error}"[:200]
     values = {name: float(getattr(source, name)) for name in (*FIVE, *EXTRAS)}
-    values = {name: np.nan if x == STATMORPH_INVALID else x for name, x in values.items()}
+    values = {name: np.nan if x == -99.0 else x for name, x in values.items()}  # statmorph's NaN
     return values, int(source.flag), ""
 
 
-def _with_values(found: Morphology, values: Mapping[str, float], flag: int) -> Morphology:
+def _with_values(found: Morphology, values: dict[str, float], flag: int) -> Morphology:
     """Row with its values: NaN and a reason where one is invalid or has no meaning."""
     values = {name: values.get(name, np.nan) for name in (*FIVE, *EXTRAS)}
     invalid = [name for name, value in values.items() if not np.isfinite(value)]
-    meaningless = {
-        name: reason.value
-        for name, reason in {
-            "concentration": Reason.NO_CONCENTRATION, "m20": Reason.NO_M20
-        }.items()
-        if values[name] == 0.0
-    }  # fmt: skip
-    reasons = [
-        f"could not be measured: {', '.join(invalid)}" if invalid else "",
-        *meaningless.values(),
-        # A boxcar of 0.25 r_petro that rounds down to one pixel leaves nothing.
-        Reason.UNSMOOTHED.value if values["smoothness"] == 0.0 else "",
-    ]
-    blank = dict.fromkeys((*invalid, *meaningless), np.nan)
-    return replace(found, **{**values, **blank}, flag=flag, reason="; ".join(filter(None, reasons)))  # type: ignore[arg-type]
+    zeros = [name for name in ZERO if values[name] == 0.0]
+    reasons = [f"could not be measured: {', '.join(invalid)}"] if invalid else []
+    reasons += [ZERO[name].value for name in zeros]
+    blank = dict.fromkeys([*invalid, *(name for name in zeros if name != "smoothness")], np.nan)
+    return replace(found, **(values | blank), flag=flag, reason="; ".join(reasons))  # type: ignore[arg-type]
 
 
 def warm_up() -> None:
-    """Compile all kernels of the fast engine, or load what was compiled before.
-
-    The first time after an installation or a change of the code it takes about
-    a minute; the result is kept on disk beside the modules.
-    """
+    """Compile all kernels of the fast engine (a minute), or load what was compiled before."""
     y, x = np.mgrid[-64.0:64, -64.0:64]
     noise = np.random.default_rng(0).normal(10, 1, x.shape)
     measure(noise + 200 * np.exp(-np.hypot(x, 1.3 * y) / 5))

@@ -13,11 +13,8 @@ REFERENCE = "statmorph_"
 REFERENCE_COLUMNS = (*FIVE, "rpetro_circ", "rpetro_ellip", "flag", "reason")
 """What a table keeps of statmorph's measurement in addition to the compiled engine's."""
 
-SMALL, LARGE = 0.01, 0.05
-"""Differences of a parameter that are counted; those above `LARGE` are explained."""
-
-SAME_RADIUS = 1e-3
-OTHER_ROOT = 0.01
+SMALL = 0.01
+"""Difference of a parameter up to which engines agree."""
 
 
 def absolute_differences(table: pd.DataFrame) -> pd.DataFrame:
@@ -40,8 +37,7 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per parameter: parameter, galaxies, median and largest (of the
-        absolute differences), within_small and within_large (percent of the
-        galaxies within `SMALL` and `LARGE`).
+        absolute differences), within_small (percent of the galaxies within `SMALL`).
     """
     good = absolute_differences(table)[table[REFERENCE + "flag"] == 0]
     return pd.DataFrame(
@@ -51,43 +47,5 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
             "median": good.median().to_numpy(),
             "largest": good.max().to_numpy(),
             "within_small": 100 * (good <= SMALL).mean().to_numpy(),
-            "within_large": 100 * (good <= LARGE).mean().to_numpy(),
         }
     )
-
-
-def explain_differences(table: pd.DataFrame) -> pd.Series:
-    """Give the likely cause of each difference above `LARGE`, or of flag or reason.
-
-    Inferred from which other quantities differ; nothing is traced in either
-    engine. Where the same centre gives another elliptical radius, the Petrosian
-    ratio only just touches 0.2 at a step of the coarse search; Gini and M20
-    follow the radius. Where the circular radius, C or A differ too, the search
-    for the centre ended in another minimum of the asymmetry.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As for `agreement`, with all of `REFERENCE_COLUMNS`.
-
-    Returns
-    -------
-    Series of str
-        Empty where there is nothing to explain.
-    """
-    apart = absolute_differences(table)
-    circular, elliptical = (
-        (table[name] / table[REFERENCE + name] - 1).abs()
-        for name in ("rpetro_circ", "rpetro_ellip")
-    )
-    centred_alike = (apart[["concentration", "asymmetry"]] <= SAME_RADIUS).all(axis=1)
-    large = apart.max(axis=1) > LARGE
-    cases = {
-        "reason": table["reason"] != table[REFERENCE + "reason"],
-        "centre in another minimum of the asymmetry":
-            large & ((circular > SAME_RADIUS) | ~centred_alike),
-        "other root of the elliptical Petrosian radius": large & (elliptical > OTHER_ROOT),
-        "other segmentation map": large,
-        "flag": table["flag"] != table[REFERENCE + "flag"],
-    }  # fmt: skip
-    return pd.Series(np.select(list(cases.values()), list(cases), ""), index=table.index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,42 +17,22 @@ SHAPE = ("axis_ratio", "colour_gr", "colour_ri")
 
 @dataclass(frozen=True)
 class Photometry:
-    """Axis ratio and colours; NaN where they could not be measured, `reason` says why.
+    """Axis ratio and colours; NaN where they could not be measured, `reason` says why."""
 
-    Parameters
-    ----------
-    axis_ratio : float
-        Minor over major axis, from 0 to 1.
-    colour_gr, colour_ri : float
-        Magnitudes without zero point, redder is larger.
-    reason : str
-        Empty where all three were measured.
-    """
-
-    axis_ratio: float = np.nan
-    colour_gr: float = np.nan
+    axis_ratio: float = np.nan  # minor over major axis, 0 to 1
+    colour_gr: float = np.nan  # magnitudes without zero point, redder is larger
     colour_ri: float = np.nan
     reason: str = ""
 
 
-PHOTOMETRY_COLUMNS = tuple(field.name for field in fields(Photometry))
-
-
 def measure_photometry(image: Image, settings: SegmentationSettings | None = None) -> Photometry:
-    """Measure axis ratio and colours of the central galaxy.
+    """Measure axis ratio and colours on the pixels of the five parameters; never raises.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (height, width, 3)
         Colour composite; its bands are i, r, g, as in SDSS composites.
     settings : SegmentationSettings, optional
-        How sources are found.
-
-    Returns
-    -------
-    Photometry
-        Of the pixels that the five parameters are measured from, too. Never
-        raises for a bad image.
 
     References
     ----------

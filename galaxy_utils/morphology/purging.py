@@ -2,65 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.reasons import CATASTROPHIC
 
 
-@dataclass(frozen=True)
-class PhysicalLimits:
-    """Bounds of the paper's purging.
-
-    Parameters
-    ----------
-    concentration_minimum : float
-        Dropped at or below.
-    concentration_maximum : float
-        Dropped above.
-    asymmetry_maximum : float
-        Dropped above.
-    """
-
-    concentration_minimum: float = 1.0
-    concentration_maximum: float = 7.0
-    asymmetry_maximum: float = 1.0
-
-
 def purge(
-    morphology: pd.DataFrame, limits: PhysicalLimits, forest: IsolationForest | None
+    morphology: pd.DataFrame,
+    forest: IsolationForest | None,
+    concentration_minimum: float = 1.0,
+    concentration_maximum: float = 7.0,
+    asymmetry_maximum: float = 1.0,
 ) -> pd.DataFrame:
-    """Decide for each galaxy whether it is kept, and why not.
+    """Decide for each galaxy whether it is kept, and why not (the paper's data purging).
 
     The order: a parameter that could not be measured, a catastrophic flag,
-    the limits on C and A, then an Isolation Forest over the five parameters
-    of what is left.
+    the limits on C and A, then an Isolation Forest (Liu, Ting & Zhou 2008) over
+    the five parameters of what is left.
 
     Parameters
     ----------
     morphology : DataFrame
         Columns objid, the five parameters, flag, reason.
-    limits : PhysicalLimits
-        Bounds on C and A.
     forest : IsolationForest or None
         Fitted here; its outliers are dropped. None leaves this step out.
+    concentration_minimum, concentration_maximum, asymmetry_maximum : float
+        Dropped at or below the minimum and above the maxima.
 
     Returns
     -------
     DataFrame
         Columns objid, kept (bool), drop_reason (empty where kept), and
         isolation_score (lower is more anomalous; NaN where the forest was not asked).
-
-    References
-    ----------
-    The paper's section on data purging; Liu, Ting & Zhou (2008).
     """
-    reason = _reasons(morphology, limits)
+    reason = np.full(len(morphology), "", dtype=object)
+    concentration, missing = morphology["concentration"], morphology[list(FIVE)].isna()
+    failed = {
+        "A above the limit": morphology["asymmetry"] > asymmetry_maximum,
+        "C above the limit": concentration > concentration_maximum,
+        "C at or below the limit": concentration <= concentration_minimum,
+        "statmorph flag 4": morphology["flag"] >= CATASTROPHIC,
+    }
+    for name, rows in failed.items():  # the later reason wins: it is the more fundamental one
+        reason[rows.to_numpy()] = name
+    for row in np.flatnonzero(missing.any(axis=1)):
+        reason[row] = _unmeasured(str(morphology["reason"].iloc[row]), missing.iloc[row])
     score = np.full(len(morphology), np.nan)
     left = np.flatnonzero(reason == "")
     if forest is not None and left.size > 1:
@@ -77,43 +66,7 @@ def purge(
     )
 
 
-def _reasons(morphology: pd.DataFrame, limits: PhysicalLimits) -> NDArray[np.object_]:
-    """Why each galaxy is dropped before the forest; empty where it is not."""
-    reason = np.full(len(morphology), "", dtype=object)
-    concentration, missing = morphology["concentration"], morphology[list(FIVE)].isna()
-    failed = {
-        "A above the limit": morphology["asymmetry"] > limits.asymmetry_maximum,
-        "C above the limit": concentration > limits.concentration_maximum,
-        "C at or below the limit": concentration <= limits.concentration_minimum,
-        "statmorph flag 4": morphology["flag"] >= CATASTROPHIC,
-    }
-    for name, rows in failed.items():  # the later reason wins: it is the more fundamental one
-        reason[rows.to_numpy()] = name
-    for row in np.flatnonzero(missing.any(axis=1)):
-        reason[row] = _unmeasured(str(morphology["reason"].iloc[row]), missing.iloc[row])
-    return reason
-
-
 def _unmeasured(reason: str, missing: pd.Series) -> str:
     if missing.all():
         return f"not measured: {reason.split(':')[0] or 'no reason given'}"
     return "not measured: " + ", ".join(name for name in FIVE if missing[name])
-
-
-def count_reasons(purged: pd.DataFrame) -> pd.DataFrame:
-    """Count the dropped galaxies per reason, most frequent first.
-
-    Parameters
-    ----------
-    purged : DataFrame
-        From `purge`.
-
-    Returns
-    -------
-    DataFrame
-        Columns reason, galaxies, percent (of all galaxies).
-    """
-    counts = purged.loc[~purged["kept"], "drop_reason"].value_counts()
-    percent = np.round(100 * counts.to_numpy() / len(purged), 2)
-    table = counts.rename_axis("reason").to_frame("galaxies").reset_index()
-    return table.assign(percent=percent)

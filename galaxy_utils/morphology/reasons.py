@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-GOOD, SUSPECT, BAD, CATASTROPHIC = 0, 1, 2, 4
-"""statmorph's quality flags: all is well; a warning; a failed step; nothing can be trusted."""
+SUSPECT, BAD, CATASTROPHIC = 1, 2, 4
+"""statmorph's quality flags other than 0: a warning; a failed step; nothing can be trusted."""
 
 
 class Reason(StrEnum):

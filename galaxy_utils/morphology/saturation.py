@@ -23,19 +23,7 @@ STAR, TRAIL, NEITHER, UNREAD = "bright star", "trail", "neither", "no image"
 
 
 def frame_defect(image: Image) -> str:
-    """Say whether a bright star or a trail saturates a frame.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        Colour composite.
-
-    Returns
-    -------
-    str
-        `TRAIL` where a patch of pixels saturated in some band is long and thin,
-        `STAR` where one is large, else `NEITHER`.
-    """
+    """Return `TRAIL` or `STAR` where a patch saturated in some band is long and thin, or large."""
     saturated = image.max(axis=2) >= SATURATED
     if saturated.sum() < TRAIL_LENGTH * max(saturated.shape):
         return NEITHER  # too few for a trail of one pixel's width, the smaller of the two

@@ -25,7 +25,7 @@ from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies, fingerprint_of, open_galaxies
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
-from galaxy_utils.morphology.purging import PhysicalLimits, purge
+from galaxy_utils.morphology.purging import purge
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
 
@@ -44,11 +44,12 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
     p = make_parameters("best")
     galaxies = open_galaxies(p.sample)
     measured = galaxies.measurements(p.engine)
-    limits = PhysicalLimits(p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum)
     forest = IsolationForest(
         n_estimators=200, contamination=p.isolation_contamination, random_state=p.seed
     )
-    purged = purge(measured, limits, forest)
+    purged = purge(
+        measured, forest, p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum
+    )
     objids = measured["objid"].astype(str)
     deep = {name: galaxies.embedding(name) for name in _configurations(p.backbones, p.framing)}
     X = make_feature_table(measured[[*FIVE, *SHAPE]].set_axis(objids), deep)

@@ -169,8 +169,7 @@ def test_the_committed_embeddings(backbone: str, framing: str) -> None:
 def test_the_committed_table_holds_both_engines_and_they_agree() -> None:
     table = read_measured(SDSS)
     found = agreement(table.morphology)
-    assert (found["within_small"] >= 95).all()
-    assert (found["within_large"] >= 99).all()
+    assert (found["within_small"] >= 99).all()
     same = table.morphology["flag"] == table.morphology["statmorph_flag"]
     assert same.mean() >= 0.97
 

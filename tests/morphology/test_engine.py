@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from photutils.aperture import CircularAperture, EllipticalAperture
 from photutils.segmentation import detect_sources
-from scipy.ndimage import gaussian_filter, uniform_filter
+from scipy.ndimage import gaussian_filter, median_filter, uniform_filter
 from scipy.optimize import fmin
 
 from galaxy_utils.data.images import band_mean, read_image
@@ -24,6 +24,7 @@ from galaxy_utils.morphology.compiled import (
     asymmetry,
     compilation,
     gini_m20,
+    multimode,
     petrosian,
     smoothness,
     stamps,
@@ -164,6 +165,12 @@ def test_boxcar_is_scipys_uniform_filter(size: int) -> None:
     np.testing.assert_allclose(
         smoothness.boxcar(image, size), uniform_filter(image, size), atol=1e-12
     )
+
+
+def test_the_majority_of_nine_pixels_is_their_median() -> None:
+    region = np.random.default_rng(0).random((17, 22)) < 0.5
+    expected = median_filter(region.astype(float), 3, mode="nearest")
+    np.testing.assert_array_equal(multimode._majority(region), expected)
 
 
 @pytest.mark.parametrize("sigma", [0.3, 1.7, 9.0])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.morphology.measurement import FIVE
-from galaxy_utils.morphology.purging import PhysicalLimits, count_reasons, purge
+from galaxy_utils.morphology.purging import purge
 
 GOOD = {
     "concentration": 3.0,
@@ -62,7 +62,7 @@ def random_table(number: int, seed: int = 0) -> pd.DataFrame:
     ],
 )  # fmt: skip
 def test_the_rule_for_one_galaxy(row: dict[str, object], reason: str) -> None:
-    purged = purge(table(row), PhysicalLimits(), None)
+    purged = purge(table(row), None)
     assert purged["drop_reason"][0] == reason
     assert purged["kept"][0] == (reason == "")
     assert np.isnan(purged["isolation_score"][0])
@@ -70,16 +70,16 @@ def test_the_rule_for_one_galaxy(row: dict[str, object], reason: str) -> None:
 
 def test_limits_are_parameters() -> None:
     row = {"concentration": 3.0, "asymmetry": 0.4}
-    assert not purge(table(row), PhysicalLimits(concentration_minimum=3.0), None)["kept"][0]
-    assert not purge(table(row), PhysicalLimits(concentration_maximum=2.9), None)["kept"][0]
-    assert not purge(table(row), PhysicalLimits(asymmetry_maximum=0.3), None)["kept"][0]
+    assert not purge(table(row), None, concentration_minimum=3.0)["kept"][0]
+    assert not purge(table(row), None, concentration_maximum=2.9)["kept"][0]
+    assert not purge(table(row), None, asymmetry_maximum=0.3)["kept"][0]
 
 
 def test_the_forest_drops_its_share_of_what_is_left_and_the_planted_one() -> None:
     galaxies = random_table(200)
     galaxies.loc[7, ["gini", "m20"]] = [0.9, 0.5]
     galaxies.loc[3, "flag"] = 4
-    purged = purge(galaxies, PhysicalLimits(), forest(0.05))
+    purged = purge(galaxies, forest(0.05))
     assert (purged["drop_reason"] == "Isolation Forest").sum() == 10
     assert purged["drop_reason"][7] == "Isolation Forest"
     assert purged["isolation_score"].idxmin() == 7
@@ -89,20 +89,18 @@ def test_the_forest_drops_its_share_of_what_is_left_and_the_planted_one() -> Non
 
 def test_the_forest_follows_its_seed() -> None:
     galaxies = random_table(100)
-    first, again, other = (
-        purge(galaxies, PhysicalLimits(), forest(0.1, seed)) for seed in (1, 1, 2)
-    )
+    first, again, other = (purge(galaxies, forest(0.1, seed)) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert not np.allclose(first["isolation_score"], other["isolation_score"])
 
 
 def test_a_single_galaxy_needs_no_forest() -> None:
-    assert purge(table({}), PhysicalLimits(), forest(0.1))["kept"][0]
+    assert purge(table({}), forest(0.1))["kept"][0]
 
 
 def test_rows_keep_their_order_whatever_the_index() -> None:
     galaxies = table({"flag": 4}, {}, {"asymmetry": 2.0}).set_index(pd.Index([5, 3, 5]))
-    purged = purge(galaxies, PhysicalLimits(), None)
+    purged = purge(galaxies, None)
     assert list(purged["objid"]) == ["g0", "g1", "g2"]
     assert list(purged["kept"]) == [False, True, False]
 
@@ -111,20 +109,6 @@ def test_rows_keep_their_order_whatever_the_index() -> None:
 @given(order=st.permutations(range(6)))
 def test_the_limits_do_not_depend_on_the_order(order: list[int]) -> None:
     galaxies = table({}, {"flag": 4}, {"asymmetry": 2}, {"concentration": 8}, {"gini": np.nan}, {})
-    straight = purge(galaxies, PhysicalLimits(), None).set_index("objid")
-    mixed = purge(galaxies.iloc[order], PhysicalLimits(), None).set_index("objid")
+    straight = purge(galaxies, None).set_index("objid")
+    mixed = purge(galaxies.iloc[order], None).set_index("objid")
     pd.testing.assert_frame_equal(mixed.loc[straight.index], straight)
-
-
-def test_reasons_are_counted_most_frequent_first() -> None:
-    rows = [{}] * 5 + [{"flag": 4}] * 2 + [{"asymmetry": 2.0}]
-    counts = count_reasons(purge(table(*rows), PhysicalLimits(), None))
-    assert counts.to_dict("list") == {
-        "reason": ["statmorph flag 4", "A above the limit"],
-        "galaxies": [2, 1],
-        "percent": [25.0, 12.5],
-    }
-
-
-def test_nothing_dropped_is_an_empty_count() -> None:
-    assert count_reasons(purge(table({}), PhysicalLimits(), None)).empty

@@ -86,12 +86,6 @@ def _right_strip(shape: Ellipse, low: Level, high: Level, bent: float) -> Strip:
 
 
 @compiled_sums
-def _rotated(at: Level) -> Level:
-    """Level of the ellipse rotated by 180 degrees."""
-    return Level(-at.sine, at.cosine)
-
-
-@compiled_sums
 def _angle_between(low: Level, high: Level) -> float:
     """Angle from one level up to another."""
     sine = high.sine * low.cosine - high.cosine * low.sine
@@ -152,15 +146,14 @@ def _take_off(
 
 @compiled_sums
 def row_shares(shape: Ellipse, low: Level, high: Level, x: float, shares: Shares) -> Span:
-    """Fill in the shares that the pixels on the edge of an ellipse have in it, for one row.
-
-    `low` and `high` are the limits of the row, `x` is the column of the centre.
-    Shares are filled in from start to inner_start and from inner_stop to stop of
-    the returned span; between them all are 1.
-    """
+    """Fill in the shares of a row's pixels on the edge of an ellipse centred on column x."""
     bent = _bend(low, high)
     right = _right_strip(shape, low, high, bent)
-    left = _right_strip(shape, _rotated(high), _rotated(low), bent) if shape.tilt != 0.0 else right
+    left = right
+    if shape.tilt != 0.0:  # the right half of the ellipse rotated by 180 degrees
+        left = _right_strip(
+            shape, Level(-high.sine, high.cosine), Level(-low.sine, low.cosine), bent
+        )
     start = max(int(np.floor(x - left.outer + 0.5)), 0)
     stop = min(int(np.ceil(x + right.outer + 0.5)), shares.size)
     if stop <= start:
@@ -184,18 +177,6 @@ def row_limits(y: float, height: float, rows: int) -> tuple[int, int]:
 
 
 @compiled_sums
-def _add_shares(
-    shares: Shares, values: Floats, good: Floats, row: int, start: int, stop: int
-) -> tuple[float, float]:
-    """Sum a piece of a row of two images by the shares."""
-    total, total_good = 0.0, 0.0
-    for column in range(start, stop):
-        total += shares[column] * values[row, column]
-        total_good += shares[column] * good[row, column]
-    return total, total_good
-
-
-@compiled_sums
 def ellipse_sums(
     values: Floats,
     running: Floats,
@@ -207,11 +188,7 @@ def ellipse_sums(
     b: float,
     theta: float,
 ) -> tuple[float, float]:
-    """Sums of two images over what an ellipse covers of them, edge pixels by their exact share.
-
-    `running` and `running_good` are their sums along rows; a and b > 0 are the
-    semi-axes in pixels, theta the angle from x to a in radians.
-    """
+    """Sums of two images, given with their `running_sums`, over an ellipse at theta from x."""
     shape, shares = ellipse(a, b, theta), np.empty(values.shape[1])
     first, end = row_limits(y, shape.height, values.shape[0])
     total, total_good = 0.0, 0.0
@@ -223,8 +200,9 @@ def ellipse_sums(
             total += running[row, span.inner_stop] - running[row, span.inner_start]
             total_good += running_good[row, span.inner_stop] - running_good[row, span.inner_start]
         for start, stop in ((span.start, span.inner_start), (span.inner_stop, span.stop)):
-            one, other = _add_shares(shares, values, good, row, start, stop)
-            total, total_good = total + one, total_good + other
+            for column in range(start, stop):
+                total += shares[column] * values[row, column]
+                total_good += shares[column] * good[row, column]
     return total, total_good
 
 

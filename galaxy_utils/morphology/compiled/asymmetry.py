@@ -26,8 +26,7 @@ from galaxy_utils.morphology.compiled.stamps import Stamp, brightest
 from galaxy_utils.morphology.reasons import BAD, SUSPECT
 
 CENTRE_TOLERANCE = 2e-3
-"""Where the simplex ends. statmorph goes on to 1e-6, with twice the evaluations,
-for a centre that lies where it lay."""
+"""Where the simplex ends; statmorph's 1e-6 takes twice the evaluations for the same centre."""
 
 FLATNESS = 1e-4
 """Difference in asymmetry between the corners where the simplex ends, as SciPy's."""
@@ -37,20 +36,7 @@ SIMPLEX_LIMIT = 400
 
 
 class Rotated(NamedTuple):
-    """A stamp and itself rotated by 180 degrees, in single precision and one long row each.
-
-    Single precision halves what the search for the centre reads; it moves no
-    asymmetry by 1e-5.
-
-    Parameters
-    ----------
-    image, good : ndarray of float32, shape (height * width,)
-        Counts, and 1 where a pixel counts.
-    rotated, rotated_good : ndarray of float32, shape (height * width,)
-        The same, reversed.
-    rows, columns : int
-        Height and width.
-    """
+    """A stamp, one long row in single precision (no asymmetry moves by 1e-5), and its reverse."""
 
     image: Singles
     good: Singles
@@ -159,13 +145,9 @@ def _border_terms(
 def _row_terms(
     stamp: Rotated, row: int, start: int, stop: int, about: Rotation, shares: Singles
 ) -> tuple[float, float, float]:
-    """Sum the same over a piece of a row, all of whose partners lie within the stamp.
-
-    The partners come reversed, so that they run along: column i stands at
-    `here + i`, its partner is straddled by the rotated pixels `lower + i`,
-    those one row up and those next to both. Unsigned indices spare the test
-    for negative ones, which would keep the loop from taking several at once.
-    """
+    """Sum the same over a piece of a row, all of whose partners lie within the stamp."""
+    # The partner of column i is straddled by the rotated pixels `lower + i`, those one row up and
+    # those next to both. Unsigned indices need no test for negative ones and so vectorise.
     here = row * stamp.columns
     lower = (stamp.rows - about.whole_y + row) * stamp.columns - 2 - about.whole_x
     one = np.float32(1.0)
@@ -191,11 +173,7 @@ def _row_terms(
 def asymmetry_about(
     stamp: Rotated, x: float, y: float, radius: float, sky: float, flag: Integers
 ) -> float:
-    """Asymmetry about a point within a circle (Conselice 2003; Lotz et al. 2004, eq. 10).
-
-    `sky` is the mean asymmetry of a pixel of sky in counts. Where the centre
-    leaves the image or its light the asymmetry is 100 (flag 1).
-    """
+    """Asymmetry within a circle (Lotz et al. 2004, eq. 10); 100 about a point without light."""
     if x < 0.0 or x >= stamp.columns or y < 0.0 or y >= stamp.rows:
         raise_flag(flag, SUSPECT)
         return 100.0
@@ -235,12 +213,9 @@ def _circle_terms(stamp: Rotated, x: float, y: float, radius: float) -> tuple[fl
 def least_asymmetry(
     stamp: Rotated, x: float, y: float, radius: float, sky: float, flag: Integers
 ) -> tuple[float, float]:
-    """Centre of least asymmetry near a point (Nelder & Mead 1965).
-
-    Step by step as `scipy.optimize.fmin`, with its first simplex: with another
-    one the search ends in another of the many shallow minima of a galaxy with
-    a few pixels.
-    """
+    """Centre of least asymmetry near a point (Nelder & Mead 1965)."""
+    # Step by step as `scipy.optimize.fmin`, with its first simplex: with another one the search
+    # ends in another of the many shallow minima of a galaxy with a few pixels.
     beside, below = 1.05 * x if x != 0.0 else 0.00025, 1.05 * y if y != 0.0 else 0.00025
     simplex, heights = np.array([[x, y], [beside, y], [x, below]]), np.empty(3)
     for k in range(3):
@@ -294,12 +269,7 @@ def asymmetry_centre(
     sky: float,
     flag: Integers,
 ) -> tuple[float, float]:
-    """Find the centre of least asymmetry from the centroid.
-
-    Where it drifts further than a quarter of the Petrosian radius the search
-    begins again at the brightest pixel (flag 1), and where that drifts too
-    the centroid is taken (flag 2).
-    """
+    """Centre of least asymmetry: from the centroid, else the brightest pixel, else the centroid."""
     radius, furthest = EXTENT_CAS * petrosian, FRACTION_CAS * petrosian
     centre = least_asymmetry(rotated, *start, radius, sky, flag)
     if math.dist(centre, start) > furthest:
@@ -315,7 +285,6 @@ def asymmetry_centre(
     return centre
 
 
-@compiled
 def sky_asymmetry(sky: Floats) -> float:
     """Mean difference of the sky from itself rotated, counts per pixel; 0 without sky."""
-    return np.abs(sky - sky[::-1, ::-1]).mean() if sky.size else 0.0
+    return float(np.abs(sky - sky[::-1, ::-1]).mean()) if sky.size else 0.0

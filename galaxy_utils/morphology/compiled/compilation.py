@@ -30,25 +30,17 @@ def _fingerprint() -> tuple[str, int]:
 FINGERPRINT = _fingerprint()
 
 
-def _compiled(function: Function, **options: Any) -> Function:
-    """Compile, and let machine code on disk be used only while no kernel has changed.
-
-    numba looks at the one file that a function stands in, and would go on
-    with the old machine code of what it calls from another.
-    """
+def compiled(function: Function, **options: Any) -> Function:
+    """Compile, and let machine code on disk be used only while no kernel has changed."""
+    # numba itself looks at the file of the function alone, not at those of what it calls
     dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     dispatcher._cache._cache_file._source_stamp = FINGERPRINT
     return cast(Function, dispatcher)
 
 
-def compiled(function: Function) -> Function:
-    """Compile a function to machine code."""
-    return _compiled(function)
-
-
 def compiled_sums(function: Function) -> Function:
     """Compile a function whose sums may be taken in any order, several terms at once."""
-    return _compiled(function, fastmath={"reassoc", "contract", "nsz", "arcp"})
+    return compiled(function, fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 @compiled

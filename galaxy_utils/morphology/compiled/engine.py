@@ -1,13 +1,10 @@
 """The compiled engine: statmorph's values of the five parameters, by kernels of our own.
 
-The definitions are statmorph 0.7.2's, step by step, so that the two engines
-can stand in for each other: what a pixel is, which of them are masked, where
-the centre lies, which root of a curve of growth is the Petrosian radius. The
-route is another one. The loops over pixels are machine code (numba); circles
-and ellipses are summed from running sums along rows, so that only the pixels
-on their edge cost; a rotation by 180 degrees is a shift with four constant
-weights; the centre is searched on the same simplex path, ended where the path
-no longer matters.
+The definitions are statmorph 0.7.2's, step by step. The loops over pixels are
+machine code (numba); circles and ellipses are summed from running sums along
+rows, so that only the pixels on their edge cost; a rotation by 180 degrees is a
+shift with four constant weights; the centre is searched on the same simplex
+path, ended where the path no longer matters.
 
 All lengths are in pixels and all fluxes in counts. Positions (x, y) are
 (column, row) of the stamp, whole numbers at the centres of pixels.
@@ -34,7 +31,7 @@ from galaxy_utils.morphology.compiled import (
     stamps,
 )
 from galaxy_utils.morphology.compiled.compilation import Floats, Integers, raise_flag
-from galaxy_utils.morphology.compiled.petrosian import EXTENT_CAS, ellipses
+from galaxy_utils.morphology.compiled.petrosian import EXTENT_CAS, Aperture
 from galaxy_utils.morphology.compiled.stamps import Sky, Stamp
 from galaxy_utils.morphology.reasons import BAD, CATASTROPHIC, Reason
 
@@ -44,25 +41,7 @@ Values = dict[str, float]
 def measure_source(
     image: Floats, labels: Integers, label: int, noise: float
 ) -> tuple[Values, int, str]:
-    """Measure one source of a segmented image.
-
-    Parameters
-    ----------
-    image : ndarray of float64, shape (height, width)
-        Counts, sky subtracted.
-    labels : ndarray of int32, shape (height, width)
-        Segmentation map.
-    label : int
-        Number of the source.
-    noise : float
-        Standard deviation of the sky, counts.
-
-    Returns
-    -------
-    tuple of (dict of str to float, int, str)
-        The five parameters, the four radii and the S/N per pixel (NaN or not there
-        what cannot be measured); the flag; why nothing was measured, else empty.
-    """
+    """Values of one source of a segmented image, its flag, and why nothing was measured."""
     flag = np.zeros(1, np.int32)
     stamp = stamps.cut_stamp(image, labels, label)
     start = _start(stamp, flag)
@@ -78,10 +57,7 @@ def measure_source(
 
 
 def _start(stamp: Stamp, flag: Integers) -> tuple[float, float] | None:
-    """Centroid of the source, None where it has no light.
-
-    Where that lies outside, the middle of the stamp, flagged.
-    """
+    """Centroid of the source, None where it has no light; outside, the middle of the stamp."""
     rows, columns = stamp.image.shape
     flux, x, y = stamps.centroid(stamp.image, stamp.source)
     if flux <= 0.0:
@@ -100,9 +76,9 @@ def _cas(
     """Centre of least asymmetry, and what is measured in circles about it."""
     rotated = asymmetry.rotate(stamp.image, stamp.good)
     sky_level = asymmetry.sky_asymmetry(sky.of(stamp.image))
-    radius = petrosian.petrosian_radius(stamp, ellipses(start), flag)
+    radius = petrosian.petrosian_radius(stamp, Aperture(*start), flag)
     centre = asymmetry.asymmetry_centre(stamp, rotated, start, radius, sky_level, flag)
-    r_petro = petrosian.petrosian_radius(stamp, ellipses(centre), flag)
+    r_petro = petrosian.petrosian_radius(stamp, Aperture(*centre), flag)
     r20, r80 = (
         petrosian.radius_of_light(stamp, centre, EXTENT_CAS * r_petro, share, flag)
         for share in (0.2, 0.8)
@@ -129,9 +105,9 @@ def _gini_m20(
     flag: Integers,
 ) -> Values:
     """What is measured on the Gini-M20 segmentation map."""
-    elongation, theta = stamps.elongation_and_angle(stamp.image, stamp.source, *centre, flag)
-    radius = petrosian.petrosian_radius(stamp, ellipses(centre, elongation, theta), flag)
-    region = gini_m20.gini_region(stamp.image, ellipses(centroid, elongation, theta), radius, flag)
+    shape = stamps.elongation_and_angle(stamp.image, stamp.source, *centre, flag)
+    radius = petrosian.petrosian_radius(stamp, Aperture(*centre, *shape), flag)
+    region = gini_m20.gini_region(stamp.image, Aperture(*centroid, *shape), radius, flag)
     multimode.compare_regions(region, multimode.mid_region(stamp, region, flag), flag)
     return {
         "gini": gini_m20.gini_coefficient(np.sort(np.abs(stamp.image[region])), flag),

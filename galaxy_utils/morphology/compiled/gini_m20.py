@@ -41,12 +41,7 @@ def gaussian_smooth(image: Floats, sigma: float) -> Floats:
 
 
 def gini_region(image: Floats, aperture: Aperture, petrosian: float, flag: Integers) -> Region:
-    """Pixels of the galaxy for Gini and M20 (Lotz et al. 2004, section 2.1).
-
-    Those where the image, smoothed by a fifth of the Petrosian radius, is at
-    least as bright as on the ellipse at that radius (about the centroid);
-    where they fall into pieces, the one with the brightest pixel (flag 1).
-    """
+    """Pixels of the galaxy for Gini and M20 (Lotz et al. 2004, section 2.1)."""
     smooth = gaussian_smooth(image, FRACTION_GINI * petrosian)
     threshold = _mean_on_ellipse(smooth, aperture, petrosian)
     region = smooth >= threshold
@@ -73,44 +68,21 @@ def _mean_on_ellipse(image: Floats, aperture: Aperture, a: float) -> float:
     return flux / area
 
 
-@compiled
 def gini_coefficient(ordered: Floats, flag: Integers) -> float:
     """Gini coefficient of absolute pixel values in rising order (Lotz et al. 2004, eq. 6)."""
-    n, total, weighted = ordered.size, 0.0, 0.0
-    for i in range(n):
-        total += ordered[i]
-        weighted += (2 * i + 1 - n) * ordered[i]
+    n, total = ordered.size, float(ordered.sum())
     if n <= 1 or total == 0.0:
         raise_flag(flag, BAD)
         return np.nan
-    return weighted / ((n - 1) * total)
+    return float((2 * np.arange(n) + 1 - n) @ ordered) / ((n - 1) * total)
 
 
-@compiled
-def _brightest_fifth(ordered: Floats) -> float:
+def _brightest_fifth(light: Floats) -> float:
     """Value above which, from the top, a fifth of the flux lies (Lotz et al. 2004, eq. 8)."""
-    total, cumulative = ordered.sum(), 0.0
-    for value in ordered:
-        cumulative += value
-        if cumulative / total >= 0.8:
-            return float(value)
-    return np.inf
-
-
-@compiled
-def _moments(
-    image: Floats, region: Region, ordered: Floats, x: float, y: float
-) -> tuple[float, float]:
-    """Second moment about a point (Lotz et al. 2004, eq. 7): of all light, of its top fifth."""
-    threshold, total, top = _brightest_fifth(ordered), 0.0, 0.0
-    for row in range(image.shape[0]):
-        for column in range(image.shape[1]):
-            if region[row, column]:
-                value = image[row, column]
-                moment = value * ((column - x) ** 2 + (row - y) ** 2)
-                total += moment
-                top += moment if value >= threshold else 0.0
-    return total, top
+    ordered = np.sort(light)
+    cumulative = np.cumsum(ordered)
+    reached = cumulative / cumulative[-1] >= 0.8
+    return float(ordered[reached.argmax()]) if reached.any() else np.inf
 
 
 def moment_of_light(image: Floats, region: Region, flag: Integers) -> float:
@@ -119,22 +91,20 @@ def moment_of_light(image: Floats, region: Region, flag: Integers) -> float:
         return np.nan
     flux, x, y = centroid(image, region)
     if flux > 0.0:
-        total, top = _moments(image, region, np.sort(image[region]), x, y)
+        rows, columns = np.nonzero(region)
+        light = image[region]
+        moments = light * ((columns - x) ** 2 + (rows - y) ** 2)
+        total, top = moments.sum(), moments[light >= _brightest_fifth(light)].sum()
         if total > 0.0 and top > 0.0:
             return math.log10(top / total)
     raise_flag(flag, BAD)
     return np.nan
 
 
-@compiled
 def signal_to_noise(values: Floats, noise: float, flag: Integers) -> float:
     """Mean ratio of signal to noise of the pixels that are not negative."""
-    total, count = 0.0, 0
-    for value in values:
-        if value >= 0.0:
-            total += value
-            count += 1
-    if count == 0 or noise <= 0.0:
+    values = values[values >= 0.0]
+    if not values.size or noise <= 0.0:
         raise_flag(flag, BAD)
         return np.nan
-    return total / count / noise
+    return float(values.mean()) / noise

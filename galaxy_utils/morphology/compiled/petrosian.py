@@ -26,24 +26,16 @@ GRID = 100
 HALF_TOLERANCE = 5e-5
 """Half the precision of every radius."""
 
-PETROSIAN, LIGHT = 0, 1
-"""Which function of the radius a root is searched of."""
-
 
 class Aperture(NamedTuple):
-    """Concentric ellipses: centre, elongation a/b, angle; total light, and the share searched."""
+    """Concentric ellipses; a fraction of 0 stands for the search of the Petrosian radius."""
 
     x: float
     y: float
-    elongation: float
-    theta: float
-    total: float
-    fraction: float
-
-
-def ellipses(centre: tuple[float, float], elongation: float = 1.0, theta: float = 0.0) -> Aperture:
-    """Ellipses, by default circles, about a centre (x, y)."""
-    return Aperture(*centre, elongation, theta, 1.0, 0.0)
+    elongation: float = 1.0
+    theta: float = 0.0
+    total: float = 1.0
+    fraction: float = 0.0
 
 
 class Sample(NamedTuple):
@@ -87,19 +79,15 @@ def _petrosian_excess(stamp: Stamp, aperture: Aperture, a: float, flag: Integers
 
 
 @compiled
-def _excess(kind: int, stamp: Stamp, aperture: Aperture, a: float, flag: Integers) -> float:
+def _excess(stamp: Stamp, aperture: Aperture, a: float, flag: Integers) -> float:
     """The function whose root is searched."""
-    if kind == PETROSIAN:
+    if aperture.fraction == 0.0:
         return _petrosian_excess(stamp, aperture, a, flag)
-    if a == 0.0:
-        return -aperture.fraction
     return abs(light_within(stamp, aperture, a)[0]) / aperture.total - aperture.fraction
 
 
 @compiled
-def _root(
-    kind: int, stamp: Stamp, aperture: Aperture, low: Sample, high: Sample, flag: Integers
-) -> float:
+def _root(stamp: Stamp, aperture: Aperture, low: Sample, high: Sample, flag: Integers) -> float:
     """Find the root between two radii of opposite sign (Brent 1973, chapter 4)."""
     a, b, c = low, high, low
     step = before = b.radius - a.radius
@@ -116,7 +104,7 @@ def _root(
         radius = b.radius + (
             step if abs(step) > HALF_TOLERANCE else np.copysign(HALF_TOLERANCE, half)
         )
-        a, b = b, Sample(radius, _excess(kind, stamp, aperture, radius, flag))
+        a, b = b, Sample(radius, _excess(stamp, aperture, radius, flag))
     return b.radius
 
 
@@ -143,11 +131,7 @@ def _brent_step(a: Sample, b: Sample, c: Sample, step: float, before: float) -> 
 
 @compiled
 def petrosian_radius(stamp: Stamp, aperture: Aperture, flag: Integers) -> float:
-    """Smallest radius at which the Petrosian ratio falls below eta.
-
-    Found on a coarse grid first, for the curve of growth of a galaxy with
-    companions is not monotonic; flagged bad where the grid has none.
-    """
+    """Smallest radius at which the Petrosian ratio falls below eta, by a coarse grid first."""
     rows, columns = stamp.image.shape
     outermost = np.sqrt(float(rows * rows + columns * columns)) * aperture.elongation
     previous = Sample(0.0, 0.0)
@@ -159,7 +143,7 @@ def petrosian_radius(stamp: Stamp, aperture: Aperture, flag: Integers) -> float:
             if previous.radius == 0.0:
                 raise_flag(flag, BAD)
                 return 1.0
-            return _root(PETROSIAN, stamp, aperture, previous, here, flag)
+            return _root(stamp, aperture, previous, here, flag)
         previous = here
     raise_flag(flag, BAD)
     return float(outermost)
@@ -179,8 +163,8 @@ def radius_of_light(
     aperture = Aperture(x, y, 1.0, 0.0, abs(total), fraction)
     previous = Sample(0.0, -fraction)
     for radius in np.linspace(0.0, largest, GRID):
-        here = Sample(radius, _excess(LIGHT, stamp, aperture, radius, flag))
+        here = Sample(radius, _excess(stamp, aperture, radius, flag))
         if here.excess > 0.0:
-            return _root(LIGHT, stamp, aperture, previous, here, flag)
+            return _root(stamp, aperture, previous, here, flag)
         previous = here
     return -1.0

@@ -15,10 +15,7 @@ from galaxy_utils.morphology.compiled.compilation import (
 
 @compiled
 def gaussian_kernel(sigma: float) -> Floats:
-    """Half a Gaussian, cut at four standard deviations, whole sum 1; from the middle on.
-
-    Zeros make up whole fours beside the middle, as `smooth_row` takes them.
-    """
+    """Half a Gaussian from the middle on, cut at 4 sigma, with zeros that make up whole fours."""
     reach = int(4.0 * sigma + 0.5)
     half = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
     kernel = np.zeros((reach + 3) // 4 * 4 + 1)
@@ -34,18 +31,10 @@ def smooth_row(smooth: Shares, values: Shares, here: int, step: int, kernel: Sha
         smooth[k] = kernel[0] * values[here + k]
     for tap in range(1, kernel.size, 4):
         low, high = here - tap * step, here + tap * step
-        a, b, c, d = (
-            values[low:],
-            values[low - step :],
-            values[low - 2 * step :],
-            values[low - 3 * step :],
-        )
-        e, f, g, h = (
-            values[high:],
-            values[high + step :],
-            values[high + 2 * step :],
-            values[high + 3 * step :],
-        )
+        a, e = values[low:], values[high:]
+        b, f = values[low - step :], values[high + step :]
+        c, g = values[low - 2 * step :], values[high + 2 * step :]
+        d, h = values[low - 3 * step :], values[high + 3 * step :]
         w, x, y, z = kernel[tap], kernel[tap + 1], kernel[tap + 2], kernel[tap + 3]
         for k in range(columns):
             smooth[k] += (

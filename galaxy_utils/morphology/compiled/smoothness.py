@@ -25,11 +25,7 @@ def _mirrored(index: int, length: int) -> int:
 
 @compiled
 def boxcar(image: Floats, size: int) -> Floats:
-    """Mean over a square of whole pixels, the image mirrored at its edges.
-
-    Below a side of 2 the image stays as it is; an even square reaches one pixel
-    further to the low side.
-    """
+    """Mean over a square of whole pixels, as `scipy.ndimage.uniform_filter` takes it."""
     if size < 2:
         return image.copy()
     rows, columns = image.shape
@@ -60,11 +56,7 @@ def _residual(image: Floats, size: int) -> Floats:
 def smoothness_within(
     stamp: Stamp, x: float, y: float, petrosian: float, sky: Sky, flag: Integers
 ) -> float:
-    """Smoothness between 0.25 and 1.5 Petrosian radii (Lotz et al. 2004, eq. 11).
-
-    Without the factor 10 of Conselice (2003); the sky's smoothness is taken
-    off for the whole ring, also where it leaves the image.
-    """
+    """Smoothness between 0.25 and 1.5 Petrosian radii (Lotz et al. 2004, eq. 11)."""
     size = int(FRACTION_CAS * petrosian)
     inner, outer = FRACTION_CAS * petrosian, EXTENT_CAS * petrosian
     residual = _residual(stamp.image, size)

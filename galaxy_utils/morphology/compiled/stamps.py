@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from galaxy_utils.morphology.compiled.apertures import running_sums
 from galaxy_utils.morphology.compiled.compilation import (
     Floats,
     Integers,
@@ -29,29 +30,13 @@ OUTLIER = 10.0
 
 
 class Stamp(NamedTuple):
-    """The cutout around one source.
+    """The cutout around one source; its first pixel lies at `corner` of the image."""
 
-    Parameters
-    ----------
-    image : ndarray of float64, shape (height, width)
-        Counts; 0 where masked.
-    good : ndarray of float64, shape (height, width)
-        1 where the pixel counts, 0 where it is masked.
-    flux, area : ndarray of float64, shape (height, width + 1)
-        Running sums of `image` and of `good` along each row.
-    source : ndarray of bool, shape (height, width)
-        Where the source's own segment lies, without masked pixels.
-    labels : ndarray of int32, shape (height, width)
-        Segmentation map.
-    corner : tuple of int
-        Row and column of the stamp's first pixel in the image.
-    """
-
-    image: Floats
-    good: Floats
-    flux: Floats
-    area: Floats
-    source: Region
+    image: Floats  # counts; 0 where masked
+    good: Floats  # 1, or 0 where masked
+    flux: Floats  # running sums of `image` along each row
+    area: Floats  # running sums of `good`
+    source: Region  # the source's own segment, without masked pixels
     labels: Integers
     corner: tuple[int, int]
 
@@ -67,27 +52,10 @@ def cut_stamp(image: Floats, labels: Integers, label: int) -> Stamp:
     window = slice(corner[0], row + reach), slice(corner[1], column + reach)
     counts, around = image[window].copy(), labels[window].copy()
     bad = bad_pixels(np.pad(counts, 1, mode="edge"))
-    return Stamp(counts, *_mask(counts, around, label, bad), around, corner)
-
-
-@compiled
-def _mask(
-    counts: Floats, labels: Integers, label: int, bad: Region
-) -> tuple[Floats, Floats, Floats, Region]:
-    """Set masked pixels to 0; return `good`, `flux`, `area` and `source` of the stamp."""
-    rows, columns = counts.shape
-    good, source = np.ones(counts.shape), np.zeros(counts.shape, np.bool_)
-    flux, area = np.zeros((rows, columns + 1)), np.zeros((rows, columns + 1))
-    for row in range(rows):
-        for column in range(columns):
-            number = labels[row, column]
-            if bad[row, column] or (number != 0 and number != label):
-                good[row, column] = counts[row, column] = 0.0
-            else:
-                source[row, column] = number == label
-            flux[row, column + 1] = flux[row, column] + counts[row, column]
-            area[row, column + 1] = area[row, column] + good[row, column]
-    return good, flux, area, source
+    usable = ~bad & ((around == 0) | (around == label))
+    counts[~usable] = 0.0
+    good, source = usable.astype(np.float64), usable & (around == label)
+    return Stamp(counts, good, running_sums(counts), running_sums(good), source, around, corner)
 
 
 def bounding_box(region: Region) -> tuple[slice, slice]:
@@ -98,13 +66,9 @@ def bounding_box(region: Region) -> tuple[slice, slice]:
 
 @compiled
 def bad_pixels(padded: Floats) -> Region:
-    """Find pixels that stand out from their 8 neighbours (Lotz et al. 2004).
-
-    Flat neighbourhoods are common in 8-bit images, and there the variance
-    <x^2> - <x>^2 is nothing but rounding: the order of the sums is part of
-    the definition, and is kept, row by row. The image comes with its edge
-    pixels repeated once around it.
-    """
+    """Find pixels that stand out from their 8 neighbours (Lotz et al. 2004)."""
+    # In flat neighbourhoods of 8-bit images the variance is nothing but rounding: the order of
+    # the sums is statmorph's.
     rows, columns = padded.shape[0] - 2, padded.shape[1] - 2
     bad = np.empty((rows, columns), np.bool_)
     for row in range(rows):
@@ -136,10 +100,10 @@ def centroid(image: Floats, region: Region) -> tuple[float, float, float]:
 
 
 @compiled
-def _second_moments(
-    image: Floats, region: Region, x: float, y: float
-) -> tuple[float, float, float]:
-    """Flux-weighted xx, xy and yy of a region about a point."""
+def elongation_and_angle(
+    image: Floats, region: Region, x: float, y: float, flag: Integers
+) -> tuple[float, float]:
+    """Axis ratio and angle of a source about a point (SExtractor manual, eq. 21 and 43)."""
     flux, xx, xy, yy = 0.0, 0.0, 0.0, 0.0
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
@@ -149,20 +113,7 @@ def _second_moments(
                 xx += value * dx * dx
                 xy += value * dx * dy
                 yy += value * dy * dy
-    return xx / flux, xy / flux, yy / flux
-
-
-@compiled
-def elongation_and_angle(
-    image: Floats, region: Region, x: float, y: float, flag: Integers
-) -> tuple[float, float]:
-    """Shape of a source about a point from its second moments.
-
-    The axis ratio a / b is that of the Gaussian with the same moments; a
-    source thinner than a pixel is widened (SExtractor manual, eq. 43; the
-    angle in radians is its eq. 21).
-    """
-    xx, xy, yy = _second_moments(image, region, x, y)
+    xx, xy, yy = xx / flux, xy / flux, yy / flux
     if xx <= 0.0 or yy <= 0.0:
         raise_flag(flag, BAD)
     while abs(xx * yy - xy * xy) < 1.0 / 144.0:
@@ -183,11 +134,7 @@ def brightest(image: Floats, region: Region) -> tuple[int, int]:
 def fill(
     values: Floats, width: int, start: int, threshold: float, visited: Region, queue: Integers
 ) -> tuple[int, float]:
-    """Visit the pixels that reach a threshold and are connected to one; their number and flux.
-
-    The image comes as one long row with a border that reaches no threshold (see
-    `bordered`): no pixel needs to be asked whether it has neighbours.
-    """
+    """Visit the `bordered` pixels that reach a threshold and are connected to one; sum them."""
     visited[:] = False
     visited[start], queue[0] = True, start
     done, found, flux = 0, 1, 0.0

@@ -15,6 +15,7 @@ import yaml
 from galaxy_utils.config import parameter_table
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
+from galaxy_utils.ledger.conclusions import nested
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import SECTIONS
@@ -35,18 +36,7 @@ def substitutions(results: Mapping[str, Any]) -> dict[str, Any]:
     """Texts that prose may show, nested by the dots: `r.<key>` ours, `paper.<id>` the paper's."""
     ours = {key: entry["text"] for key, entry in results.items()}
     paper = {claim.id: claim.text for claim in read_claims(CLAIMS)}
-    return {"r": _nested(ours), "paper": _nested(paper)}
-
-
-def _nested(flat: Mapping[str, str]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for key, text in flat.items():
-        *branches, leaf = key.split(".")
-        node = tree
-        for branch in branches:
-            node = node.setdefault(branch, {})
-        node[leaf] = text
-    return tree
+    return {"r": nested(ours), "paper": nested(paper)}
 
 
 def render(folder: RunFolder) -> Path:

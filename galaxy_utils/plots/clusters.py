@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -39,29 +38,6 @@ def plot_umap(
     left.set_title("all galaxies")
     left.legend(fontsize=7, markerscale=3, frameon=False)
     right.set(title="confident galaxies only", xlim=left.get_xlim(), ylim=left.get_ylim())
-    return figure
-
-
-def plot_violins(table: pd.DataFrame, clusters: Sequence[int]) -> Figure:
-    """Distributions of the five parameters in each cluster.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The five parameters and the cluster; each parameter is drawn between its 0.2
-        and 99.8 percentiles.
-    clusters : sequence of int
-        Clusters in the order to be drawn.
-    """
-    figure, axes = style.panels(5, 9.6, 3.2)
-    palette = {number: style.colour(number) for number in clusters}
-    for axis, (name, label) in zip(axes, style.FIVE_LABELS.items(), strict=True):
-        sns.violinplot(
-            table, x="cluster", y=name, order=clusters, hue="cluster", palette=palette,
-            legend=False, cut=0, linewidth=0.8, inner="quart", ax=axis,
-        )  # fmt: skip
-        low, high = table[name].quantile([0.002, 0.998])
-        axis.set(xlabel="cluster", ylabel=label, ylim=(low, high))
     return figure
 
 

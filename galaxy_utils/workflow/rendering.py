@@ -16,14 +16,12 @@ from galaxy_utils.config import parameter_table
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
 from galaxy_utils.ledger.conclusions import nested
-from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import SECTIONS
 
 BOOK = ROOT / "book"
 CONFIG = ROOT / "_config.yml"
 CLAIMS = DATA / "paper_values.yml"
-PARAMETER_PAGE = "parameters.md"
 
 
 def book_inputs() -> list[Path]:
@@ -42,6 +40,11 @@ def substitutions(results: Mapping[str, Any]) -> dict[str, Any]:
 def render(folder: RunFolder) -> Path:
     """Build the HTML of a run whose notebooks are all executed; warnings are errors.
 
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+
     Returns
     -------
     Path
@@ -50,81 +53,48 @@ def render(folder: RunFolder) -> Path:
     Raises
     ------
     UserError
-        If jupyter-book fails or warns; its log is named.
+        If jupyter-book fails or warns; its log is named, the old book stays.
     """
     results = folder.results(section.number for section in SECTIONS)
     folder.write_json("results.json", results)
-    build = folder.file("build/source").parent
+    build = folder.path / "build"
+    shutil.rmtree(build, ignore_errors=True)
     _stage(folder, build / "source")
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config["sphinx"]["config"]["myst_substitutions"] = substitutions(results)
-    _write_if_changed(build / "_config.yml", yaml.safe_dump(config, sort_keys=False))
-    try:
-        _jupyter_book(build)
-    except UserError:  # what Sphinx kept of an older state can warn too: once more, from nothing
-        _jupyter_book(build)
+    text = yaml.safe_dump(config, sort_keys=False)
+    (build / "_config.yml").write_text(text, encoding="utf-8")
+    _jupyter_book(build)
     index = _publish(build / "_build" / "html", folder)
     folder.write_json("state/book.json", {"index": str(index.relative_to(folder.path))})
     return index
 
 
 def _stage(folder: RunFolder, source: Path) -> None:
-    wanted: dict[Path, Path] = {
-        path.relative_to(BOOK): path for path in BOOK.rglob("*") if path.is_file()
-    }
+    """Lay out what jupyter-book reads: prose, tables, executed notebooks."""
+    shutil.copytree(BOOK, source)
+    shutil.copytree(folder.path / "tables", source / "tables")
+    parameters = parameter_table()
+    code = parameters[["parameter", "default"]].map("`{}`".format)
+    parameters.assign(**code).to_csv(source / "tables" / "parameters.csv", index=False)
+    (source / "notebooks").mkdir()
     for section in SECTIONS:
-        relative = Path("notebooks") / f"{section.notebook}.ipynb"
-        wanted[relative] = folder.path / relative
-    for table in sorted((folder.path / "tables").glob("*.csv")):
-        wanted[Path("tables") / table.name] = table
-    generated = {Path(PARAMETER_PAGE): _parameter_page()}
-    for old in [path for path in source.rglob("*") if path.is_file()]:
-        if old.relative_to(source) not in wanted | generated:
-            old.unlink()
-    for relative, origin in wanted.items():
-        text = origin.read_text(encoding="utf-8")
-        notebook = relative.suffix == ".ipynb"
-        _write_if_changed(source / relative, with_anchors(text) if notebook else text)
-    for relative, text in generated.items():
-        _write_if_changed(source / relative, text)
+        name = f"notebooks/{section.notebook}.ipynb"
+        text = (folder.path / name).read_text(encoding="utf-8")
+        (source / name).write_text(_with_anchors(text), encoding="utf-8")
 
 
-def with_anchors(text: str) -> str:
+def _with_anchors(text: str) -> str:
     """Put an empty cell named `cell-<execution count>` before each executed cell, for links."""
     notebook = json.loads(text)
     cells = []
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code" and cell.get("execution_count"):
-            number = cell["execution_count"]
-            name = f"cell-{number}"
+            name = f"cell-{cell['execution_count']}"
             span = f'<span id="{name}"></span>'
             cells.append({"cell_type": "markdown", "id": name, "metadata": {}, "source": [span]})
         cells.append(cell)
     return json.dumps(notebook | {"cells": cells})
-
-
-def _write_if_changed(path: Path, text: str) -> None:
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text)
-
-
-def _parameter_page() -> str:
-    table = parameter_table()
-    rows = "\n".join(
-        f"* - `{name}`\n  - {meaning}\n  - {kind}\n  - `{default}`\n  - {paper}"
-        for name, meaning, kind, default, paper in table.itertuples(index=False)
-    )
-    return (
-        "# Parameters\n\nEvery parameter of a run, made from the schema in "
-        '`galaxy_utils/config.py`. Change them with `make book RUN=mine SET="name=value ..."`;'
-        " unknown names and values out of range are refused before anything runs.\n\n"
-        ":::{list-table} Parameters, with the profile `book`'s values and what the paper says.\n"
-        ":name: table-parameters\n:header-rows: 1\n:widths: 18 40 16 14 12\n\n"
-        "* - parameter\n  - meaning\n  - type and range\n  - default\n  - paper\n"
-        f"{rows}\n:::\n"
-    )
 
 
 def _jupyter_book(build: Path) -> None:
@@ -137,9 +107,6 @@ def _jupyter_book(build: Path) -> None:
     with log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        shutil.rmtree(
-            build / "_build", ignore_errors=True
-        )  # Sphinx would not read, nor warn of, these pages again
         lines = log.read_text(encoding="utf-8").splitlines()
         warnings = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
         raise UserError(
@@ -148,6 +115,7 @@ def _jupyter_book(build: Path) -> None:
 
 
 def _publish(built: Path, folder: RunFolder) -> Path:
+    """Put the new book in the place of the old one."""
     final, fresh = folder.path / "html", folder.path / "html.partial"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(built, fresh)

@@ -144,8 +144,7 @@ class Page:
 
     def earlier_results(self) -> dict[str, Any]:
         """Results of the pages before: key to {value, text, unit, section, cell}."""
-        if not self.section.reads_results:
-            raise self._undeclared("reads_results", "true")
+        self._check_declared("reads_results", "true", self.section.reads_results)
         return self.folder.results(source.number for source in result_sources(self.section))
 
     def write(self, relative: str, content: pd.DataFrame | Mapping[str, Any]) -> None:
@@ -157,12 +156,10 @@ class Page:
         else:
             np.savez(path, allow_pickle=False, **content)
 
-    def _check_declared(self, name: str, entry: str) -> None:
-        if entry not in getattr(self.section, name):
-            raise self._undeclared(name, entry)
-
-    def _undeclared(self, name: str, entry: str) -> UserError:
-        return UserError(
+    def _check_declared(self, name: str, entry: str, listed: bool | None = None) -> None:
+        if entry in getattr(self.section, name) if listed is None else listed:
+            return
+        raise UserError(
             f"page {self.section.notebook}: notebooks/pages.yml does not list {entry!r} under "
             f"`{name}`, so the workflow would not notice a change; add it there"
         )

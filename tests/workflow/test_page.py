@@ -147,11 +147,10 @@ def test_sections_read_only_what_earlier_ones_write() -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{notebook: 01-dataset}", "01-dataset: title: Field required"),
-        ("{notebook: 01-dataset, title: A, raeds: [x]}", "raeds: Extra inputs"),
-        ("{notebook: dataset, title: A}", "notebook: String should match"),
-        ("{notebook: 01-dataset, title: A, results: [a.b, a.b]}", "'a.b' is malformed or listed"),
-        ("{notebook: 01-dataset, title: A, results: [Ab]}", "'Ab' is malformed or listed"),
+        ("{notebook: 01-dataset}", r"01-dataset: (?s:.)*title\s+Field required"),
+        ("{notebook: 01-dataset, title: A, raeds: [x]}", r"raeds\s+Extra inputs"),
+        ("{notebook: dataset, title: A}", r"notebook\s+String should match"),
+        ("{notebook: 01-dataset, title: A, results: [Ab]}", r"results.0\s+String should match"),
     ],
 )
 def test_a_wrong_entry_of_a_page_is_named(entry: str, message: str, tmp_path: Path) -> None:

@@ -34,4 +34,4 @@ from .preprocessing import centre_crop as centre_crop
 from .preprocessing import standardise as standardise
 from .pretraining import read_plan as read_plan
 from .pretraining import train_on_sample as train_on_sample
-  # fmt: skip
+# fmt: skip

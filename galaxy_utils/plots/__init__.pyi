@@ -1,5 +1,4 @@
 from .clusters import plot_dimensional_complexity as plot_dimensional_complexity
-from .clusters import plot_umap as plot_umap
 from .confusion import plot_confusion as plot_confusion
 from .galaxies import plot_galaxies as plot_galaxies
 from .heatmaps import plot_heatmap as plot_heatmap
@@ -9,9 +8,8 @@ from .parameters import plot_distributions as plot_distributions
 from .parameters import plot_planes as plot_planes
 from .parity import plot_parity as plot_parity
 from .pipeline import plot_pipeline as plot_pipeline
-from .preprocessing import plot_segmentation as plot_segmentation
-from .preprocessing import plot_standardisation as plot_standardisation
 from .repeats import plot_repeats as plot_repeats
+from .segmentation import plot_segmentation as plot_segmentation
 from .style import QUANTITY_LABELS as QUANTITY_LABELS
 from .style import colour as colour
 from .style import panels as panels

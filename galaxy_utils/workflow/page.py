@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from galaxy_utils.config import (
-    OF_THE_RUN_ALONE,
     Parameters,
     check_names,
     departures,
@@ -144,7 +143,10 @@ class Page:
 
     def earlier_results(self) -> dict[str, Any]:
         """Results of the pages before: key to {value, text, unit, section, cell}."""
-        self._check_declared("reads_results", "true", self.section.reads_results)
+        if not self.section.reads_results:
+            raise UserError(
+                f"page {self.section.notebook}: set `reads_results: true` in notebooks/pages.yml"
+            )
         return self.folder.results(source.number for source in result_sources(self.section))
 
     def write(self, relative: str, content: pd.DataFrame | Mapping[str, Any]) -> None:
@@ -156,13 +158,12 @@ class Page:
         else:
             np.savez(path, allow_pickle=False, **content)
 
-    def _check_declared(self, name: str, entry: str, listed: bool | None = None) -> None:
-        if entry in getattr(self.section, name) if listed is None else listed:
-            return
-        raise UserError(
-            f"page {self.section.notebook}: notebooks/pages.yml does not list {entry!r} under "
-            f"`{name}`, so the workflow would not notice a change; add it there"
-        )
+    def _check_declared(self, name: str, entry: str) -> None:
+        if entry not in getattr(self.section, name):
+            raise UserError(
+                f"page {self.section.notebook}: notebooks/pages.yml does not list {entry!r} under "
+                f"`{name}`, so the workflow would not notice a change; add it there"
+            )
 
     def record(self, key: str, value: Any, text: str | None = None, unit: str = "") -> None:
         """Record a number or sentence that the page shows.
@@ -239,19 +240,14 @@ class Page:
         """Say how long this page took."""
         return Markdown(f"This page took {time.monotonic() - self.started:.0f} s to make.")
 
-    def recipe_text(self) -> str:
-        """Where the run departs from the profile `book`, in two sentences; empty if nowhere."""
-        found = departures(self.settings)
-        if not found:
-            return ""
-        shared = ", ".join(f"`{name}`" for name in found if name not in OF_THE_RUN_ALONE)
-        recipe = f"{shared} may take part in it, too" if shared else "it is made as in that profile"
-        return (
-            "**This run departs from the profile `book`, by which the paper is reproduced, in** "
-            f"{', '.join(f'`{name}`' for name in found)}: what is said of the run's own clusters, "
-            "for or against, is no word on the paper's. Where the paper's own recipe is made "
-            f"beside, {recipe}."
+    def departures_text(self) -> str:
+        """Say where the run departs from the profile `book`; empty if nowhere."""
+        names = ", ".join(f"`{name}`" for name in departures(self.settings))
+        sentence = (
+            "**This run departs from the profile `book`, which reproduces the paper, in** "
+            f"{names}: what it finds of its own clusters is no verdict on the paper's."
         )
+        return sentence if names else ""
 
     def show_table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
         """Keep a table that the page numbers as `tables/<name>.csv`, and return it.

@@ -73,16 +73,6 @@ def test_parity_draws_the_second_column_against_the_first_by_group() -> None:
     assert empty.texts[0].get_text() == "0 of 0 outside"
 
 
-def test_the_right_umap_panel_shows_the_confident_alone() -> None:
-    points, cluster = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
-    confident = np.array([True, False, True, True])
-    left, right = plots.plot_umap(points, cluster, {0: "early", 1: "late"}, confident).axes
-    shown = [[dots.get_offsets().tolist() for dots in axis.collections] for axis in (left, right)]
-    assert shown == [[[[0, 1], [2, 3]], [[4, 5], [6, 7]]], [[[0, 1]], [[4, 5], [6, 7]]]]
-    assert right.get_xlim() == left.get_xlim() and right.get_ylim() == left.get_ylim()
-    assert [to_hex(dots.get_facecolor()[0]).upper() for dots in left.collections] == [*PALETTE[:2]]
-
-
 def test_classes_and_clusters_have_their_colours_and_partitions_their_bars() -> None:
     columns = {"concentration": [2, 3, 9.0], "asymmetry": [0.1, 0.2, 0.3], "cluster": [1, 1, 0]}
     points, classes = np.arange(6.0).reshape(3, 2), np.array(["early", "late", "late"])
@@ -97,17 +87,6 @@ def test_classes_and_clusters_have_their_colours_and_partitions_their_bars() -> 
     assert left.texts[0].get_text() == "1 of 3 outside"
     assert [bar.get_width() for bar in right.patches] == [0.3, -0.1]
     assert right.get_xlim() == (-0.1, 1)
-
-
-def test_a_column_shows_a_cutout_before_and_after_and_the_histograms_of_both() -> None:
-    before = [np.full((4, 4, 3), value, dtype=np.uint8) for value in (100, 200)]
-    after = [np.full((4, 4, 3), value, dtype=np.float32) for value in (0.0, 2.0)]
-    axes = plots.plot_standardisation(before, after, ["a", "b"]).axes
-    assert [axis.get_title() for axis in axes] == ["a", "b"] + [""] * 6
-    shown = [axis.images[0].get_array().max() for axis in axes[:4]]
-    assert shown == pytest.approx([100, 200, 1 / 6, 1 / 2])
-    assert [axis.get_xlabel() for axis in axes[4:]] == ["counts"] * 2 + ["z-score"] * 2
-    assert [axis.get_ylabel() for axis in axes[4:]] == ["pixels", ""] * 2
 
 
 def test_the_outline_of_the_central_source_is_thick() -> None:

@@ -39,7 +39,9 @@ def write_sample_fingerprint(
 
 def write_provenance(folder: RunFolder, started: float) -> None:
     """Write versions, commit, checksums, host and times of a finished run, begun at `started`."""
-    seconds = {s.notebook: folder.read_json(f"state/{s.number}.json")["seconds"] for s in SECTIONS}
+    seconds = {
+        s.notebook: folder.read_json(f"state/{s.notebook}.json")["seconds"] for s in SECTIONS
+    }
     folder.write_json(
         "provenance.json",
         {

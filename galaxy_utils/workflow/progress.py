@@ -120,14 +120,9 @@ class LiveLine:
     def _notes(self) -> dict[str, dict[str, Any]]:
         """What is planned, to what it noted in this build; empty where it has not begun."""
         names = self._read(PLAN) or []
-        notes = {name: self._read(f"state/{_key(name)}.json") or {} for name in names}
+        notes = {name: self._read(f"state/{name}.json") or {} for name in names}
         started = {name: note.get("started", 0.0) for name, note in notes.items()}
         return {n: note if started[n] >= self.started else {} for n, note in notes.items()}
 
     def _read(self, relative: str) -> Any:
         return self.folder.read_json(relative) if (self.folder.path / relative).exists() else None
-
-
-def _key(name: str) -> str:
-    """Name under which a page, or the book, notes how far it is."""
-    return name if name == BOOK else name[:2]

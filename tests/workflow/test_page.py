@@ -60,7 +60,7 @@ def test_a_missing_artefact_says_how_to_make_it(tmp_path: Path) -> None:
 
 
 def test_results_are_read_only_where_that_is_declared(page: Page) -> None:
-    with pytest.raises(UserError, match="`reads_results`"):
+    with pytest.raises(UserError, match="`reads_results: true`"):
         page.earlier_results()
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from galaxy_utils.run_folder import RunFolder
 
-UNITS = re.compile(r"(study \w+): .*?(\d+)/(\d+)")
-"""What a study's progress bar writes."""
+UNITS = re.compile(r"(experiment \w+): .*?(\d+)/(\d+)")
+"""What the progress bar of an experiment writes."""
 
 PLAN = "state/plan.json"
 """Names of the pages that a build may have to make, and `BOOK`."""
@@ -51,7 +51,7 @@ class Progress:
         self._write()
 
     def write(self, text: str) -> None:
-        """Take what a notebook writes to standard error, where studies count their units."""
+        """Take what a notebook writes to standard error, where experiments count their units."""
         if counts := UNITS.findall(text):
             self._note["at"] = "{}, {} of {} units".format(*counts[-1])
             self._write()

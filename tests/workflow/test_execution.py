@@ -266,8 +266,8 @@ def test_the_line_says_what_runs_and_how_far_it_is(tmp_path: Path) -> None:
         assert line.text() == "0 of 3 done; 03-morphology (2 of 20 cells)"
     assert line.text() == "1 of 3 done; waiting"
     other = Progress("15-number", folder).__enter__()
-    other.write("study cluster_number:  25%|##5  | 5/20 [00:10<00:30]\r")
-    assert line.text() == "1 of 3 done; 15-number (study cluster_number, 5 of 20 units)"
+    other.write("experiment cluster_number:  25%|##5  | 5/20 [00:10<00:30]\r")
+    assert line.text() == "1 of 3 done; 15-number (experiment cluster_number, 5 of 20 units)"
     assert line.errors() == ["15-number was killed: perhaps the memory is too small"]
     other.__exit__(ValueError, ValueError("no such thing"), None)
     assert line.errors() == ["no such thing"]

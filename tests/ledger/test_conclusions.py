@@ -50,6 +50,7 @@ def conclusion_with(key: str) -> Conclusion:
         ({"nulls.seed_ari": 0.2}, FAILS),
         ({"nulls.seed_ari": None}, UNKNOWN),
         ({"nulls.fusion_adds": False}, FAILS),
+        (SURE | {"number.calibrated": None}, UNKNOWN),
         ({"nulls.silhouette_lowest": 0.2, "nulls.copula_silhouette_highest": 0.1}, CAVEAT),
         ({"nulls.silhouette_lowest": 0.05, "nulls.copula_silhouette_highest": 0.1}, FAILS),
         (AGREES | {"instead.voting_low": 0.3}, CAVEAT),

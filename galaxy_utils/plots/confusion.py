@@ -24,4 +24,5 @@ def plot_confusion(table: pd.DataFrame, classes: str) -> Figure:
         cbar_kws={"label": "share of the class"}, ax=axis,
     )  # fmt: skip
     axis.set(xlabel="cluster, in matched order", ylabel=classes)
+    axis.tick_params(axis="y", labelrotation=0)
     return figure

@@ -241,10 +241,6 @@ RECIPE = (
 )  # fmt: skip
 """What decides clusters, anomalies and their scores; sample, networks and seed apart."""
 
-OF_THE_RUN_ALONE = ("framing", *SPACE, "n_components", "mixture_fit", "covariance_type")
-"""What of `RECIPE` has no part where pages fit the paper's own pipeline next to the run's."""
-
-
 JUDGING = (
     *(name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "judged_components"),
     "anomaly_percent",

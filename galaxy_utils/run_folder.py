@@ -8,7 +8,7 @@ results/NN.json     numbers of one section, by key
 results.json        all of them
 tables/ figures/    what the paper numbers
 notebooks/          executed copies
-state/NN.json       how far each page is and how long it took
+state/<page>.json   how far each page is and how long it took
 catalogue.parquet   one row a galaxy
 provenance.json     versions, commit, checksums, host, times
 html/               the book

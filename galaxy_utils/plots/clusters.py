@@ -1,68 +1,13 @@
-"""The clusters: where they lie, how they differ, and how well they agree with rules."""
+"""Clusters and classes by rule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from galaxy_utils.plots import style
-
-
-def plot_umap(
-    points: NDArray[np.floating],
-    cluster: NDArray[np.int64],
-    names: Mapping[int, str],
-    confident: NDArray[np.bool_],
-) -> Figure:
-    """UMAP layout of all galaxies, and of the confident ones on the same axes.
-
-    Parameters
-    ----------
-    points : ndarray of float, shape (n_galaxies, 2)
-        Positions; they carry no unit.
-    cluster : ndarray of int64, shape (n_galaxies,)
-        Number of the cluster.
-    names : mapping of int to str
-        Cluster to legend.
-    confident : ndarray of bool, shape (n_galaxies,)
-        Galaxies of the right panel.
-    """
-    figure, (left, right) = style.panels(2, 10.0, 4.6)
-    for axis, galaxies in ((left, np.ones_like(confident)), (right, confident)):
-        for number, name in names.items():
-            x, y = points[galaxies & (cluster == number)].T
-            style.scatter(axis, x, y, number, alpha=0.6, label=name)
-        axis.set(xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
-    left.set_title("all galaxies")
-    left.legend(fontsize=7, markerscale=3, frameon=False)
-    right.set(title="confident galaxies only", xlim=left.get_xlim(), ylim=left.get_ylim())
-    return figure
-
-
-def plot_violins(table: pd.DataFrame, clusters: Sequence[int]) -> Figure:
-    """Distributions of the five parameters in each cluster.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The five parameters and the cluster; each parameter is drawn between its 0.2
-        and 99.8 percentiles.
-    clusters : sequence of int
-        Clusters in the order to be drawn.
-    """
-    figure, axes = style.panels(5, 9.6, 3.2)
-    palette = {number: style.colour(number) for number in clusters}
-    for axis, (name, label) in zip(axes, style.FIVE_LABELS.items(), strict=True):
-        sns.violinplot(
-            table, x="cluster", y=name, order=clusters, hue="cluster", palette=palette,
-            legend=False, cut=0, linewidth=0.8, inner="quart", ax=axis,
-        )  # fmt: skip
-        low, high = table[name].quantile([0.002, 0.998])
-        axis.set(xlabel="cluster", ylabel=label, ylim=(low, high))
-    return figure
 
 
 def plot_dimensional_complexity(

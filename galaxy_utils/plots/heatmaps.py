@@ -8,30 +8,10 @@ from matplotlib.figure import Figure
 from galaxy_utils.plots import style
 
 
-def plot_confusion(table: pd.DataFrame, classes: str) -> Figure:
-    """Counts of classes against matched clusters; colour is the share of the class.
-
-    Parameters
-    ----------
-    table : DataFrame of int
-        One row per class, one column per cluster.
-    classes : str
-        What the classes are.
-    """
-    figure, axis = style.single_panel(width=6.0, height=4.2)
-    share = table.div(table.sum(axis=1).clip(lower=1), axis=0)
-    sns.heatmap(
-        share, annot=table.to_numpy(), fmt="d", cmap="cividis", vmin=0, vmax=1,
-        cbar_kws={"label": "share of the class"}, ax=axis,
-    )  # fmt: skip
-    axis.set(xlabel="cluster, in matched order", ylabel=classes)
-    return figure
-
-
 def plot_heatmap(
     table: pd.DataFrame, xlabel: str, ylabel: str, label: str, digits: int = 0
 ) -> Figure:
-    """Numbers in a grid, shaded; column names of more than 12 letters are slanted.
+    """Numbers in a grid, shaded.
 
     Parameters
     ----------
@@ -44,10 +24,8 @@ def plot_heatmap(
     digits : int
         Decimals shown.
     """
-    longest = max((len(str(name)) for name in table.columns), default=0)
-    slanted = longest > 12
-    height = 1.2 + 0.42 * len(table) + (0.04 * longest if slanted else 0)
-    figure, axis = style.single_panel(width=min(9.5, 3 + 0.9 * table.shape[1]), height=height)
+    width, height = min(9.5, 3 + 0.9 * table.shape[1]), 1.8 + 0.42 * len(table)
+    figure, axis = style.single_panel(width, height)
     values = table.astype(float)
     shown = values.stack()
     low, high = (shown.min(), shown.max()) if len(shown) else (0, 1)
@@ -56,6 +34,5 @@ def plot_heatmap(
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.set_title(label, fontsize=9, loc="right")
     axis.tick_params(axis="y", labelrotation=0)
-    if slanted:
-        plt.setp(axis.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
+    plt.setp(axis.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
     return figure

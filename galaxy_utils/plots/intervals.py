@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from galaxy_utils.plots import style
 
 
-def plot_intervals(tables: Mapping[str, pd.DataFrame], zero: bool = False) -> Figure:
+def plot_intervals(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Values with intervals, one panel per score, one row per thing; empty without a table.
 
     Parameters
@@ -16,8 +16,6 @@ def plot_intervals(tables: Mapping[str, pd.DataFrame], zero: bool = False) -> Fi
     tables : mapping of str to DataFrame
         Axis label with unit to columns value, low, high; index: what the values
         are of, the same in all tables.
-    zero : bool
-        Whether to draw a line at zero.
     """
     number = max(len(tables), 1)
     names = list(next(iter(tables.values())).index) if tables else []
@@ -30,6 +28,4 @@ def plot_intervals(tables: Mapping[str, pd.DataFrame], zero: bool = False) -> Fi
         axis.grid(axis="y", lw=0.4, color="0.9")
         axis.set_xlabel(label, fontsize=8 if number > 1 else 10)
         style.name_rows(axis, names, labelled=axis is axes[0])
-        if zero:
-            axis.axvline(0, color=style.GREY, lw=1)
     return figure

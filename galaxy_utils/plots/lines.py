@@ -13,7 +13,6 @@ from galaxy_utils.plots import style
 def plot_lines(
     table: pd.DataFrame, x: str, y: str, by: str, xlabel: str = "", ylabel: str = "",
     panel: str = "", labels: Mapping[str, str] | None = None, dashed: Sequence[str] = (),
-    level: float | None = None, diagonal: bool = False, log: bool = False,
 ) -> Figure:  # fmt: skip
     """Mean of the repeats as lines, their range shaded; up to three panels in a row.
 
@@ -32,10 +31,6 @@ def plot_lines(
         that has none yet, else above.
     dashed : sequence of str
         Values of `by` whose lines are dashed.
-    level : float, optional
-        Where to draw a thin horizontal line.
-    diagonal, log : bool
-        Whether to draw the line of equality; whether both axes are logarithmic.
     """
     labels = labels or {"": ""}
     width, height = (9.5, 3.1) if panel else (6.5, 3.4)
@@ -48,12 +43,6 @@ def plot_lines(
             axis.set_title(label, fontsize=9)
             axis.sharey(axes[0])
             axis.set_ylabel(ylabel if axis is axes[0] else "")
-        if log:
-            axis.set(xscale="log", yscale="log")
-        if level is not None:
-            axis.axhline(level, color=style.GREY, lw=0.8)
-        if diagonal:
-            axis.axline((0, 0), slope=1, ls="--", lw=0.8, color=style.GREY)
     if panel and len(table):
         lines = axes[0].get_legend_handles_labels()
         figure.legend(*lines, loc="outside lower center", ncols=4, fontsize=7, frameon=False)

@@ -37,20 +37,46 @@ _LOOK: dict[Any, Any] = {
 
 
 def colour(index: int) -> str:
-    """Colour of a cluster or line, the same on every page; a negative index (noise) is grey."""
+    """Colour of a cluster or line, the same on every page.
+
+    Parameters
+    ----------
+    index : int
+        Number of the cluster; a negative one (noise) is grey.
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
     return GREY if index < 0 else PALETTE[index % len(PALETTE)]
 
 
 def panels(
     number: int, width: float, row_height: float, columns: int = 0, margin: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """Empty panels, `columns` in a row or else all in one; lengths in inches."""
+    """Empty panels in the style of the book, which the notebook's other figures take, too.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    width, row_height, margin : float
+        Of the figure, of each row and of what is added to all rows, in inches.
+    columns : int
+        Panels per row; 0 puts all in one row.
+
+    Returns
+    -------
+    figure : Figure
+    axes : list of Axes
+    """
     columns = columns or number
     rows = -(-number // columns)
     size = (width, margin + rows * row_height)
-    with mpl.rc_context(_LOOK):
-        figure = plt.figure(figsize=size, dpi=80, layout="constrained")
-        axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    mpl.rcParams.update(_LOOK)
+    figure = plt.figure(figsize=size, dpi=80, layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axis in axes[number:]:
         axis.remove()
     return figure, axes[:number]

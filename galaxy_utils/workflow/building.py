@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -86,14 +87,14 @@ def is_dry_run(words: Sequence[str]) -> bool:
 def _restored(folder: Path, wanted: bool) -> Iterator[None]:
     """Leave what a build writes before the first page as it was."""
     paths = [folder / name for name in ("parameters.yml", "sample.json")] if wanted else []
-    before = {path: path.read_text(encoding="utf-8") for path in paths if path.exists()}
+    before = {path: path.read_bytes() if path.exists() else None for path in paths}
     try:
         yield
     finally:
-        for path in paths:
+        for path, content in before.items():
             path.unlink(missing_ok=True)
-            if path in before:
-                path.write_text(before[path], encoding="utf-8")
+            if content is not None:
+                path.write_bytes(content)
 
 
 def _command(folder: RunFolder, cores: int, words: Sequence[str]) -> list[str]:
@@ -112,9 +113,10 @@ def _run_shown(folder: RunFolder, cores: int, words: Sequence[str]) -> None:
     compileall.compile_dir(PACKAGE, maxlevels=10, quiet=2)
     log = folder.file(LOG)
     print(f"run {folder.path.name}; all messages: {log}", flush=True)
-    line = LiveLine(folder, cores)
+    line = LiveLine(folder)
     with log.open("w", encoding="utf-8") as stream:
-        status = _run(_command(folder, cores, words), stream.fileno(), line)
+        status = _run(_command(folder, cores, words), stream, line)
+    line.close()
     if status:
         messages = line.errors() or log.read_text(encoding="utf-8").splitlines()[-15:]
         raise UserError(
@@ -123,23 +125,16 @@ def _run_shown(folder: RunFolder, cores: int, words: Sequence[str]) -> None:
         )
 
 
-def _run(command: list[str], output: int | None = None, line: LiveLine | None = None) -> int:
+def _run(command: list[str], log: IO[str] | None = None, line: LiveLine | None = None) -> int:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    process = subprocess.Popen(
-        command, env={**os.environ, "PATH": path}, stdout=output, stderr=output
-    )
+    process = subprocess.Popen(command, env={**os.environ, "PATH": path}, stdout=log, stderr=log)
     try:
         while process.poll() is None:
-            try:
-                process.wait(POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                if line:
-                    line.update()
+            time.sleep(POLL_SECONDS)
+            if line:
+                line.update()
     except BaseException:  # stopped: the jobs under way must end before the lock does
         process.terminate()
         process.wait()
         raise
-    finally:
-        if line:
-            line.close()
     return process.returncode

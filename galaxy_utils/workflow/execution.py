@@ -57,7 +57,7 @@ def execute(section: Section, folder: RunFolder, threads: int) -> None:
         If a cell fails; the message names it, the notebook up to there is kept.
     """
     os.environ |= kernel_environment(threads)
-    with Progress(section.number, folder) as progress:
+    with Progress(section.notebook, folder) as progress:
         _papermill(section, folder, progress)
 
 

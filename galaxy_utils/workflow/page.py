@@ -11,21 +11,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
+from IPython import get_ipython
+from IPython.display import Image, Markdown
+from matplotlib import pyplot
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from galaxy_utils.config import (
-    OF_THE_RUN_ALONE,
     Parameters,
     check_names,
     departures,
     make_parameters,
+    read_parameters,
 )
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import git_commit, write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import (
-    RESULT_KEY,
     Section,
     declared_parameters,
     result_sources,
@@ -77,6 +79,9 @@ def begin(number: str, namespace: Mapping[str, Any]) -> Page:
 class Page:
     """What a notebook holds of its run: read, record, show, finish.
 
+    Reading, writing or recording what `notebooks/pages.yml` does not list is a
+    `UserError`, since the workflow would not notice a change of it.
+
     Parameters
     ----------
     section : Section
@@ -92,31 +97,25 @@ class Page:
     parameters: Mapping[str, Any]
     recorded: dict[str, Any] = field(default_factory=dict)
     studied: dict[str, str] = field(default_factory=dict)
-    rows_taken: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @cached_property
     def run_parameters(self) -> dict[str, Any]:
         """All parameters of the run, also those that this notebook does not use."""
-        path = self.folder.path / "parameters.yml"
-        if not path.exists():
-            raise UserError(
-                f"{path} is missing: make the run first (make book RUN={self.folder.path.name})"
-            )
-        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+        profile, parameters = read_parameters(self.folder.path / "parameters.yml")
+        return {"profile": profile, **parameters.model_dump()}
 
     @cached_property
     def changed(self) -> dict[str, Any]:
         """Parameters of this page that differ from the run's."""
         run = self.run_parameters if self.parameters else {}
-        return {k: v for k, v in self.parameters.items() if k in run and run[k] != v}
+        return {name: value for name, value in self.parameters.items() if run[name] != value}
 
     @cached_property
     def settings(self) -> Parameters:
         """The run's parameters, with those that were changed on this page alone."""
-        values = self.run_parameters | dict(self.parameters)
-        known = {k: v for k, v in values.items() if k in Parameters.model_fields}
-        return make_parameters("book", known)
+        _, parameters = read_parameters(self.folder.path / "parameters.yml")
+        return make_parameters("book", parameters.model_dump() | dict(self.parameters))
 
     @cached_property
     def out(self) -> RunFolder:
@@ -145,51 +144,36 @@ class Page:
     def earlier_results(self) -> dict[str, Any]:
         """Results of the pages before: key to {value, text, unit, section, cell}."""
         if not self.section.reads_results:
-            raise self._undeclared("reads_results", "true")
+            raise UserError(
+                f"page {self.section.notebook}: set `reads_results: true` in notebooks/pages.yml"
+            )
         return self.folder.results(source.number for source in result_sources(self.section))
 
     def write(self, relative: str, content: pd.DataFrame | Mapping[str, Any]) -> None:
-        """Write an artefact: parquet, json, safetensors or npz by its suffix.
-
-        Parameters
-        ----------
-        relative : str
-            Path in the run folder, among the page's `writes`.
-        content : DataFrame or mapping
-            A table; arrays by name (npz, safetensors); or what JSON can hold.
-        """
+        """Write an artefact by its path in the run folder: a table, or arrays by name (npz)."""
         self._check_declared("writes", relative)
         path = self.out.file(relative)
         if isinstance(content, pd.DataFrame):
             content.to_parquet(path, index=False)
-        elif path.suffix == ".json":
-            self.out.write_json(relative, dict(content))
-        elif path.suffix == ".safetensors":
-            from safetensors.numpy import save_file
-
-            save_file(dict(content), path)
         else:
             np.savez(path, allow_pickle=False, **content)
 
     def _check_declared(self, name: str, entry: str) -> None:
         if entry not in getattr(self.section, name):
-            raise self._undeclared(name, entry)
-
-    def _undeclared(self, name: str, entry: str) -> UserError:
-        return UserError(
-            f"page {self.section.notebook}: notebooks/pages.yml does not list {entry!r} under "
-            f"`{name}`, so the workflow would not notice a change; add it there"
-        )
+            raise UserError(
+                f"page {self.section.notebook}: notebooks/pages.yml does not list {entry!r} under "
+                f"`{name}`, so the workflow would not notice a change; add it there"
+            )
 
     def record(self, key: str, value: Any, text: str | None = None, unit: str = "") -> None:
-        """Record a number that the page shows.
+        """Record a number or sentence that the page shows.
 
         Parameters
         ----------
         key : str
-            One of the page's `results`: `<topic>.<name>`, lower case, as the prose names it.
+            One of the page's `results`: `<topic>.<name>`, as the prose names it.
         value : bool, int, float, str or None
-            The number itself.
+            The number itself; what is not finite becomes None.
         text : str, optional
             How the prose shows it; made from the value if not given.
         unit : str
@@ -198,79 +182,44 @@ class Page:
         Raises
         ------
         UserError
-            If the key is not listed, was recorded already, or is malformed.
+            If the key is not listed, or was recorded already.
         """
-        if self.section.results:
-            self._check_declared("results", key)
-        if not RESULT_KEY.fullmatch(key) or key in self.recorded:
-            raise UserError(f"result key {key!r}: malformed, or recorded twice")
+        self._check_declared("results", key)
+        if key in self.recorded:
+            raise UserError(f"page {self.section.notebook}: result {key!r} is recorded twice")
         plain = value.item() if isinstance(value, np.generic) else value
         if isinstance(plain, float):  # the last digits depend on the number of threads
             plain = float(f"{plain:.10g}") if np.isfinite(plain) else None
+        shell = get_ipython()
         self.recorded[key] = {
             "value": plain,
             "text": _as_text(plain) if text is None else text,
             "unit": unit,
             "section": self.section.notebook,
-            "cell": _cell_number(),
+            "cell": shell.execution_count if shell else None,
         }
 
     def record_number(
-        self,
-        key: str,
-        value: float | None,
-        form: str,
-        unit: str = "",
+        self, key: str, value: float | None, form: str, unit: str = "",
         unknown: str = "not measured",
-    ) -> None:
-        """Record a number with the form in which the page shows it.
+    ) -> None:  # fmt: skip
+        """Record a number with the form in which the page shows it, such as `.2f`.
 
-        Parameters
-        ----------
-        key, unit : str
-            As in `record`.
-        value : float or None
-            The number itself; None or what is not finite where there is none.
-        form : str
-            How it is shown, such as `.2f`.
-        unknown : str
-            What the page shows where there is none.
+        The page shows `unknown` where there is none, or none that is finite.
         """
         missing = value is None or not np.isfinite(value)
         text = unknown if missing else format(value, form)
         self.record(key, None if missing else value, text, unit)
 
     def state(
-        self,
-        key: str,
-        holds: bool | None,
-        yes: str,
-        no: str,
+        self, key: str, holds: bool | None, yes: str, no: str,
         unknown: str = "This run could not measure it.",
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Record the sentence that fits what was found: `unknown` where `holds` is None."""
         self.record(key, unknown if holds is None else yes if holds else no)
 
-    def record_scores(self, prefix: str, found: pd.DataFrame, forms: Mapping[str, str]) -> None:
-        """Record the mean of each score, its range over seeds and, where known, its interval.
-
-        The keys are put together: `<prefix><score>`, with `_lowest`, `_highest`, `_low` and
-        `_high`. `found` has one row per score, columns mean, min, max, and rows
-        `<score>_low` and `<score>_high`; `forms` maps a score to the format of its text.
-        """
-        ends = {"": "mean", "_lowest": "min", "_highest": "max"}
-        known: dict[Any, dict[Any, Any]] = found.to_dict("index")
-        for score, form in forms.items():
-            values = {end: known[score][column] for end, column in ends.items()}
-            rows = [end for end in ("_low", "_high") if f"{score}{end}" in known]
-            values |= {end: known[f"{score}{end}"]["mean"] for end in rows}
-            for end, value in values.items():
-                self.record_number(f"{prefix}{score}{end}", value, form)
-
-    def header(self) -> Any:
-        """Markdown that names sample, backbones, seed, profile and code of this page."""
-        from IPython.display import Markdown
-
+    def header(self) -> Markdown:
+        """Name sample, backbones, seed, profile and code of this page."""
         run = self.run_parameters
         parts = [
             f"sample `{run['sample']}`",
@@ -287,71 +236,38 @@ class Page:
             parts.append(f"**changed on this page alone:** {changed}; it writes into `trial/`")
         return Markdown(" · ".join(parts))
 
-    def duration(self) -> Any:
-        """Markdown that says how long this page took."""
-        from IPython.display import Markdown
-
+    def duration(self) -> Markdown:
+        """Say how long this page took."""
         return Markdown(f"This page took {time.monotonic() - self.started:.0f} s to make.")
 
-    def recipe_text(self) -> str:
-        """Where the run departs from the profile `book`, in two sentences; empty if nowhere."""
-        found = departures(self.settings)
-        if not found:
-            return ""
-        shared = ", ".join(f"`{name}`" for name in found if name not in OF_THE_RUN_ALONE)
-        recipe = f"{shared} may take part in it, too" if shared else "it is made as in that profile"
-        return (
-            "**This run departs from the profile `book`, by which the paper is reproduced, in** "
-            f"{', '.join(f'`{name}`' for name in found)}: what is said of the run's own clusters, "
-            "for or against, is no word on the paper's. Where the paper's own recipe is made "
-            f"beside, {recipe}."
+    def departures_text(self) -> str:
+        """Say where the run departs from the profile `book`; empty if nowhere."""
+        names = ", ".join(f"`{name}`" for name in departures(self.settings))
+        sentence = (
+            "**This run departs from the profile `book`, which reproduces the paper, in** "
+            f"{names}: what it finds of its own clusters is no verdict on the paper's."
         )
+        return sentence if names else ""
 
     def show_table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
-        """Keep a table that the page numbers, as `tables/<name>.csv`, and return it.
+        """Keep a table that the page numbers as `tables/<name>.csv`, and return it.
 
-        Parameters
-        ----------
-        table : DataFrame
-            As it is to be read; one without rows becomes one that says so.
-        name : str
-            File name without suffix.
-
-        Returns
-        -------
-        DataFrame
-            The same table, for JupyterLab to show.
+        One without rows, which is no table to the book, becomes one that says so.
         """
-        if table.empty:  # an empty table is no table to the book
+        if table.empty:
             table = pd.DataFrame({"this run": ["nothing to show"]})
         path = self.out.file(f"tables/{name}.csv")
         write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
         return table
 
-    def show_figure(self, figure: Any, name: str) -> Any:
-        """Keep a figure as SVG and PNG, and hand it to the page.
-
-        Parameters
-        ----------
-        figure : matplotlib Figure
-            Drawn by `galaxy_utils.plots`.
-        name : str
-            File name without suffix, for example `figure_2`.
-
-        Returns
-        -------
-        IPython.display.Image
-            The PNG.
-        """
-        from IPython.display import Image as Picture
-        from matplotlib import pyplot
-
+    def show_figure(self, figure: Figure, name: str) -> Image:
+        """Keep a figure as `figures/<name>.svg` and `.png`, and hand the latter to the page."""
         svg, png = (self.out.file(f"figures/{name}.{kind}") for kind in ("svg", "png"))
         figure.savefig(svg, metadata={"Date": None})
         figure.set_layout_engine("none")  # laid out once; to do it again takes as long as to draw
         figure.savefig(png, dpi=160, metadata={"Software": None})
         pyplot.close(figure)
-        return Picture(filename=str(png), width=int(figure.get_figwidth() * 80))
+        return Image(filename=str(png), width=int(figure.get_figwidth() * 80))
 
     def finish(self) -> pd.DataFrame:
         """Write what was recorded, and check that everything declared is there.
@@ -377,14 +293,6 @@ class Page:
         numbers = {k: entry for k, entry in self.recorded.items() if not k.endswith("_text")}
         rows = [(key, entry["text"], entry["unit"]) for key, entry in numbers.items()]
         return pd.DataFrame(rows, columns=["key", "value", "unit"])
-
-
-def _cell_number() -> int | None:
-    """Execution count of the notebook cell under way; None outside a notebook."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return None if shell is None else int(shell.execution_count)
 
 
 def _as_text(value: Any) -> str:

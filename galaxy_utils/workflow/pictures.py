@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
-
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.data.download import Downloads
 from galaxy_utils.data.manifest import FAILURES, MANIFEST, lacks_images
 from galaxy_utils.data.paper_sample import is_complete
-from galaxy_utils.data.sample import Sample
 from galaxy_utils.data.skyserver import SERVER, fetch_known, fetch_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features.galaxies import evenly, open_galaxies
@@ -24,24 +21,25 @@ from galaxy_utils.features.named_samples import (
 from galaxy_utils.run_folder import CATALOGUE, KEPT, RunFolder
 
 
-def fetch_missing(parameters: Parameters, server: str | None = None) -> None:
+def fetch_missing(parameters: Parameters) -> None:
     """Fetch the images that a run needs and that nobody put there, before anything runs."""
     if parameters.sample == SKYSERVER:
         sample = skyserver_recipe(parameters.n_galaxies)
         folder = skyserver_folder(sample)
         if not is_complete(folder):
-            _say_failures(fetch_sample(sample, folder, server or SERVER), folder)
+            _report_failures(fetch_sample(sample, folder, SERVER), folder)
     elif parameters.sample in PRECOMPUTED and parameters.from_pixels:
-        opened = open_galaxies(parameters.sample).sample
-        wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
-        images = PRECOMPUTED[parameters.sample] / "images"
-        if _fetched_here(opened, images) and lacks_images(images, wanted["objid"]):
-            _say_failures(_fetch_carried(wanted, images, server or SERVER), images)
+        _fetch_precomputed(parameters, PRECOMPUTED[parameters.sample] / "images")
 
 
-def _fetch_carried(wanted: pd.DataFrame, images: Path, server: str) -> Downloads:
+def _fetch_precomputed(parameters: Parameters, images: Path) -> None:
+    opened = open_galaxies(parameters.sample).sample
+    wanted = evenly(opened.catalogue, parameters.n_galaxies or len(opened.catalogue))
+    others_own = opened.has_images and not (images / MANIFEST).exists()
+    if others_own or not lacks_images(images, wanted["objid"]):
+        return
     try:
-        return fetch_known(wanted, images, server)
+        _report_failures(fetch_known(wanted, images, SERVER), images)
     except UserError as error:
         raise UserError(
             f"{error}. Or put the cutouts into {images} as <objid>.jpg yourself, or leave "
@@ -49,14 +47,9 @@ def _fetch_carried(wanted: pd.DataFrame, images: Path, server: str) -> Downloads
         ) from error
 
 
-def _say_failures(done: Downloads, folder: Path) -> None:
+def _report_failures(done: Downloads, folder: Path) -> None:
     if done.failures:
         print(f"{len(done.failures)} images could not be had: see {folder / FAILURES}", flush=True)
-
-
-def _fetched_here(opened: Sample, images: Path) -> bool:
-    """Whether the images are ours to complete: somebody's own folder stays as it is."""
-    return not opened.has_images or (images / MANIFEST).exists()
 
 
 def shown_objids(folder: RunFolder) -> list[str]:
@@ -81,7 +74,7 @@ def shown_objids(folder: RunFolder) -> list[str]:
 def fetch_pictures(
     sample: str, run: str, everything: bool, server: str = SERVER
 ) -> tuple[Downloads, Path]:
-    """Fetch cutouts of a carried sample: those that a run shows, or all.
+    """Fetch cutouts of a precomputed sample: those that a run shows, or all.
 
     Parameters
     ----------
@@ -113,17 +106,15 @@ def fetch_pictures(
         )
     images = PRECOMPUTED[sample] / "images"
     catalogue = read_measured(PRECOMPUTED[sample]).catalogue
-    if not everything:
-        _check_run_of(sample, RunFolder.named(run))
-        catalogue = catalogue[catalogue["objid"].isin(shown_objids(RunFolder.named(run)))]
-    return fetch_known(catalogue, images, server), images
-
-
-def _check_run_of(sample: str, folder: RunFolder) -> None:
-    made = (folder.path / CATALOGUE).exists()
-    if not made or read_parameters(folder.path / "parameters.yml")[1].sample != sample:
+    folder = RunFolder.named(run)
+    if everything:
+        return fetch_known(catalogue, images, server), images
+    finished = (folder.path / CATALOGUE).exists()
+    if not finished or read_parameters(folder.path / "parameters.yml")[1].sample != sample:
         raise UserError(
-            f"run {folder.path.name} is not a finished run of {sample}, so which pictures its "
-            f"pages show is not known; make it first (make book RUN={folder.path.name}), name "
-            "another one with RUN, or fetch all with ALL=1"
+            f"run {run} is not a finished run of {sample}, so which pictures its pages show is not "
+            f"known; make it first (make book RUN={run}), name another one with RUN, or fetch all "
+            "with ALL=1"
         )
+    shown = catalogue[catalogue["objid"].isin(shown_objids(folder))]
+    return fetch_known(shown, images, server), images

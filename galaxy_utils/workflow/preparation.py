@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
-from galaxy_utils.config import Parameters, split_names
+from galaxy_utils.config import Parameters, read_parameters, split_names
 from galaxy_utils.features.galaxies import fingerprint_of, open_galaxies
 from galaxy_utils.features.named_samples import NAMED_SAMPLES
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions
@@ -30,21 +27,21 @@ def write_sample_fingerprint(
     folder: RunFolder, parameters: Parameters, *, keep: bool = True
 ) -> None:
     """Open the sample before anything runs and note its state in the run."""
-    p = parameters
     measured = folder.file("measured") if keep else None
-    galaxies = open_galaxies(p.sample, p.n_galaxies, p.from_pixels, measured)
+    galaxies = open_galaxies(
+        parameters.sample, parameters.n_galaxies, parameters.from_pixels, measured
+    )
     galaxies.check_morphology(parameters.engine)
     for backbone in split_names(parameters.backbones):
         galaxies.check_embedding(backbone, parameters.framing)
-    content = fingerprint_of(galaxies)
-    path = folder.file("sample.json")
-    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != content:
-        folder.write_json("sample.json", content)
+    folder.write_json("sample.json", fingerprint_of(galaxies))
 
 
 def write_provenance(folder: RunFolder, started: float) -> None:
     """Write versions, commit, checksums, host and times of a finished run, begun at `started`."""
-    seconds = {s.notebook: folder.read_json(f"state/{s.number}.json")["seconds"] for s in SECTIONS}
+    seconds = {
+        s.notebook: folder.read_json(f"state/{s.notebook}.json")["seconds"] for s in SECTIONS
+    }
     folder.write_json(
         "provenance.json",
         {
@@ -53,7 +50,7 @@ def write_provenance(folder: RunFolder, started: float) -> None:
             "python": platform.python_version(),
             "host": platform.platform(),
             "cpu_count": os.cpu_count(),
-            "seed": yaml.safe_load((folder.path / "parameters.yml").read_text())["seed"],
+            "seed": read_parameters(folder.path / "parameters.yml")[1].seed,
             "sample": folder.read_json("sample.json"),
             "data": {
                 str(path.relative_to(ROOT)): sha256_of_file(path)

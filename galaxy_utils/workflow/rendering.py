@@ -17,7 +17,6 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
 from galaxy_utils.ledger.scorecard import scorecard_html, scorecard_table
 from galaxy_utils.ledger.templates import NotMeasuredError, Templates
-from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.glossary import link_terms, read_terms
 from galaxy_utils.workflow.sections import SECTIONS
@@ -26,7 +25,6 @@ BOOK = ROOT / "book"
 CONFIG = ROOT / "_config.yml"
 GLOSSARY = BOOK / "glossary.md"
 CLAIMS = DATA / "paper_values.yml"
-PARAMETER_PAGE = "parameters.md"
 
 
 def book_inputs() -> list[Path]:
@@ -51,6 +49,11 @@ def templates(results: Mapping[str, Any]) -> Templates:
 def render(folder: RunFolder) -> Path:
     """Build the HTML of a run whose notebooks are all executed; warnings are errors.
 
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+
     Returns
     -------
     Path
@@ -59,46 +62,39 @@ def render(folder: RunFolder) -> Path:
     Raises
     ------
     UserError
-        If jupyter-book fails or warns; its log is named.
+        If jupyter-book fails or warns; its log is named, the old book stays.
     """
     results = folder.results(section.number for section in SECTIONS)
     folder.write_json("results.json", results)
-    build = folder.file("build/source").parent
-    _stage(folder, build / "source", templates(results))
-    _write_if_changed(build / "_config.yml", CONFIG.read_text(encoding="utf-8"))
-    try:
-        _jupyter_book(build)
-    except UserError:  # what Sphinx kept of an older state can warn too: once more, from nothing
-        _jupyter_book(build)
+    build = folder.path / "build"
+    shutil.rmtree(build, ignore_errors=True)
+    _stage(folder, build, templates(results))
+    shutil.copy(CONFIG, build / "_config.yml")
+    _jupyter_book(build)
     index = _publish(build / "_build" / "html", folder)
     folder.write_json("state/book.json", {"index": str(index.relative_to(folder.path))})
     return index
 
 
-def _stage(folder: RunFolder, source: Path, fill: Templates) -> None:
-    wanted: dict[Path, Path] = {
-        path.relative_to(BOOK): path for path in BOOK.rglob("*") if path.is_file()
-    }
+def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:
+    """Lay out what jupyter-book reads (prose, tables, executed notebooks), and the downloads."""
+    source, download = build / "source", build / "download" / "notebooks"
+    shutil.copytree(BOOK, source)
+    shutil.copytree(folder.path / "tables", source / "tables")
+    parameters = parameter_table()
+    code = parameters[["parameter", "default"]].map("`{}`".format)
+    parameters.assign(**code).to_csv(source / "tables" / "parameters.csv", index=False)
+    for page in source.glob("*.md"):
+        page.write_text(filled_in(page.read_text(encoding="utf-8"), page, fill), encoding="utf-8")
+    (source / "notebooks").mkdir()
+    download.mkdir(parents=True)
     for section in SECTIONS:
-        relative = Path("notebooks") / f"{section.notebook}.ipynb"
-        wanted[relative] = folder.path / relative
-    for table in sorted((folder.path / "tables").glob("*.csv")):
-        wanted[Path("tables") / table.name] = table
-    generated = {Path(PARAMETER_PAGE): _parameter_page()}
-    for old in [path for path in source.rglob("*") if path.is_file()]:
-        if old.relative_to(source) not in wanted | generated:
-            old.unlink()
-    for relative, origin in wanted.items():
-        text = origin.read_text(encoding="utf-8")
-        if relative.suffix in (".ipynb", ".md"):
-            text = filled_in(text, relative, fill)
-        if relative.suffix == ".ipynb":
-            own = for_download(text, relative.stem, folder.path.name)
-            _write_if_changed(source.parent / "download" / relative, own)
-            text = for_the_book(text)
-        _write_if_changed(source / relative, text)
-    for relative, text in generated.items():
-        _write_if_changed(source / relative, text)
+        name = f"{section.notebook}.ipynb"
+        origin = folder.path / "notebooks" / name
+        text = filled_in(origin.read_text(encoding="utf-8"), origin, fill)
+        own = for_download(text, section.notebook, folder.path.name)
+        (download / name).write_text(own, encoding="utf-8")
+        (source / "notebooks" / name).write_text(for_the_book(text), encoding="utf-8")
 
 
 def filled_in(text: str, path: Path, fill: Templates) -> str:
@@ -151,30 +147,6 @@ def for_download(text: str, page: str, run: str) -> str:
     return json.dumps(notebook | {"cells": [cell, *notebook["cells"]]}, indent=1)
 
 
-def _write_if_changed(path: Path, text: str) -> None:
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text)
-
-
-def _parameter_page() -> str:
-    table = parameter_table()
-    rows = "\n".join(
-        f"* - `{name}`\n  - {meaning}\n  - {kind}\n  - `{default}`\n  - {paper}"
-        for name, meaning, kind, default, paper in table.itertuples(index=False)
-    )
-    return (
-        "# Parameters\n\nEvery parameter of a run, made from the schema in "
-        '`galaxy_utils/config.py`. Change them with `make book RUN=mine SET="name=value ..."`;'
-        " unknown names and values out of range are refused before anything runs.\n\n"
-        ":::{list-table} Parameters, with the profile `book`'s values and what the paper says.\n"
-        ":name: table-parameters\n:header-rows: 1\n:widths: 18 40 16 14 12\n\n"
-        "* - parameter\n  - meaning\n  - type and range\n  - default\n  - paper\n"
-        f"{rows}\n:::\n"
-    )
-
-
 def _jupyter_book(build: Path) -> None:
     command = [
         str(Path(sys.executable).with_name("jupyter-book")), "build", str(build / "source"),
@@ -185,9 +157,6 @@ def _jupyter_book(build: Path) -> None:
     with log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        shutil.rmtree(
-            build / "_build", ignore_errors=True
-        )  # Sphinx would not read, nor warn of, these pages again
         lines = log.read_text(encoding="utf-8").splitlines()
         warnings = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
         raise UserError(
@@ -196,6 +165,7 @@ def _jupyter_book(build: Path) -> None:
 
 
 def _publish(built: Path, folder: RunFolder) -> Path:
+    """Put the new book in the place of the old one."""
     final, fresh = folder.path / "html", folder.path / "html.partial"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(built, fresh)

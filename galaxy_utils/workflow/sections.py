@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from galaxy_utils.config import JUDGING
 from galaxy_utils.errors import UserError
@@ -20,7 +19,7 @@ PAGES = ROOT / "notebooks" / "pages.yml"
 HEADER = ("profile", "sample", "engine", "backbones", "framing", "seed")
 """Parameters that the header of every page shows."""
 
-RESULT_KEY = re.compile(r"[a-z]+(\.[a-z][a-z0-9_]*)+")
+ResultKey = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\.[a-z][a-z0-9_]*)+$")]
 
 
 class Section(BaseModel):
@@ -45,7 +44,7 @@ class Section(BaseModel):
     all_cores: bool = False
     waits_for: tuple[str, ...] = ()
     starts_early: bool = False
-    results: tuple[str, ...] = ()
+    results: tuple[ResultKey, ...] = ()
 
     @property
     def number(self) -> str:
@@ -85,22 +84,14 @@ class Section(BaseModel):
 def read_sections(path: Path = PAGES) -> tuple[Section, ...]:
     """Read the definitions of the pages."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    entries = yaml.load(path.read_text(encoding="utf-8"), loader)
-    return tuple(_section(entry, path) for entry in entries)
-
-
-def _section(entry: dict[str, Any], path: Path) -> Section:
-    name = entry.get("notebook", "an entry without `notebook`")
-    try:
-        section = Section(**entry)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UserError(f"{path}: {name}: {where}: {problem['msg']}") from None
-    for key in section.results:
-        if not RESULT_KEY.fullmatch(key) or section.results.count(key) > 1:
-            raise UserError(f"{path}: {name}: result key {key!r} is malformed or listed twice")
-    return section
+    sections = []
+    for entry in yaml.load(path.read_text(encoding="utf-8"), loader):
+        try:
+            sections.append(Section(**entry))
+        except ValidationError as error:
+            name = entry.get("notebook", "an entry without `notebook`")
+            raise UserError(f"{path}: {name}: {error}") from None
+    return tuple(sections)
 
 
 SECTIONS = read_sections()

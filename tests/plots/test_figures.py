@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 
 from galaxy_utils import plots
 from galaxy_utils.morphology.segmentation import Segmentation
-from galaxy_utils.plots.style import FIVE_LABELS, GREY, PALETTE
+from galaxy_utils.plots.style import GREY, PALETTE
 
 
 @pytest.fixture
@@ -73,38 +73,6 @@ def test_parity_draws_the_second_column_against_the_first_by_group() -> None:
     assert empty.texts[0].get_text() == "0 of 0 outside"
 
 
-def test_no_line_goes_through_the_legend_of_training_curves() -> None:
-    rows = [(epoch, name, modality, 0.9) for epoch in (1, 2) for name in ("training", "held out")
-            for modality in ("a", "b", "morphology")]  # fmt: skip
-    history = pd.DataFrame(rows, columns=["epoch", "set", "modality", "error"])
-    figure = plots.plot_training_curves(history)
-    figure.canvas.draw()
-    (legend,) = figure.legends
-    assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
-    dashed = {line.get_label() for line in figure.axes[0].lines if line.get_linestyle() == "--"}
-    assert dashed == {"a, held out", "b, held out", "morphology, held out"}
-
-
-def test_the_right_umap_panel_shows_the_confident_alone() -> None:
-    points, cluster = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
-    confident = np.array([True, False, True, True])
-    left, right = plots.plot_umap(points, cluster, {0: "early", 1: "late"}, confident).axes
-    shown = [[dots.get_offsets().tolist() for dots in axis.collections] for axis in (left, right)]
-    assert shown == [[[[0, 1], [2, 3]], [[4, 5], [6, 7]]], [[[0, 1]], [[4, 5], [6, 7]]]]
-    assert right.get_xlim() == left.get_xlim() and right.get_ylim() == left.get_ylim()
-    assert [to_hex(dots.get_facecolor()[0]).upper() for dots in left.collections] == [*PALETTE[:2]]
-
-
-def test_violins_stand_in_the_order_of_the_clusters() -> None:
-    values = {name: [0.0, 1.0, 2.0, 10.0, 11.0, 12.0] for name in FIVE_LABELS}
-    table = pd.DataFrame(values | {"cluster": [0, 0, 0, 1, 1, 1]})
-    axes = plots.plot_violins(table, [1, 0]).axes
-    assert [axis.get_ylabel() for axis in axes] == list(FIVE_LABELS.values())
-    first, second = axes[0].collections[:2]
-    assert first.get_datalim(axes[0].transData).y0 >= 9
-    assert second.get_datalim(axes[0].transData).y1 <= 3
-
-
 def test_classes_and_clusters_have_their_colours_and_partitions_their_bars() -> None:
     columns = {"concentration": [2, 3, 9.0], "asymmetry": [0.1, 0.2, 0.3], "cluster": [1, 1, 0]}
     points, classes = np.arange(6.0).reshape(3, 2), np.array(["early", "late", "late"])
@@ -121,17 +89,6 @@ def test_classes_and_clusters_have_their_colours_and_partitions_their_bars() -> 
     assert right.get_xlim() == (-0.1, 1)
 
 
-def test_a_column_shows_a_cutout_before_and_after_and_the_histograms_of_both() -> None:
-    before = [np.full((4, 4, 3), value, dtype=np.uint8) for value in (100, 200)]
-    after = [np.full((4, 4, 3), value, dtype=np.float32) for value in (0.0, 2.0)]
-    axes = plots.plot_standardisation(before, after, ["a", "b"]).axes
-    assert [axis.get_title() for axis in axes] == ["a", "b"] + [""] * 6
-    shown = [axis.images[0].get_array().max() for axis in axes[:4]]
-    assert shown == pytest.approx([100, 200, 1 / 6, 1 / 2])
-    assert [axis.get_xlabel() for axis in axes[4:]] == ["counts"] * 2 + ["z-score"] * 2
-    assert [axis.get_ylabel() for axis in axes[4:]] == ["pixels", ""] * 2
-
-
 def test_the_outline_of_the_central_source_is_thick() -> None:
     labels = np.zeros((9, 9), dtype=np.int32)
     labels[1:4, 1:4], labels[5:8, 5:8] = 1, 2
@@ -140,12 +97,6 @@ def test_the_outline_of_the_central_source_is_thick() -> None:
     thin, thick = axis.collections
     assert thick.get_linewidth()[0] > thin.get_linewidth()[0]
     assert thick.get_paths()[0].vertices.min() > 4 > thin.get_paths()[0].vertices.max()
-
-
-def test_counts_are_bars_with_the_first_on_top() -> None:
-    (axis,) = plots.plot_counts(pd.Series({"spiral": 7, "merger": 2}), "claims").axes
-    assert [bar.get_width() for bar in axis.patches] == [7, 2] and axis.yaxis_inverted()
-    assert [text.get_text() for text in axis.texts] == ["7", "2"]
 
 
 def test_confusion_is_coloured_by_the_share_of_the_class() -> None:
@@ -165,7 +116,7 @@ def test_a_heat_map_shows_numbers_and_leaves_what_is_unknown_empty() -> None:
 
 def test_intervals_stand_at_their_rows_and_only_the_first_panel_has_names() -> None:
     table = pd.DataFrame({"value": [1.0, 2.0], "low": [0.5, 1.0], "high": [1.5, 4.0]}, ["a", "b"])
-    first, second = plots.plot_intervals({"ARI": table, "AMI": table}, zero=True).axes
+    first, second = plots.plot_intervals({"ARI": table, "AMI": table}).axes
     assert [path.vertices.tolist() for path in first.collections[0].get_paths()] == [
         [[0.5, 0], [1.5, 0]], [[1, 1], [4, 1]]
     ]  # fmt: skip
@@ -190,14 +141,6 @@ def test_repeats_are_dots_with_a_bar_at_their_mean() -> None:
     assert (dots.get_color(), null_dots.get_color()) == (PALETTE[0], GREY)
     named = [[label.get_text() for label in axis.get_yticklabels()] for axis in axes]
     assert named[0] == named[3] == ["galaxies", "null"] and not any(named[1])
-
-
-def test_named_points_are_ringed() -> None:
-    table = pd.DataFrame({"x": [1, 2], "y": [3, 4], "by": ["a", "b"]})
-    named = pd.DataFrame({"x": [2], "y": [4]}, index=["chosen"])
-    (axis,) = plots.plot_scatter(table, "x", "y", "by", "x", "y", named).axes
-    assert [line.get_xydata().tolist() for line in axis.lines] == [[[1, 3]], [[2, 4]], [[2, 4]]]
-    assert [(text.get_text(), text.xy) for text in axis.texts] == [("chosen", (2, 4))]
 
 
 def test_a_missing_image_is_a_grey_tile_that_says_so() -> None:

@@ -23,14 +23,6 @@ def test_a_number_of_things_has_no_fractions_on_its_axis(x: list[float], integer
     assert np.all(axis.get_xticks() % 1 == 0) == integers
 
 
-def test_a_level_the_diagonal_and_logarithmic_axes_are_drawn_where_asked() -> None:
-    table = pd.DataFrame({"x": [1, 2], "y": [0.5, 0.95], "by": "one"})
-    (axis,) = plot_lines(table, "x", "y", "by", "x", "y", level=0.9, diagonal=True).axes
-    assert set(axis.lines[1].get_ydata()) == {0.9} and axis.lines[2].get_slope() == 1
-    (axis,) = plot_lines(table, "x", "y", "by", "x", "y", log=True).axes
-    assert (axis.get_xscale(), axis.get_yscale(), len(axis.lines)) == ("log", "log", 1)
-
-
 @pytest.fixture
 def two_panels() -> pd.DataFrame:
     return pd.DataFrame(

@@ -255,20 +255,19 @@ def test_a_failing_page_is_told_and_tried_again(fresh_clone: Path) -> None:
 
 def test_the_line_says_what_runs_and_how_far_it_is(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    line = LiveLine(folder, cores=2)
-    assert line.text({}, set()) == "looking at what has changed"
+    line = LiveLine(folder)
+    assert line.text() == "looking at what has changed"
     folder.write_json(PLAN, ["03-morphology", "15-number", BOOK])
-    folder.write_json("state/15.json", {"started": 0.0, "seconds": 600.0})  # of an earlier build
-    with Progress("03", folder) as page:
+    folder.write_json(
+        "state/15-number.json", {"started": 0.0, "seconds": 600.0}
+    )  # of an earlier build
+    with Progress("03-morphology", folder) as page:
         page.cell_done(2, 20)
-        assert line.text(line.plan(), set()).startswith(
-            "0 of 3 done; 03-morphology (2 of 20 cells)"
-        )
-    other = Progress("15", folder).__enter__()
-    other.write("study cluster_number:  25%|##5  | 5/20 [00:10<00:30]\r")
-    text = line.text(line.plan(), {"03"})
-    assert "1 of 3 done; 15-number (study cluster_number, 5 of 20 units)" in text
-    assert text.endswith("about 10 min left")
+        assert line.text() == "0 of 3 done; 03-morphology (2 of 20 cells)"
+    assert line.text() == "1 of 3 done; waiting"
+    other = Progress("15-number", folder).__enter__()
+    other.write("experiment cluster_number:  25%|##5  | 5/20 [00:10<00:30]\r")
+    assert line.text() == "1 of 3 done; 15-number (experiment cluster_number, 5 of 20 units)"
     assert line.errors() == ["15-number was killed: perhaps the memory is too small"]
     other.__exit__(ValueError, ValueError("no such thing"), None)
     assert line.errors() == ["no such thing"]

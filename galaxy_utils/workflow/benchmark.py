@@ -20,9 +20,6 @@ COLUMNS = ("key", "galaxies", "value", "unit", "how", "hardware", "code", "date"
 WALL, MEMORY, EMBED_WALL = "wall_five", "peak_memory", "wall_embedding"
 GPU = "gpu_features"
 
-FLAT = 1.1
-"""Memory at the largest number over that at the smallest that is called flat."""
-
 
 @dataclass(frozen=True)
 class Goal:
@@ -85,10 +82,6 @@ def record_benchmark(
     same = table["key"].eq(key) & table["galaxies"].eq(galaxies)
     others = table[~(same & table["hardware"].eq(hardware) & table["how"].eq(how))]
     rows = pd.DataFrame([*others.itertuples(index=False), row], columns=list(COLUMNS))
-    _write(rows, path)
-
-
-def _write(rows: pd.DataFrame, path: Path) -> None:
     order = {goal.key: place for place, goal in enumerate(GOALS)}
     rows = rows.assign(place=rows["key"].map(order)).sort_values(
         ["place", "galaxies", "hardware", "how"]
@@ -97,85 +90,38 @@ def _write(rows: pd.DataFrame, path: Path) -> None:
 
 
 def compare_with_goals(table: pd.DataFrame) -> pd.DataFrame:
-    """Compare each result with its goal."""
-    rows = [row for goal in GOALS for row in _rows_with_goal(goal, table[table["key"] == goal.key])]
+    """Compare each result with its goal: columns `COLUMNS`, what, goal, reached.
+
+    A goal for which nothing was measured has a row without a value.
+    """
+    rows: list[dict[Hashable, Any]] = []
+    for goal in GOALS:
+        mine = [_compare(goal, row) for row in table[table["key"] == goal.key].to_dict("records")]
+        if goal.limit is not None and not any(row["goal"] for row in mine):
+            missing: dict[Hashable, Any] = dict.fromkeys(COLUMNS, "")
+            missing |= {"key": goal.key, "galaxies": goal.galaxies or 0, "unit": goal.unit}
+            missing["value"] = float("nan")
+            mine.append(_compare(goal, missing) | {"reached": "not measured"})
+        rows += mine
     return pd.DataFrame(rows, columns=[*COLUMNS, "what", "goal", "reached"])
 
 
-def _rows_with_goal(goal: Goal, found: pd.DataFrame) -> list[dict[Any, Any]]:
-    rows: list[dict[Any, Any]] = [
-        {**row, "what": goal.what, "goal": _in_words(goal, row["galaxies"]),
-         "reached": _reached(goal, row["galaxies"], row["value"])}
-        for row in found.to_dict("records")
-    ]  # fmt: skip
-    if goal.limit is None or any(row["goal"] for row in rows):
-        return rows
-    empty: dict[Hashable, Any] = dict.fromkeys(COLUMNS, "") | {
-        "key": goal.key,
-        "unit": goal.unit,
-        "value": float("nan"),
-    }
-    empty |= {"galaxies": goal.galaxies or 0, "what": goal.what}
-    return [*rows, {**empty, "goal": _in_words(goal, goal.galaxies), "reached": "not measured"}]
-
-
-def _in_words(goal: Goal, galaxies: object) -> str:
-    if goal.limit is None or goal.galaxies not in (None, galaxies):
-        return ""
-    return f"{'at least' if goal.at_least else 'at most'} {goal.limit:g} {goal.unit}".strip()
-
-
-def _reached(goal: Goal, galaxies: object, value: float) -> str:
-    if goal.limit is None or goal.galaxies not in (None, galaxies):
-        return ""
-    return "yes" if (value >= goal.limit if goal.at_least else value <= goal.limit) else "no"
-
-
-def latest(table: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Rows of one benchmark on the hardware, and in the way, that it was last run; by galaxies."""
-    rows = table[table["key"] == key]
-    if rows.empty:
-        return rows
-    last = rows.sort_values("date", kind="stable").iloc[-1]
-    chosen: pd.DataFrame = rows[
-        (rows[["hardware", "how"]] == last[["hardware", "how"]]).all(axis=1)
-    ]
-    return chosen.sort_values("galaxies")
-
-
-def value_of(table: pd.DataFrame, key: str) -> float | None:
-    """Value of one benchmark at its largest number of galaxies; None where it was not measured."""
-    rows = latest(table, key)
-    return None if rows.empty else float(rows["value"].iloc[-1])
-
-
-def memory_ratio(table: pd.DataFrame) -> float | None:
-    """Peak memory at the largest number of galaxies over that at the smallest.
-
-    None for fewer than two numbers, or where they lie less than four times apart.
-    """
-    rows = latest(table, MEMORY)
-    if rows.empty or rows["galaxies"].iloc[-1] < 4 * rows["galaxies"].iloc[0]:
-        return None
-    return float(rows["value"].iloc[-1] / rows["value"].iloc[0])
-
-
-def limits(table: pd.DataFrame) -> pd.DataFrame:
-    """What each network with a goal reached, and what could be had at most."""
-    aimed = [goal for goal in GOALS if goal.limit is not None and goal.key.startswith("ratio_")]
-    rows = []
-    for goal in aimed:
-        share = table[table["key"] == goal.key.replace("ratio_", "share_")]
-        both = table[table["key"] == goal.key].merge(share, on=["hardware", "how", "galaxies"])
-        for _, row in both.iterrows():
-            ratio, reached = float(row["value_x"]), float(row["value_y"])
-            found = (goal.what.split()[0], row["how"], ratio, reached, 100 * ratio / reached)
-            rows.append((*found, goal.limit))
-    return pd.DataFrame(rows, columns=["network", "how", "ratio", "share", "possible", "goal"])
+def _compare(goal: Goal, row: dict[Hashable, Any]) -> dict[Hashable, Any]:
+    if goal.limit is None or goal.galaxies not in (None, row["galaxies"]):
+        return {**row, "what": goal.what, "goal": "", "reached": ""}
+    words = f"{'at least' if goal.at_least else 'at most'} {goal.limit:g} {goal.unit}".strip()
+    value = row["value"]
+    reached = value >= goal.limit if goal.at_least else value <= goal.limit
+    return {**row, "what": goal.what, "goal": words, "reached": "yes" if reached else "no"}
 
 
 def scan(table: pd.DataFrame) -> pd.DataFrame:
-    """Wall time against the number of galaxies on one machine: stage, galaxies, seconds."""
-    rows = pd.concat([latest(table, key) for key in (WALL, EMBED_WALL)])
+    """Wall time against the number of galaxies: stage, galaxies, seconds.
+
+    Each stage on the hardware, and in the way, that it was last run.
+    """
+    rows = table[table["key"].isin([WALL, EMBED_WALL])].sort_values("date", kind="stable")
+    last = rows.drop_duplicates("key", keep="last")[["key", "hardware", "how"]]
+    rows = last.merge(rows).sort_values(["key", "galaxies"], ascending=[False, True])
     rows = rows.rename(columns={"key": "stage", "value": "seconds"})
     return rows[["stage", "galaxies", "seconds"]].reset_index(drop=True)

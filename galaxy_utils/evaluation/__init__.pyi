@@ -1,7 +1,6 @@
 from .ablation import ablation_pipelines as ablation_pipelines
 from .ablation import resample_scores as resample_scores
 from .ablation import score_pipelines as score_pipelines
-from .calibration import calibration as calibration
 from .drift import FEWEST_FOR_DRIFT as FEWEST_FOR_DRIFT
 from .drift import Drift as Drift
 from .drift import measure_drift as measure_drift
@@ -11,13 +10,12 @@ from .metrics import contingency as contingency
 from .metrics import internal_scores as internal_scores
 from .metrics import mixture_scores as mixture_scores
 from .metrics import recall as recall
-from .n_components import CRITERIA as CRITERIA
 from .n_components import SIGNIFICANCE as SIGNIFICANCE
 from .n_components import can_be_significant as can_be_significant
 from .n_components import choose_n_components as choose_n_components
+from .n_components import confirmed_confidence as confirmed_confidence
 from .n_components import likelihood_criteria as likelihood_criteria
 from .n_components import more_stable as more_stable
-from .n_components import saturation as saturation
 from .nulls import COPULA as COPULA
 from .nulls import NULLS as NULLS
 from .nulls import REAL as REAL

@@ -1,4 +1,4 @@
-"""How many components a mixture needs, and what its confidence owes to the dimension."""
+"""How many components a mixture needs, and whether its probabilities are probabilities."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 from sklearn.base import clone
-from sklearn.decomposition import PCA
 from statsmodels.stats.multitest import multipletests
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.clustering.pipelines import COVARIANCES
-from galaxy_utils.evaluation.metrics import mixture_scores
+from galaxy_utils.evaluation.metrics import mixture_scores, relabel
 
 CRITERIA = ("bic", "icl", "held_out")
 """Scores that choose a number of components: lowest, lowest, highest."""
-
-DIMENSIONS = (2, 4, 8, 16, 32, 64)
-"""Numbers of leading principal components in which saturation is looked at."""
 
 SIGNIFICANCE = 0.05
 
@@ -65,58 +60,66 @@ def likelihood_criteria(
     return pd.DataFrame(rows, columns=["k", "score", "value"])
 
 
-def choose_n_components(criteria: pd.DataFrame) -> pd.Series:
+def choose_n_components(criteria: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """Return the number of components that each of `CRITERIA` chooses.
 
     Parameters
     ----------
     criteria : DataFrame
         From `likelihood_criteria`.
-
-    Returns
-    -------
-    Series of int
-        Index score.
-    """
-    wide = criteria.pivot(index="k", columns="score", values="value")[list(CRITERIA)]
-    return wide.assign(held_out=-wide["held_out"]).idxmin().astype(int).rename("k")
-
-
-def saturation(
-    mixture: OrderedGaussianMixture, X: NDArray[np.floating], confidence: float, seed: int
-) -> pd.DataFrame:
-    """Measure the confidence of mixtures in the leading principal components of a space.
-
-    Parameters
-    ----------
-    mixture : OrderedGaussianMixture
-        Refitted with every form of covariance.
-    X : ndarray of shape (n_samples, n_features)
-        The space.
-    confidence : float
-        Probability above which an assignment is called confident.
-    seed : int
-        Of the components and the initialisations.
+    by : sequence of str
+        Further columns; each combination of their values chooses for itself.
 
     Returns
     -------
     DataFrame
-        Columns dimension, covariance, score (`confident`, `saturated`; percent of the galaxies),
-        value.
+        Columns `by`, score, k.
     """
-    components = PCA(random_state=seed).fit_transform(X)
-    rows = []
-    for dimension in DIMENSIONS:
-        if dimension > components.shape[1]:
-            break
-        for covariance in COVARIANCES:
-            leading = components[:, :dimension]
-            fit = clone(mixture).set_params(covariance_type=covariance, random_state=seed)
-            scores = mixture_scores(fit.fit(leading), leading, confidence)
-            rows += [
-                (dimension, covariance, name, scores[name]) for name in ("confident", "saturated")
-            ]
-    return pd.DataFrame(rows, columns=["dimension", "covariance", "score", "value"])
+    asked = criteria[criteria["score"].isin(CRITERIA)]
+    cost = asked["value"].where(asked["score"] != "held_out", -asked["value"])
+    best = cost.groupby([asked[name] for name in (*by, "score")], sort=False).idxmin()
+    chosen = asked.loc[best, [*by, "score", "k"]]
+    return chosen.astype({"k": int}).reset_index(drop=True)
+
+
+def confirmed_confidence(
+    mixture: OrderedGaussianMixture, X: NDArray[np.floating], confidence: float, seed: int
+) -> dict[str, float]:
+    """Compare the confidence of one mixture with the partition of another.
+
+    Two mixtures are fitted to a third of the galaxies each, and applied to the last third.
+
+    Parameters
+    ----------
+    mixture : OrderedGaussianMixture
+        Refitted.
+    X : ndarray of shape (n_samples, n_features)
+        The galaxies.
+    confidence : float
+        Probability above which an assignment is called confident.
+    seed : int
+        Of the thirds and the initialisations.
+
+    Returns
+    -------
+    dict of str to float
+        Of the galaxies confident in the first mixture, `confident_promised` (mean of their
+        largest probability) and `confident_agree` (share in the matched cluster of the second),
+        in percent; NaN where none is confident.
+    """
+    thirds = np.array_split(np.random.default_rng(seed).permutation(len(X)), 3)
+    seeded = clone(mixture).set_params(random_state=seed)
+    one, other = (clone(seeded).fit(X[third]) for third in thirds[:2])
+    probabilities, labels = one.predict_proba(X[thirds[2]]), other.predict(X[thirds[2]])
+    largest = probabilities.max(axis=1)
+    confident = largest > confidence
+    if not confident.any():
+        return {"confident_promised": np.nan, "confident_agree": np.nan}
+    matched = relabel(probabilities.argmax(axis=1), labels)
+    return {
+        "confident_promised": 100 * float(largest[confident].mean()),
+        "confident_agree": 100 * float((matched == labels)[confident].mean()),
+    }
 
 
 def more_stable(repeats: pd.DataFrame, k: int) -> pd.Series:

@@ -27,7 +27,6 @@ from .nulls import compare_with_null as compare_with_null
 from .nulls import shuffled_pairs as shuffled_pairs
 from .outliers import CHANCE as CHANCE
 from .outliers import CONTROL as CONTROL
-from .outliers import CORRUPTIONS as CORRUPTIONS
 from .outliers import MIXTURE_LIKELIHOOD as MIXTURE_LIKELIHOOD
 from .outliers import describe_outliers as describe_outliers
 from .outliers import detection_scores as detection_scores
@@ -36,7 +35,6 @@ from .outliers import inject as inject
 from .outliers import outlier_scores as outlier_scores
 from .partitions import SMALLEST_PERCENT as SMALLEST_PERCENT
 from .partitions import compare_partitions as compare_partitions
-from .partitions import partition_agreement as partition_agreement
 from .partitions import partition_sizes as partition_sizes
 from .perturbations import ANOTHER_SEED as ANOTHER_SEED
 from .perturbations import HIGH_QUALITY as HIGH_QUALITY

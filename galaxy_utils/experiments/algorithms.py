@@ -179,18 +179,6 @@ def agreement_table(rows: pd.DataFrame, score: str) -> pd.DataFrame:
     return means.unstack("algorithm").rename_axis(columns=None)
 
 
-def silhouette_excess(rows: pd.DataFrame) -> pd.DataFrame:
-    """Compare silhouettes with those of the copula null, means over subsamples.
-
-    Columns representation, algorithm, silhouette, null, excess (their difference).
-    """
-    found = rows[(rows["what"] == "algorithms") & (rows["score"] == "silhouette")]
-    keys = ["representation", "algorithm"]
-    means = found.groupby([*keys, "data"], sort=False)["value"].mean().unstack("data")
-    named = means.rename(columns={REAL: "silhouette", COPULA: "null"})[["silhouette", "null"]]
-    return named.assign(excess=named["silhouette"] - named["null"]).reset_index()
-
-
 def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return HDBSCAN's noise and clusters, one row per setting.
 
@@ -204,14 +192,13 @@ def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
     return wide.assign(has_clusters=wide["second"] >= SMALLEST_PERCENT)
 
 
-def noise_grid(settings: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Arrange a column of `noise_table`: settings by dimension, galaxies first, then the null."""
+def noise_grid(settings: pd.DataFrame) -> pd.DataFrame:
+    """Arrange the noise of `noise_table`: settings by dimension, galaxies first, then the null."""
     label = settings["size"].astype(str) + " / " + settings["samples"].astype(str)
     table = settings.assign(label=label, null=settings["data"] != REAL)
-    grid = table.pivot(index="label", columns=["null", "dimension"], values=column)
-    grid = grid.loc[label.unique(), sorted(grid.columns)].rename_axis(index=None)
-    names = {False: "", True: ", null"}
-    grid.columns = grid.columns.map(lambda column: f"{column[1]}{names[column[0]]}")
+    grid = table.pivot(index="label", columns=["null", "dimension"], values="noise")
+    grid = grid.loc[label.unique()].sort_index(axis=1).rename_axis(index=None)
+    grid.columns = [f"{dimension}{', null' if null else ''}" for null, dimension in grid]
     return grid
 
 
@@ -223,14 +210,3 @@ def without_clusters(rows: pd.DataFrame) -> list[str]:
     second = rows[rows["score"] == "second"]
     none = (second["value"] < SMALLEST_PERCENT).groupby(second["algorithm"], sort=False).mean()
     return [str(name) for name in none.index[none >= 0.5]]
-
-
-def better_than(tests: pd.DataFrame, algorithm: str, level: float = 0.05) -> list[str]:
-    """Return the algorithms with a significantly higher score than one in `paired_tests`."""
-    significant = tests[tests["p_holm"] < level]
-    above = significant[significant["difference"] > 0]
-    below = significant[significant["difference"] < 0]
-    return [
-        *above.loc[above["second"] == algorithm, "first"],
-        *below.loc[below["first"] == algorithm, "second"],
-    ]

@@ -54,7 +54,7 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
     pipeline = paper_pipeline(parameters, seed)
     latent = pipeline["fuse"].fit_transform(X)
     scores = outlier_scores(
-        X, latent, pipeline["fuse"],
+        X, latent,
         mixture=pipeline["mixture"],
         forest=IsolationForest(n_estimators=200, random_state=seed),
         neighbours=NearestNeighbors(n_neighbors=10),

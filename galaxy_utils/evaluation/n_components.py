@@ -23,29 +23,12 @@ SIGNIFICANCE = 0.05
 def likelihood_criteria(
     mixture: OrderedGaussianMixture, X: NDArray[np.floating], numbers: Sequence[int], seed: int
 ) -> pd.DataFrame:
-    """Score mixtures with several numbers of components.
+    """Score mixtures with several numbers of components: columns k, score, value.
 
-    Parameters
-    ----------
-    mixture : OrderedGaussianMixture
-        Refitted with each number of components.
-    X : ndarray of shape (n_samples, n_features)
-        The galaxies.
-    numbers : sequence of int
-        Numbers of components.
-    seed : int
-        Of the split into halves and of the initialisations.
-
-    Returns
-    -------
-    DataFrame
-        Columns k, score, value. Of a mixture of all galaxies `log_likelihood`, `bic` and `icl`,
-        each per galaxy, and the number of free `parameters`; `held_out` is the mean
-        log-likelihood of one half under the mixture of the other, with a single initialisation.
-
-    References
-    ----------
-    Schwarz (1978), Ann. Stat. 6, 461; Biernacki, Celeux & Govaert (2000), IEEE PAMI 22, 719.
+    Of a mixture of all galaxies `log_likelihood`, `bic` (Schwarz 1978, Ann. Stat. 6, 461) and
+    `icl` (Biernacki, Celeux & Govaert 2000, IEEE PAMI 22, 719), each per galaxy, and the number
+    of free `parameters`; `held_out` is the mean log-likelihood of one half under the mixture of
+    the other, with a single initialisation.
     """
     order = np.random.default_rng(seed).permutation(len(X))
     train, test = X[order[: len(order) // 2]], X[order[len(order) // 2 :]]
@@ -85,27 +68,11 @@ def choose_n_components(criteria: pd.DataFrame, by: Sequence[str] = ()) -> pd.Da
 def confirmed_confidence(
     mixture: OrderedGaussianMixture, X: NDArray[np.floating], confidence: float, seed: int
 ) -> dict[str, float]:
-    """Compare the confidence of one mixture with the partition of another.
+    """Compare the confidence of a mixture of one third with that of another, on the last third.
 
-    Two mixtures are fitted to a third of the galaxies each, and applied to the last third.
-
-    Parameters
-    ----------
-    mixture : OrderedGaussianMixture
-        Refitted.
-    X : ndarray of shape (n_samples, n_features)
-        The galaxies.
-    confidence : float
-        Probability above which an assignment is called confident.
-    seed : int
-        Of the thirds and the initialisations.
-
-    Returns
-    -------
-    dict of str to float
-        Of the galaxies confident in the first mixture, `confident_promised` (mean of their
-        largest probability) and `confident_agree` (share in the matched cluster of the second),
-        in percent; NaN where none is confident.
+    In percent of the galaxies confident in the first mixture: `confident_promised`, the mean of
+    their largest probability, and `confident_agree`, the share in the matched cluster of the
+    second; NaN where none is confident.
     """
     thirds = np.array_split(np.random.default_rng(seed).permutation(len(X)), 3)
     seeded = clone(mixture).set_params(random_state=seed)
@@ -123,28 +90,12 @@ def confirmed_confidence(
 
 
 def more_stable(repeats: pd.DataFrame, k: int) -> pd.Series:
-    """Test whether other numbers of components are more stable than one.
+    """Return the p-value that each other number of components is no more stable than `k`.
 
-    One-sided Mann-Whitney tests over the repeats. All scores must agree, so that the largest of
-    their p-values counts (an intersection-union test); Holm's correction over the numbers.
-
-    Parameters
-    ----------
-    repeats : DataFrame
-        Columns draw, k, score (higher is more stable), value.
-    k : int
-        The number that the others are compared with.
-
-    Returns
-    -------
-    Series of float
-        Index: the other numbers; corrected p-value that they are no more stable than `k`.
-        Numbers without a value in some repeat are left out; without one for `k` there are none.
-
-    References
-    ----------
-    Mann & Whitney (1947), Ann. Math. Stat. 18, 50; Berger (1982), Technometrics 24, 295;
-    Holm (1979), Scand. J. Stat. 6, 65.
+    One-sided Mann-Whitney tests over the repeats (columns draw, k, score, value; higher is more
+    stable). All scores must agree, so that the largest p-value counts (an intersection-union
+    test, Berger 1982, Technometrics 24, 295); Holm's correction over the numbers. Numbers without
+    a value in some repeat are left out; without one for `k` there are none.
     """
     wide = repeats.pivot(index="draw", columns=["k", "score"], values="value")
     known = wide.notna().all().groupby("k").all()

@@ -145,19 +145,9 @@ def inject(
 def detection_scores(kinds: pd.Series, scores: pd.DataFrame) -> pd.DataFrame:
     """Measure how well detectors rank injected corruptions above the other galaxies.
 
-    Parameters
-    ----------
-    kinds : Series of object
-        From `inject`.
-    scores : DataFrame
-        From `outlier_scores`.
-
-    Returns
-    -------
-    DataFrame
-        Columns detector, kind (`all` corruptions, or `CONTROL`), score, value. Scores:
-        `precision`, the share of corrupted galaxies among as many of the most unusual as were
-        corrupted; `auc`, the area under the ROC curve against the galaxies left alone.
+    Columns detector, kind (`all` corruptions, or `CONTROL`), score, value. `precision` is the
+    share of corrupted galaxies among as many of the most unusual as were corrupted; `auc` the
+    area under the ROC curve against the galaxies left alone.
     """
     untouched, control = kinds.isna().to_numpy(), (kinds == CONTROL).to_numpy()
     injected = ~untouched & ~control

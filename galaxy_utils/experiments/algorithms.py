@@ -25,7 +25,7 @@ from galaxy_utils.evaluation.partitions import (
     partition_sizes,
 )
 from galaxy_utils.evaluation.probes import probe_scores
-from galaxy_utils.evaluation.subsampling import subsample
+from galaxy_utils.evaluation.resampling import subsample
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
@@ -190,16 +190,6 @@ def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
     wide = found.pivot(index=keys, columns="score", values="value").reset_index()
     wide = wide.astype({name: int for name in keys[1:]}).rename_axis(columns=None)
     return wide.assign(has_clusters=wide["second"] >= SMALLEST_PERCENT)
-
-
-def noise_grid(settings: pd.DataFrame) -> pd.DataFrame:
-    """Arrange the noise of `noise_table`: settings by dimension, galaxies first, then the null."""
-    label = settings["size"].astype(str) + " / " + settings["samples"].astype(str)
-    table = settings.assign(label=label, null=settings["data"] != REAL)
-    grid = table.pivot(index="label", columns=["null", "dimension"], values="noise")
-    grid = grid.loc[label.unique()].sort_index(axis=1).rename_axis(index=None)
-    grid.columns = [f"{dimension}{', null' if null else ''}" for null, dimension in grid]
-    return grid
 
 
 def without_clusters(rows: pd.DataFrame) -> list[str]:

@@ -113,15 +113,3 @@ def _compare(goal: Goal, row: dict[Hashable, Any]) -> dict[Hashable, Any]:
     value = row["value"]
     reached = value >= goal.limit if goal.at_least else value <= goal.limit
     return {**row, "what": goal.what, "goal": words, "reached": "yes" if reached else "no"}
-
-
-def scan(table: pd.DataFrame) -> pd.DataFrame:
-    """Wall time against the number of galaxies: stage, galaxies, seconds.
-
-    Each stage on the hardware, and in the way, that it was last run.
-    """
-    rows = table[table["key"].isin([WALL, EMBED_WALL])].sort_values("date", kind="stable")
-    last = rows.drop_duplicates("key", keep="last")[["key", "hardware", "how"]]
-    rows = last.merge(rows).sort_values(["key", "galaxies"], ascending=[False, True])
-    rows = rows.rename(columns={"key": "stage", "value": "seconds"})
-    return rows[["stage", "galaxies", "seconds"]].reset_index(drop=True)

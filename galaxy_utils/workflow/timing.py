@@ -22,15 +22,14 @@ from sklearn.base import clone
 from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.images import Image, band_mean
-from galaxy_utils.features.backbones import BACKBONES, EmbeddingSpec
+from galaxy_utils.features.backbones import EmbeddingSpec
 from galaxy_utils.features.inference import embed, load_encoder
-from galaxy_utils.morphology.measurement import Morphology, measure
+from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.morphology.segmentation import segment
 
 REPEATS = 2
 PIECE = 4
-"""Images, at least, that are timed together: of the fast stages and of their peers alike, since
-a median of single images is lower than one of means."""
+"""Images, at least, that are timed together."""
 
 FRAME = 256
 """Side of the paper's cutouts, in pixels."""
@@ -70,17 +69,11 @@ def enlarged(stamp: Image, side: int = FRAME) -> Image:
 
 
 def _time_in_pieces(
-    stage: str,
-    engine: str,
-    job: PixelJob,
-    images: Iterable[Image],
-    number: int,
-    piece: int,
-    warm: int,
+    stage: str, engine: str, job: PixelJob, images: Iterable[Image], number: int, piece: int
 ) -> pd.DataFrame:
-    """Time `number` images of a stream, `piece` of them at a time, after `warm` untimed ones."""
+    """Time `number` images of a stream, `piece` of them at a time, after an untimed piece."""
     stream = iter(images)
-    job(list(itertools.islice(stream, warm)))
+    job(list(itertools.islice(stream, piece)))
     rows = []
     for start in range(0, number, piece):
         block = list(itertools.islice(stream, min(piece, number - start)))
@@ -91,25 +84,19 @@ def _time_in_pieces(
 def time_pixels(
     stamps: Sequence[Image], configurations: Sequence[str], number: int
 ) -> pd.DataFrame:
-    """Time everything that begins with pixels, the fast ways and the plain ones."""
+    """Time the stages that begin with pixels."""
     stamps = _with_source(stamps, number)
     encoders = [load_encoder(EmbeddingSpec.named(name)) for name in configurations]
-    plain = [_eager(EmbeddingSpec.named(name)) for name in configurations]
     piece = max(PIECE, min(encoders[0].batch_size, number // 2))
     batch = f"{encoders[0].engine}, batches of {min(piece, encoders[0].batch_size)}"
     jobs: list[tuple[str, str, PixelJob]] = [
-        ("morphology", "compiled engine, one core", _measure_all),
-        ("statmorph", "statmorph, one core", partial(_measure_all, engine="statmorph")),
+        ("morphology", "compiled engine, one core", lambda i: [measure(band_mean(x)) for x in i]),
         ("features", batch, lambda images: [embed(e, images) for e in encoders]),
-        ("plain_features", "PyTorch, one by one", lambda images: [run(images) for run in plain]),
     ]
     tables = [
-        _time_in_pieces(
-            stage, engine, job, itertools.cycle(stamps), number, piece,
-            warm=1 if stage == "statmorph" else piece,
-        )
+        _time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece)
         for stage, engine, job in jobs
-    ]  # fmt: skip
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -119,21 +106,6 @@ def _with_source(stamps: Sequence[Image], number: int) -> list[Image]:
     if found := list(itertools.islice(holding, number)):
         return found
     raise ValueError("no stamp to time with holds a source at its centre")
-
-
-def _measure_all(images: list[Image], engine: str = "fast") -> list[Morphology]:
-    return [measure(band_mean(image), engine=engine) for image in images]
-
-
-def _eager(spec: EmbeddingSpec) -> PixelJob:
-    network = BACKBONES[spec.backbone].build(None).eval()
-
-    def run(images: list[Image]) -> list[torch.Tensor]:
-        """Features as a plain loop gives them."""
-        with torch.inference_mode():
-            return [network(spec.prepare(image)[None]) for image in images]
-
-    return run
 
 
 def growing_sizes(n_galaxies: int, smallest: int, number: int = 4) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils.evaluation.subsampling import paired_tests, subsample
+from galaxy_utils.evaluation.resampling import paired_tests, subsample
 
 
 def test_a_subsample_is_drawn_without_replacement() -> None:

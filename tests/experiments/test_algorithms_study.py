@@ -12,7 +12,6 @@ from galaxy_utils.experiments.algorithms import (
     BOTTLENECK,
     Inputs,
     agreement_table,
-    noise_grid,
     noise_table,
     probe_table,
     without_clusters,
@@ -62,18 +61,6 @@ def test_the_noise_table_tells_groups_from_one_blob_with_specks() -> None:
     few = noise_table(measured(blob, "noise"))
     kept = few[(few["data"] == REAL) & (few["size"] == 5) & (few["noise"] < 40)]
     assert len(kept) and not kept["has_clusters"].any() and (kept["clusters"] >= 2).any()
-    grid = noise_grid(few)
-    assert list(grid.columns) == ["2", "2, null"] and list(grid.index[:2]) == ["5 / 1", "5 / 5"]
-    one = few[(few["data"] == COPULA) & (few["size"] == 10) & (few["samples"] == 5)]
-    assert grid.loc["10 / 5", "2, null"] == one["noise"].item()
-
-
-def test_columns_of_the_grid_are_in_numerical_order_galaxies_first() -> None:
-    settings = pd.DataFrame([
-        {"data": data, "dimension": d, "size": 5, "samples": 1, "noise": d}
-        for data in (COPULA, REAL) for d in (10, 2)
-    ])  # fmt: skip
-    assert list(noise_grid(settings).columns) == ["2", "10", "2, null", "10, null"]
 
 
 def test_algorithms_without_clusters_are_named() -> None:

@@ -13,7 +13,6 @@ from galaxy_utils.workflow.benchmark import (
     compare_with_goals,
     read_benchmarks,
     record_benchmark,
-    scan,
 )
 
 
@@ -69,21 +68,6 @@ def test_a_goal_without_a_result_is_not_measured(path: Path) -> None:
     record(path, "peak_memory", 500, 1.0)  # its goal is for 5,000
     found = compare_with_goals(read_benchmarks(path)).query("key == 'peak_memory'")
     assert list(found["reached"]) == ["", "not measured"]
-
-
-def test_a_scan_holds_the_numbers_of_one_machine_measured_in_one_way(path: Path) -> None:
-    for galaxies, value in ((500, 4.0), (5000, 40.0)):
-        record(path, "wall_five", galaxies, value)
-    record(path, "peak_memory", 500, 1.0)
-    read_benchmarks(path).assign(date="2020-01-01").to_csv(path, index=False)
-    assert scan(read_benchmarks(path)).to_numpy().tolist() == [
-        ["wall_five", 500, 4.0], ["wall_five", 5000, 40.0],
-    ]  # fmt: skip
-    record(path, "wall_five", 1000, 1.0, "a newer machine")
-    record(path, "wall_embedding", 500, 3.0, "a newer machine")
-    assert list(scan(read_benchmarks(path))["galaxies"]) == [1000, 500]
-    record_benchmark("wall_five", 8000, 7.0, "wall, two threads", "a newer machine", path)
-    assert list(scan(read_benchmarks(path))["galaxies"]) == [8000, 500]
 
 
 def test_the_committed_table_holds_what_the_benchmarks_write() -> None:

@@ -69,8 +69,8 @@ STAMPS = [hubble_deep_field()[64:128, 64 * i : 64 * i + 64] for i in range(3)]
 def test_a_stream_is_timed_in_pieces() -> None:
     sizes: list[int] = []
     stamps = STAMPS * 10
-    rows = _time_in_pieces("stage", "engine", lambda i: sizes.append(len(i)), stamps, 25, 10, 1)
-    assert sizes == [1, 10, 10, 5]  # the first one allocates and is not timed
+    rows = _time_in_pieces("stage", "engine", lambda i: sizes.append(len(i)), stamps, 25, 10)
+    assert sizes == [10, 10, 10, 5]  # the first piece allocates and is not timed
     assert list(rows["galaxies"]) == [10, 10, 5]
     assert (rows["seconds"] > 0).all()
 
@@ -79,10 +79,8 @@ def test_everything_that_begins_with_pixels_is_timed() -> None:
     stamps = [enlarged(stamp) for stamp in STAMPS]
     rows = time_pixels(stamps, ["efficientnet_lite0-eq1"], 8)
     galaxies = rows.groupby("stage")["galaxies"].sum()
-    assert (galaxies == 8).all() and len(galaxies) == 4
-    assert (rows["galaxies"] == PIECE).all(), "a median of other pieces is no peer"
-    cost = per_galaxy(rows)["median_ms"]
-    assert cost["statmorph"] > 10 * cost["morphology"]  # the benchmark says how much
+    assert (galaxies == 8).all() and set(galaxies.index) == {"morphology", "features"}
+    assert (rows["galaxies"] == PIECE).all()
 
 
 def test_a_stamp_without_a_source_is_not_timed() -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from timeit import timeit
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,9 +45,7 @@ FITS = ("autoencoder", "mixture")
 LINEAR = (0.8, 1.2)
 """Powers of N that are called near linear."""
 
-COLUMNS = ("stage", "engine", "galaxies", "seconds")
-
-PixelJob = Callable[[list[Any]], object]
+COLUMNS = ["stage", "engine", "galaxies", "seconds"]
 
 
 def hardware() -> str:
@@ -68,36 +65,25 @@ def enlarged(stamp: Image, side: int = FRAME) -> Image:
     return np.asarray(resized)
 
 
-def _time_in_pieces(
-    stage: str, engine: str, job: PixelJob, images: Iterable[Image], number: int, piece: int
-) -> pd.DataFrame:
-    """Time `number` images of a stream, `piece` of them at a time, after an untimed piece."""
-    stream = iter(images)
-    job(list(itertools.islice(stream, piece)))
-    rows = []
-    for start in range(0, number, piece):
-        block = list(itertools.islice(stream, min(piece, number - start)))
-        rows.append((stage, engine, len(block), timeit(partial(job, block), number=1)))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
 def time_pixels(
     stamps: Sequence[Image], configurations: Sequence[str], number: int
 ) -> pd.DataFrame:
-    """Time the stages that begin with pixels."""
-    stamps = _with_source(stamps, number)
+    """Time the stages that begin with pixels, several images at a time."""
+    images = list(itertools.islice(itertools.cycle(_with_source(stamps, number)), number))
     encoders = [load_encoder(EmbeddingSpec.named(name)) for name in configurations]
     piece = max(PIECE, min(encoders[0].batch_size, number // 2))
     batch = f"{encoders[0].engine}, batches of {min(piece, encoders[0].batch_size)}"
-    jobs: list[tuple[str, str, PixelJob]] = [
+    jobs: list[tuple[str, str, Callable[[list[Image]], object]]] = [
         ("morphology", "compiled engine, one core", lambda i: [measure(band_mean(x)) for x in i]),
-        ("features", batch, lambda images: [embed(e, images) for e in encoders]),
+        ("features", batch, lambda i: [embed(encoder, i) for encoder in encoders]),
     ]
-    tables = [
-        _time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece)
-        for stage, engine, job in jobs
-    ]
-    return pd.concat(tables, ignore_index=True)
+    rows = []
+    for stage, engine, job in jobs:
+        job(images[:piece])  # allocates and compiles
+        for start in range(0, number, piece):
+            block = images[start : start + piece]
+            rows.append((stage, engine, len(block), timeit(partial(job, block), number=1)))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _with_source(stamps: Sequence[Image], number: int) -> list[Image]:
@@ -141,7 +127,7 @@ def time_fits(
         }
         for stage, (factor, job) in jobs.items():
             rows.append((stage, "CPU", int(size), factor * timeit(job, number=1)))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:

@@ -10,9 +10,6 @@ from .metrics import contingency as contingency
 from .metrics import internal_scores as internal_scores
 from .metrics import mixture_scores as mixture_scores
 from .metrics import recall as recall
-from .n_components import SIGNIFICANCE as SIGNIFICANCE
-from .n_components import can_be_significant as can_be_significant
-from .n_components import choose_n_components as choose_n_components
 from .nulls import COPULA as COPULA
 from .nulls import NULLS as NULLS
 from .nulls import REAL as REAL
@@ -22,11 +19,9 @@ from .nulls import best_partition as best_partition
 from .nulls import compare_scores as compare_scores
 from .nulls import compare_with_null as compare_with_null
 from .nulls import shuffled_pairs as shuffled_pairs
-from .outliers import CHANCE as CHANCE
 from .outliers import CONTROL as CONTROL
 from .outliers import MIXTURE_LIKELIHOOD as MIXTURE_LIKELIHOOD
 from .outliers import describe_outliers as describe_outliers
-from .outliers import detection_table as detection_table
 from .outliers import outlier_scores as outlier_scores
 from .partitions import SMALLEST_PERCENT as SMALLEST_PERCENT
 from .partitions import compare_partitions as compare_partitions
@@ -70,7 +65,6 @@ from .resampling import N_RESAMPLES as N_RESAMPLES
 from .resampling import SHARE as SHARE
 from .resampling import bootstrap as bootstrap
 from .resampling import interval as interval
-from .resampling import paired_tests as paired_tests
 from .resampling import permutation as permutation
 from .resampling import subsample as subsample
 from .selection import SMALLEST_CLUSTER as SMALLEST_CLUSTER

@@ -26,7 +26,6 @@ CORRUPTIONS = ("trail", "blend", "shifted")
 CONTROL = "unspoilt"
 """Galaxies measured again as they are: a detector that finds them finds the measurement."""
 
-CHANCE = "chance"
 PERMUTATIONS = 2000
 
 
@@ -161,34 +160,6 @@ def detection_scores(kinds: pd.Series, scores: pd.DataFrame) -> pd.DataFrame:
                 area = float(roc_auc_score(members[compared], score[compared]))
                 rows.append((str(detector), kind, "auc", area))
     return pd.DataFrame(rows, columns=["detector", "kind", "score", "value"])
-
-
-def detection_table(rows: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Summarise how well detectors find injected corruptions.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `detection_scores`, over draws, with the column `planted` (how many were injected);
-        not empty.
-    n : int
-        Galaxies of the sample.
-
-    Returns
-    -------
-    DataFrame
-        Index detector, best first, `CHANCE` last. Columns precision, lowest, highest (over
-        draws), auc and `auc <control>`.
-    """
-    named = rows.assign(column=(rows["score"] + " " + rows["kind"]).str.removesuffix(" all"))
-    table = named.pivot_table("value", "detector", "column", sort=False)
-    precision = rows[rows["score"] == "precision"].groupby("detector")["value"]
-    table.insert(1, "lowest", precision.min())
-    table.insert(2, "highest", precision.max())
-    table = table.sort_values("precision", ascending=False)
-    chance = float(rows["planted"].mean()) / n
-    table.loc[CHANCE] = [0.5 if str(name).startswith("auc") else chance for name in table]
-    return table
 
 
 def describe_outliers(

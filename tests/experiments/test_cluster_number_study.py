@@ -8,12 +8,12 @@ import pytest
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.clustering.pipelines import COVARIANCES
-from galaxy_utils.evaluation.n_components import choose_n_components
 from galaxy_utils.evaluation.nulls import COPULA, REAL
 from galaxy_utils.experiments.n_components import (
     CLUSTER_NUMBER,
     NUMBERS,
     Inputs,
+    choose_n_components,
     confirmed_shares,
     more_stable_numbers,
 )

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.evaluation.n_components import (
+from galaxy_utils.experiments.n_components import (
     can_be_significant,
     choose_n_components,
     confirmed_confidence,

@@ -18,6 +18,7 @@ from galaxy_utils.config import MIXTURE, SPACE, TRAINING, UPSTREAM, Parameters
 from galaxy_utils.evaluation import nulls
 from galaxy_utils.evaluation.metrics import mixture_scores, relabel
 from galaxy_utils.evaluation.nulls import REAL
+from galaxy_utils.evaluation.selection import halves
 from galaxy_utils.evaluation.stability import stability
 from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
 from galaxy_utils.experiments.store import Row
@@ -41,7 +42,6 @@ OTHER_SEED = 1000
 """Added to the seed of an initialisation to have another one."""
 
 STABILITY_SCORES = ("jaccard_mean", "jaccard_lowest", "seed_ari")
-
 
 CRITERIA = ("bic", "icl", "held_out")
 """Scores that choose a number of components: lowest, lowest, highest."""
@@ -89,8 +89,7 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
     numbers = [k for k in NUMBERS if k <= min(unit["highest"], enough, len(X) // 4)]
     if unit["what"] == "likelihood":
         sized = clone(mixture).set_params(n_init=N_INIT, covariance_type=unit["covariance"])
-        criteria = likelihood_criteria(sized, X, numbers, seed)
-        return [{str(k): v for k, v in row.items()} for row in criteria.to_dict("records")]
+        return likelihood_criteria(sized, X, numbers, seed)
     rng, rows = np.random.default_rng(seed), []
     for k in numbers[1:]:
         sized = clone(mixture).set_params(n_components=k, n_init=1, random_state=unit["start"])
@@ -101,7 +100,7 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
 
 def likelihood_criteria(
     mixture: OrderedGaussianMixture, X: NDArray[np.floating], numbers: Sequence[int], seed: int
-) -> pd.DataFrame:
+) -> list[Row]:
     """Score mixtures with several numbers of components: columns k, score, value.
 
     Of a mixture of all galaxies `log_likelihood`, `bic` (Schwarz 1978, Ann. Stat. 6, 461) and
@@ -109,17 +108,16 @@ def likelihood_criteria(
     of free `parameters`; `held_out` is the mean log-likelihood of one half under the mixture of
     the other, with a single initialisation.
     """
-    order = np.random.default_rng(seed).permutation(len(X))
-    train, test = X[order[: len(order) // 2]], X[order[len(order) // 2 :]]
-    rows = []
+    train, test = halves(len(X), seed)
+    rows: list[Row] = []
     for k in numbers:
         sized = clone(mixture).set_params(n_components=k, random_state=seed)
-        half = clone(sized).set_params(n_init=1).fit(train)
+        half = clone(sized).set_params(n_init=1).fit(X[train])
         scores = mixture_scores(sized.fit(X), X, confidence=0.5)
-        scores |= {"held_out": float(half.score(test)), "parameters": sized.n_parameters_}
-        names = ("log_likelihood", *CRITERIA, "parameters")
-        rows += [(k, name, float(scores[name])) for name in names]
-    return pd.DataFrame(rows, columns=["k", "score", "value"])
+        scores |= {"held_out": float(half.score(X[test])), "parameters": sized.n_parameters_}
+        for name in ("log_likelihood", *CRITERIA, "parameters"):
+            rows.append({"k": k, "score": name, "value": float(scores[name])})
+    return rows
 
 
 def confirmed_confidence(

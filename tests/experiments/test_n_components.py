@@ -22,7 +22,7 @@ BLOBS = CENTRES[np.repeat([0, 1, 2], 150)] + np.random.default_rng(0).normal(siz
 @pytest.mark.parametrize("covariance", ["full", "diag", "spherical"])
 def test_three_groups_are_counted(covariance: str) -> None:
     mixture = OrderedGaussianMixture(covariance_type=covariance, n_init=2)
-    criteria = likelihood_criteria(mixture, BLOBS, range(1, 7), seed=0)
+    criteria = pd.DataFrame(likelihood_criteria(mixture, BLOBS, range(1, 7), seed=0))
     chosen = choose_n_components(criteria).set_index("score")["k"]
     assert chosen["bic"] == chosen["icl"] == 3
     # A fourth component may cost next to nothing on held-out galaxies.
@@ -37,7 +37,9 @@ def test_three_groups_are_counted(covariance: str) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_one_gaussian_is_one_group(seed: int) -> None:
     X = np.random.default_rng(seed).normal(size=(450, 4))
-    criteria = likelihood_criteria(OrderedGaussianMixture(n_init=2), X, range(1, 7), seed)
+    criteria = pd.DataFrame(
+        likelihood_criteria(OrderedGaussianMixture(n_init=2), X, range(1, 7), seed)
+    )
     chosen = choose_n_components(criteria).set_index("score")["k"]
     assert chosen["bic"] == chosen["icl"] == 1
 
@@ -55,7 +57,7 @@ def test_each_criterion_chooses_in_each_repeat() -> None:
 
 def test_held_out_likelihood_is_lower_where_a_mixture_overfits() -> None:
     X = np.random.default_rng(0).normal(size=(60, 6))
-    criteria = likelihood_criteria(OrderedGaussianMixture(n_init=1), X, [4], 0)
+    criteria = pd.DataFrame(likelihood_criteria(OrderedGaussianMixture(n_init=1), X, [4], 0))
     values = criteria.set_index("score")["value"]
     assert values["held_out"] < values["log_likelihood"] - 1
 

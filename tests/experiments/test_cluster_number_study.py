@@ -63,6 +63,8 @@ def test_injected_groups_are_chosen_stable_and_calibrated(rows: pd.DataFrame) ->
     assert mean["one Gaussian"] == pytest.approx(jaccard.loc["one Gaussian", "value"].mean())
     assert lowest["one Gaussian"] == jaccard.loc["one Gaussian", "value"].min() < 0.75
     assert (rows[rows["what"] == "stability"]["k"].min(), rows["k"].max()) == (2, 4)
+    other_seed = at[at["score"] == "seed_ari"]["value"]
+    assert other_seed[REAL] == 1 > other_seed["one Gaussian"], "the seed is another one"
     assert confirmed_shares(rows).loc[REAL, "gap"] == pytest.approx(0, abs=1)
 
 

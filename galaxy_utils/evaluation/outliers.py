@@ -15,7 +15,6 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.multitest import multipletests
 
-from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.resampling import p_value, permutation
@@ -27,22 +26,17 @@ CORRUPTIONS = ("trail", "blend", "shifted")
 CONTROL = "unspoilt"
 """Galaxies measured again as they are: a detector that finds them finds the measurement."""
 
-DEPTHS = {"precision_half": 0.5, "precision": 1.0, "precision_twice": 2.0}
-"""How many of the most unusual galaxies are inspected, in units of the number injected."""
-
-CHANCE = "chance"
 PERMUTATIONS = 2000
 
 
 def outlier_scores(
     X: pd.DataFrame,
     latent: NDArray[np.floating],
-    autoencoder: FusionAutoencoder,
     mixture: OrderedGaussianMixture,
     forest: IsolationForest,
     neighbours: NearestNeighbors,
 ) -> pd.DataFrame:
-    """Score how unusual every galaxy is in five ways.
+    """Score how unusual every galaxy is in four ways.
 
     Parameters
     ----------
@@ -50,18 +44,15 @@ def outlier_scores(
         Feature table of n galaxies.
     latent : ndarray of shape (n, latent_dim)
         Their bottleneck.
-    autoencoder : FusionAutoencoder
-        Fitted.
     mixture, forest, neighbours : estimator
         Unfitted; they are fitted to the bottleneck, the forest also to the five parameters.
 
     Returns
     -------
-    DataFrame of shape (n, 5)
+    DataFrame of shape (n, 4)
         One column per detector, larger is more unusual: negative log-likelihood; Isolation
-        Forest in the bottleneck; distance to the last of the neighbours there; reconstruction
-        error, each modality in units of its variance; Isolation Forest on the z-scored five
-        parameters.
+        Forest in the bottleneck; distance to the last of the neighbours there; Isolation Forest
+        on the z-scored five parameters.
 
     References
     ----------
@@ -75,28 +66,13 @@ def outlier_scores(
         MIXTURE_LIKELIHOOD: -clone(mixture).fit(values).score_samples(values),
         "Isolation Forest, latent": -clone(forest).fit(values).score_samples(values),
         "tenth neighbour, latent": distances[:, -1],
-        "autoencoder error": _reconstruction_error(autoencoder, X),
         "Isolation Forest, five parameters": -clone(forest).fit(five).score_samples(five),
     }
     return pd.DataFrame(scores, X.index)
 
 
-def _reconstruction_error(autoencoder: FusionAutoencoder, X: pd.DataFrame) -> NDArray[np.float64]:
-    values = autoencoder.concatenate(X)
-    squared = (autoencoder.reconstruct(X) - values) ** 2
-    errors = [
-        squared[:, columns].mean(axis=1) / values[:, columns].var()
-        for columns in autoencoder.modalities_.values()
-    ]
-    return np.asarray(np.mean(errors, axis=0), np.float64)
-
-
 def corrupt(kind: str, image: Image, other: Image, rng: np.random.Generator) -> Image:
-    """Return a corrupted copy of an image: one of `CORRUPTIONS`, or `CONTROL`.
-
-    A satellite trail near the centre; a second galaxy, the brighter of both in every pixel; the
-    frame cut an eighth to a quarter of its width away from the galaxy; or nothing.
-    """
+    """Return a corrupted copy of an image: one of `CORRUPTIONS`, or unchanged for `CONTROL`."""
     if kind == CONTROL:
         return image.copy()
     if kind == "trail":
@@ -105,6 +81,7 @@ def corrupt(kind: str, image: Image, other: Image, rng: np.random.Generator) -> 
 
 
 def _add_trail(image: Image, rng: np.random.Generator) -> Image:
+    """Add a satellite trail near the centre."""
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width] - np.array([height / 2, width / 2])[:, None, None]
     angle, offset = rng.uniform(0, np.pi), rng.uniform(-0.1, 0.1) * width
@@ -114,6 +91,7 @@ def _add_trail(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _add_blend(image: Image, other: Image, rng: np.random.Generator) -> Image:
+    """Lay a second galaxy over the image, the brighter of both in every pixel."""
     angle = rng.uniform(0, 2 * np.pi)
     distance = rng.uniform(0.05, 0.12) * image.shape[0]
     offset = (distance * np.sin(angle), distance * np.cos(angle), 0)
@@ -122,6 +100,7 @@ def _add_blend(image: Image, other: Image, rng: np.random.Generator) -> Image:
 
 
 def _shift_frame(image: Image, rng: np.random.Generator) -> Image:
+    """Move the frame an eighth to a quarter of its width away from the galaxy."""
     angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.125, 0.25) * image.shape[0]
     rows, columns = round(distance * np.sin(angle)), round(distance * np.cos(angle))
     return np.roll(image, (rows, columns), axis=(0, 1))
@@ -165,62 +144,22 @@ def inject(
 def detection_scores(kinds: pd.Series, scores: pd.DataFrame) -> pd.DataFrame:
     """Measure how well detectors rank injected corruptions above the other galaxies.
 
-    Columns detector, kind (`all`, one of `CORRUPTIONS`, `CONTROL`), score, value. Scores: `DEPTHS`,
-    the share of injected galaxies among the most unusual, for `all`; `recall`, the share of a kind
-    among as many of the most unusual as were injected; `auc`, the area under the ROC curve against
-    the galaxies left alone.
+    Columns detector, kind (`all` corruptions, or `CONTROL`), score, value. `precision` is the
+    share of corrupted galaxies among as many of the most unusual as were corrupted; `auc` the
+    area under the ROC curve against the galaxies left alone.
     """
-    untouched = kinds.isna().to_numpy()
-    injected = ~untouched & (kinds != CONTROL).to_numpy()
+    untouched, control = kinds.isna().to_numpy(), (kinds == CONTROL).to_numpy()
+    injected = ~untouched & ~control
     rows: list[tuple[str, str, str, float]] = []
     for detector, score in scores.items():
-        order = np.argsort(-score.to_numpy(), kind="stable")
-        top = np.zeros(len(kinds), dtype=bool)
-        top[order[: injected.sum()]] = True
-        for name, depth in DEPTHS.items():
-            deepest = order[: max(1, round(depth * injected.sum()))]
-            rows.append((str(detector), "all", name, float(injected[deepest].mean())))
-        for kind in ("all", *CORRUPTIONS, CONTROL):
-            members = injected if kind == "all" else (kinds == kind).to_numpy()
+        top = np.argsort(-score.to_numpy(), kind="stable")[: injected.sum()]
+        rows.append((str(detector), "all", "precision", float(injected[top].mean())))
+        for kind, members in (("all", injected), (CONTROL, control)):
             if members.any():
-                judged = members | untouched
-                area = float(roc_auc_score(members[judged], score[judged]))
-                rows.append((str(detector), kind, "recall", float(top[members].mean())))
+                compared = members | untouched
+                area = float(roc_auc_score(members[compared], score[compared]))
                 rows.append((str(detector), kind, "auc", area))
     return pd.DataFrame(rows, columns=["detector", "kind", "score", "value"])
-
-
-def detection_table(rows: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Summarise how well detectors find injected corruptions.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of `detection_scores`, over draws, with the column `planted` (how many were injected);
-        may be empty.
-    n : int
-        Galaxies of the sample.
-
-    Returns
-    -------
-    DataFrame
-        Index detector, best first, `CHANCE` last. Columns `DEPTHS`, lowest and highest (precision
-        over draws), enrichment (precision over chance), auc, and `recall <kind>` and
-        `auc <kind>` of every kind and the control. Without rows it has no columns.
-    """
-    if rows.empty:
-        return pd.DataFrame(index=pd.Index([], name="detector"))
-    table = rows.pivot_table("value", "detector", ["score", "kind"], sort=False)
-    table.columns = table.columns.map(" ".join).str.removesuffix(" all")
-    precision = rows[rows["score"] == "precision"].groupby("detector")["value"]
-    chance = float(rows["planted"].mean()) / n
-    table = table.drop(columns="recall").assign(
-        lowest=precision.min(), highest=precision.max(), enrichment=table["precision"] / chance
-    )
-    table = table.sort_values("precision", ascending=False)
-    table.loc[CHANCE] = [0.5 if str(name).startswith("auc") else chance for name in table]
-    table.loc[CHANCE, "enrichment"] = 1.0
-    return table
 
 
 def describe_outliers(
@@ -249,22 +188,21 @@ def describe_outliers(
     ----------
     Holm (1979), Scand. J. Stat. 6, 65.
     """
-    shares = {"flag above 0 (%)": quality["flag"] > 0}
+    shares = pd.DataFrame({"flag above 0 (%)": quality["flag"] > 0})
     if types.notna().any():
-        shares["people could not tell (%)"] = types.isna()
-        shares["seen as merger (%)"] = types == "merger"
-    medians = {
-        "S/N per pixel": quality["sn_per_pixel"],
-        "sources in the frame": quality["n_sources"],
-        "Petrosian radius (px)": quality["rpetro_circ"],
-    }
-    tested: dict[str, NDArray[np.floating]] = {k: 1.0 * v.to_numpy() for k, v in shares.items()}
-    rows = [(k, 100 * v[outliers].mean(), 100 * v[~outliers].mean()) for k, v in tested.items()]
-    rows += [(k, v[outliers].median(), v[~outliers].median()) for k, v in medians.items()]
-    tested |= {name: column.rank().to_numpy(float) for name, column in medians.items()}
-    p = [_permutation_p(values, outliers, seed) for values in tested.values()]
-    table = pd.DataFrame(rows, columns=["property", "anomalies", "others"])
-    return table.assign(p_holm=multipletests(p, method="holm")[1])
+        shares["people could not tell (%)"] = types.isna().to_numpy()
+        shares["seen as merger (%)"] = types.eq("merger").to_numpy()
+    medians = quality[["sn_per_pixel", "n_sources", "rpetro_circ"]].set_axis(
+        ["S/N per pixel", "sources in the frame", "Petrosian radius (px)"], axis=1
+    )
+    table = pd.DataFrame({
+        name: pd.concat([100 * shares[rows].mean(), medians[rows].median()])
+        for name, rows in (("anomalies", outliers), ("others", ~outliers))
+    })  # fmt: skip
+    compared = pd.concat([1.0 * shares, medians.rank()], axis=1).to_numpy()
+    p = [_permutation_p(values, outliers, seed) for values in compared.T]
+    table["p_holm"] = multipletests(p, method="holm")[1]
+    return table.rename_axis("property").reset_index()
 
 
 def _permutation_p(values: NDArray[np.floating], outliers: NDArray[np.bool_], seed: int) -> float:

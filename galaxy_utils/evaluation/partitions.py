@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import adjusted_rand_score
 
 from galaxy_utils.clustering.algorithms import NOISE
 from galaxy_utils.evaluation.metrics import agreement, internal_scores
@@ -70,25 +69,3 @@ def compare_partitions(
         if types is not None:
             rows[name] |= agreement(types, labels)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("algorithm")
-
-
-def partition_agreement(partitions: Mapping[str, NDArray[np.integer]]) -> pd.DataFrame:
-    """Return the adjusted Rand index between every two partitions.
-
-    Parameters
-    ----------
-    partitions : mapping of str to ndarray of int, shape (n_samples,)
-        Partitions by name; noise counts as one cluster.
-
-    Returns
-    -------
-    DataFrame
-        Index and columns: the names. 1 on the diagonal, 0 expected by chance.
-
-    References
-    ----------
-    Hubert & Arabie (1985), J. Classif. 2, 193.
-    """
-    names = list(partitions)
-    values = [[adjusted_rand_score(partitions[a], partitions[b]) for b in names] for a in names]
-    return pd.DataFrame(values, index=names, columns=names)

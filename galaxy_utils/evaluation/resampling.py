@@ -1,4 +1,4 @@
-"""The bootstrap and the permutation test that every interval and null of the book uses."""
+"""Resampling: the bootstrap, permutations and subsamples."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 N_RESAMPLES = 200
+SHARE = 0.8
+"""Share of the galaxies in a subsample."""
+
 Statistic = Callable[[NDArray[np.int64]], float | Mapping[str, float]]
 """Takes the rows of the resampled galaxies; returns a number or several by name."""
 
@@ -56,24 +59,18 @@ def permutation(statistic: Statistic, n: int, seed: int, n_resamples: int = N_RE
     -------
     Series or DataFrame
         One entry or row per draw: the null distribution.
-
-    References
-    ----------
-    Phipson & Smyth (2010), Stat. Appl. Genet. Mol. Biol. 9, 39.
     """
     rng = np.random.default_rng(seed)
     return _collect([statistic(rng.permutation(n)) for _ in range(n_resamples)])
 
 
-def interval(draws: pd.Series | NDArray[np.floating], level: float = 95.0) -> tuple[float, float]:
-    """Return the central interval of draws.
+def interval(draws: pd.Series | NDArray[np.floating]) -> tuple[float, float]:
+    """Return the central 95 % interval of draws; NaN are left out.
 
     Parameters
     ----------
     draws : Series or ndarray
-        From `bootstrap` or `permutation`; NaN are left out.
-    level : float
-        In percent.
+        From `bootstrap` or `permutation`.
 
     Returns
     -------
@@ -84,14 +81,23 @@ def interval(draws: pd.Series | NDArray[np.floating], level: float = 95.0) -> tu
     values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")
-    low, high = np.percentile(values, [50 - level / 2, 50 + level / 2])
+    low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
 def p_value(value: float, null: pd.Series | NDArray[np.floating]) -> float:
-    """Return the one-sided p-value of a statistic that is large where there is structure."""
+    """One-sided p-value of a statistic that is large where there is structure.
+
+    Phipson & Smyth (2010), Stat. Appl. Genet. Mol. Biol. 9, 39.
+    """
     draws = np.asarray(null, np.float64)
     return float((1 + np.sum(draws >= value)) / (1 + len(draws)))
+
+
+def subsample(n_samples: int, seed: int) -> NDArray[np.int64]:
+    """Draw `SHARE` of the rows without replacement, in ascending order."""
+    rows = np.random.default_rng(seed).permutation(n_samples)[: round(SHARE * n_samples)]
+    return np.sort(rows)
 
 
 def _collect(found: list[Any]) -> pd.Series | pd.DataFrame:

@@ -33,33 +33,18 @@ from galaxy_utils.features.feature_table import MeasuredColumns
 SMALLEST_CLUSTER = 0.05
 """Least share of the galaxies in the smallest cluster of a pipeline that may be selected."""
 
-COMPONENTS = (4, 8, 16)
-"""Numbers of principal components of the deep features that are tried."""
-
 SPEC_FIELDS = ["measured", "scale", "crop", "components", "encoder", "covariance"]
 
 
-def candidate_spaces(
-    crops: Iterable[str] = CANDIDATE_CROPS, components: Sequence[int] = COMPONENTS
-) -> list[PipelineSpec]:
+def candidate_spaces(components: Sequence[int] = (4, 8, 16)) -> list[PipelineSpec]:
     """List the spaces that are tried; each is clustered with every form of covariance.
 
-    Parameters
-    ----------
-    crops : iterable of str
-        Crops whose deep features are measured.
-    components : sequence of int
-        Numbers of principal components.
-
-    Returns
-    -------
-    list of PipelineSpec
-        Measured parameters alone, with principal components of the deep features, and the
-        paper's autoencoder with either loss; the field `covariance` has its default.
+    Measured parameters alone, with principal components of the deep features, and the paper's
+    autoencoder with either loss.
     """
     measured = [(name, scale) for name in MEASURED for scale in SCALES if name != "none"]
     found = [PipelineSpec(name, scale, "none", 0, "pca") for name, scale in measured]
-    for crop in crops:
+    for crop in CANDIDATE_CROPS:
         for name, scale in [("none", "z"), *measured]:
             found += [PipelineSpec(name, scale, crop, number, "pca") for number in components]
         if crop != "crop2":
@@ -84,16 +69,12 @@ def half_stability(
             values = X
             if space != "passthrough":
                 rows = np.sort(half)  # randomised PCA depends on the order
-                values = _seeded(space, seed + split).fit(_rows(X, rows)).transform(X)
+                values = _seeded(space, seed + split).fit(X.iloc[rows]).transform(X)
             for name, mixture in mixtures.items():
                 fitted = _seeded(mixture, seed + split).fit(values[half])
                 partitions[name].append(fitted.predict(values))
         found.append({name: adjusted_rand_score(*pair) for name, pair in partitions.items()})
     return pd.DataFrame(found)
-
-
-def _rows(X: Any, rows: NDArray[np.int64]) -> Any:
-    return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
 def _seeded(estimator: Any, seed: int) -> Any:
@@ -106,26 +87,11 @@ def _seeded(estimator: Any, seed: int) -> Any:
 def score_candidates(
     spec: PipelineSpec, X: pd.DataFrame, parameters: Parameters, n_splits: int, seed: int
 ) -> pd.DataFrame:
-    """Score a space with every form of covariance, without labels.
+    """Score a space with every form of covariance (index), without labels.
 
-    Parameters
-    ----------
-    spec : PipelineSpec
-        The space.
-    X : DataFrame
-        Feature table of the training galaxies.
-    parameters : Parameters
-        Number of clusters, regularisation, training of an autoencoder.
-    n_splits, seed : int
-        As in `half_stability`.
-
-    Returns
-    -------
-    DataFrame
-        Index covariance; columns `stability`, `stability_error` (standard error of the mean over
-        splits), `null_stability` (the same on a Gaussian copula with the marginals of the space),
-        `held_out` (log-likelihood per galaxy of one half under a mixture of the other),
-        `smallest` (share of the galaxies in the smallest cluster).
+    `stability` with its standard error over splits, `null_stability` (the same on a Gaussian
+    copula with the marginals of the space), `held_out` (log-likelihood per galaxy of one half
+    under a mixture of the other) and `smallest` (share of the galaxies in the smallest cluster).
     """
     mixtures = {
         name: OrderedGaussianMixture(
@@ -196,7 +162,8 @@ def voting_members(candidates: pd.DataFrame, X: pd.DataFrame) -> dict[PipelineSp
     }
     table = eligible(candidates)
     table = table[(table["encoder"] == "pca") & table["crop"].isin({"none", *crops})]
-    table = table[[set(MEASURED[name]) <= set(X.columns) for name in table["measured"]]]
+    known = [name for name, columns in MEASURED.items() if set(columns) <= set(X.columns)]
+    table = table[table["measured"].isin(known)]
     deep = table.loc[table["crop"] != "none", "crop"]
     if deep.empty:
         return {}
@@ -215,22 +182,7 @@ def distilled_spec(members: Iterable[PipelineSpec]) -> PipelineSpec:
 def voting_mixture(
     members: Mapping[PipelineSpec, float], parameters: Parameters, random_state: int
 ) -> VotingMixture:
-    """Build the unfitted ensemble of selected pipelines.
-
-    Parameters
-    ----------
-    members : mapping of PipelineSpec to float
-        From `voting_members`; not empty.
-    parameters : Parameters
-        Number of clusters, initialisations, regularisation.
-    random_state : int
-        Seed of every random choice.
-
-    Returns
-    -------
-    VotingMixture
-        Takes a feature table.
-    """
+    """Build the unfitted ensemble of the pipelines of `voting_members`."""
     spec = distilled_spec(members)
     return VotingMixture(
         [(str(member), member.pipeline(parameters, random_state)) for member in members],

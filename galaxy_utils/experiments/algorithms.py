@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import t as student
 from sklearn.cluster import HDBSCAN
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
+from statsmodels.stats.multitest import multipletests
 
 from galaxy_utils.clustering.algorithms import introduction_algorithms, limit_cluster_size
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
@@ -25,7 +28,7 @@ from galaxy_utils.evaluation.partitions import (
     partition_sizes,
 )
 from galaxy_utils.evaluation.probes import probe_scores
-from galaxy_utils.evaluation.subsampling import subsample
+from galaxy_utils.evaluation.resampling import SHARE, subsample
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
@@ -175,20 +178,8 @@ def agreement_table(rows: pd.DataFrame, score: str) -> pd.DataFrame:
     """Return the mean of a score over subsamples: representations (index) by algorithms."""
     runs = rows[(rows["what"] == "algorithms") & (rows["data"] == REAL)]
     found = runs[runs["score"] == score]
-    means = found.groupby(["representation", "algorithm"], sort=False)["value"].mean()
-    return means.unstack("algorithm").rename_axis(columns=None)
-
-
-def silhouette_excess(rows: pd.DataFrame) -> pd.DataFrame:
-    """Compare silhouettes with those of the copula null, means over subsamples.
-
-    Columns representation, algorithm, silhouette, null, excess (their difference).
-    """
-    found = rows[(rows["what"] == "algorithms") & (rows["score"] == "silhouette")]
-    keys = ["representation", "algorithm"]
-    means = found.groupby([*keys, "data"], sort=False)["value"].mean().unstack("data")
-    named = means.rename(columns={REAL: "silhouette", COPULA: "null"})[["silhouette", "null"]]
-    return named.assign(excess=named["silhouette"] - named["null"]).reset_index()
+    means = found.pivot_table("value", "representation", "algorithm", sort=False)
+    return means.rename_axis(columns=None)
 
 
 def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -204,17 +195,6 @@ def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
     return wide.assign(has_clusters=wide["second"] >= SMALLEST_PERCENT)
 
 
-def noise_grid(settings: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Arrange a column of `noise_table`: settings by dimension, galaxies first, then the null."""
-    label = settings["size"].astype(str) + " / " + settings["samples"].astype(str)
-    table = settings.assign(label=label, null=settings["data"] != REAL)
-    grid = table.pivot(index="label", columns=["null", "dimension"], values=column)
-    grid = grid.loc[label.unique(), sorted(grid.columns)].rename_axis(index=None)
-    names = {False: "", True: ", null"}
-    grid.columns = grid.columns.map(lambda column: f"{column[1]}{names[column[0]]}")
-    return grid
-
-
 def without_clusters(rows: pd.DataFrame) -> list[str]:
     """Return the algorithms that find no second cluster in half of the subsamples or more.
 
@@ -225,12 +205,25 @@ def without_clusters(rows: pd.DataFrame) -> list[str]:
     return [str(name) for name in none.index[none >= 0.5]]
 
 
-def better_than(tests: pd.DataFrame, algorithm: str, level: float = 0.05) -> list[str]:
-    """Return the algorithms with a significantly higher score than one in `paired_tests`."""
-    significant = tests[tests["p_holm"] < level]
-    above = significant[significant["difference"] > 0]
-    below = significant[significant["difference"] < 0]
-    return [
-        *above.loc[above["second"] == algorithm, "first"],
-        *below.loc[below["first"] == algorithm, "second"],
-    ]
+def paired_tests(table: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Test every pair of algorithms on the same subsamples, from columns algorithm, draw, value.
+
+    Columns first, second, difference (mean of first minus second), low, high (95 % interval), p,
+    p_holm. Subsamples overlap, so that the variance is the delete-d jackknife's (Shao & Wu 1989,
+    Ann. Stat. 17, 1176); pairs with fewer than three common subsamples are left out.
+    """
+    wide = table[table["score"] == score].pivot(index="draw", columns="algorithm", values="value")
+    rows = []
+    for first, second in combinations(wide.columns, 2):
+        difference = (wide[first] - wide[second]).dropna()
+        if len(difference) < 3:
+            continue
+        mean, spread = float(difference.mean()), float(difference.std(ddof=0))
+        error = max(np.sqrt(SHARE / (1 - SHARE)) * spread, 1e-12)
+        freedom = len(difference) - 1
+        half = float(student.ppf(0.975, freedom)) * error
+        p = 2 * float(student.sf(abs(mean) / error, freedom))
+        rows.append((first, second, mean, mean - half, mean + half, p))
+    columns = ["first", "second", "difference", "low", "high", "p"]
+    tests = pd.DataFrame(rows, columns=columns)
+    return tests.assign(p_holm=multipletests(tests["p"], method="holm")[1] if rows else [])

@@ -9,7 +9,7 @@ from galaxy_utils.experiments.selection import (
     SEARCH_FILES,
     Inputs,
     alternative_pipeline,
-    inputs,
+    read_inputs,
 )
 from galaxy_utils.experiments.store import Row
 
@@ -24,6 +24,6 @@ def _measure(data: Inputs, unit: Row) -> list[Row]:
 
 
 ALTERNATIVE_PARTITIONS = Experiment(
-    "alternative_partitions", _units, _measure, SEARCH.parameters, SEARCH_FILES, inputs=inputs
+    "alternative_partitions", _units, _measure, SEARCH.parameters, SEARCH_FILES, inputs=read_inputs
 )
 """Partitions of the alternative over seeds, as text."""

@@ -1,35 +1,28 @@
-"""Number of clusters: likelihood, stability, saturation and calibration, with nulls."""
+"""The number of clusters: likelihood, stability and confirmed confidence, with nulls."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
 from sklearn.base import clone
-from sklearn.preprocessing import StandardScaler
+from statsmodels.stats.multitest import multipletests
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.clustering.pipelines import COVARIANCES, paper_pipeline
 from galaxy_utils.config import MIXTURE, SPACE, TRAINING, UPSTREAM, Parameters
 from galaxy_utils.evaluation import nulls
-from galaxy_utils.evaluation.calibration import calibration
-from galaxy_utils.evaluation.n_components import (
-    CRITERIA,
-    SIGNIFICANCE,
-    choose_n_components,
-    likelihood_criteria,
-    more_stable,
-    saturation,
-)
+from galaxy_utils.evaluation.metrics import mixture_scores, relabel
 from galaxy_utils.evaluation.nulls import REAL
+from galaxy_utils.evaluation.selection import halves
 from galaxy_utils.evaluation.stability import stability
 from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
 from galaxy_utils.experiments.store import Row
-from galaxy_utils.features.run_table import read_feature_table, read_latent
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.features.run_table import read_latent
 from galaxy_utils.run_folder import RunFolder
 
 NUMBERS = tuple(range(1, 13))
@@ -38,13 +31,9 @@ NUMBERS = tuple(range(1, 13))
 GALAXIES_PER_COMPONENT = 30
 """At least, up to one more component than the run has."""
 
-STABILITY_COVARIANCES = ("full", "diag")
-"""For stability: tied ones take as long as full ones; spherical ones are as cheap as diagonal
-ones and fit worse."""
-
 N_INIT = 2
-"""Initialisations of each mixture of all galaxies, for likelihood and saturation. Mixtures of
-halves and of bootstrap samples have one, so that all of them can be paid for."""
+"""Initialisations of each mixture of all galaxies, for the likelihood. Mixtures of halves
+and of bootstrap samples have one, so that all of them can be paid for."""
 
 N_RESAMPLES = 4
 """Bootstrap samples per repeat of the study."""
@@ -54,27 +43,25 @@ OTHER_SEED = 1000
 
 STABILITY_SCORES = ("jaccard_mean", "jaccard_lowest", "seed_ari")
 
+CRITERIA = ("bic", "icl", "held_out")
+"""Scores that choose a number of components: lowest, lowest, highest."""
+
+SIGNIFICANCE = 0.05
+
 
 @dataclass(frozen=True)
 class Inputs:
-    """Spaces in which the number of clusters is asked for, and the run's mixture."""
+    """The bottleneck, and the run's mixture."""
 
-    spaces: dict[str, NDArray[np.float64]]
+    X: NDArray[np.float64]
     mixture: OrderedGaussianMixture
     confidence: float
 
 
 def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
-    """Read the bottleneck (`latent`) and the z-scored five parameters (`morphology`) of a run."""
-    five = read_feature_table(folder, parameters)[list(FIVE)].to_numpy()
-    return Inputs(
-        {
-            "latent": read_latent(folder).astype(np.float64),
-            "morphology": StandardScaler().fit_transform(five),
-        },
-        paper_pipeline(parameters)["mixture"],
-        parameters.confidence,
-    )
+    """Read a run."""
+    mixture = paper_pipeline(parameters)["mixture"]
+    return Inputs(read_latent(folder).astype(np.float64), mixture, parameters.confidence)
 
 
 def _units(draws: int, seed: int) -> list[Row]:
@@ -83,41 +70,78 @@ def _units(draws: int, seed: int) -> list[Row]:
     for draw in range(draws):
         for name in (REAL, *nulls.NULLS):
             base = {"data": name, "draw": draw, "seed": seed + draw}
+            sweep = {**base, "highest": highest}
             start = seed if name == REAL else seed + draw
-            for space in ("latent", "morphology"):
-                sweep = {**base, "space": space, "highest": highest}
-                units += [
-                    {**sweep, "what": "likelihood", "covariance": covariance}
-                    for covariance in COVARIANCES
-                ]
-                units += [
-                    {**sweep, "what": "stability", "covariance": covariance, "start": start}
-                    for covariance in STABILITY_COVARIANCES
-                ]
-            units += [{**base, "what": w, "space": "latent"} for w in ("saturation", "calibration")]
+            units += [{**sweep, "what": "likelihood", "covariance": c} for c in COVARIANCES]
+            units.append({**sweep, "what": "stability", "start": start})
+            units.append({**base, "what": "calibration"})
     return units
 
 
 def _measure(inputs: Inputs, unit: Row) -> list[Row]:
-    X, mixture, seed = inputs.spaces[unit["space"]], inputs.mixture, unit["seed"]
+    X, mixture, seed = inputs.X, inputs.mixture, unit["seed"]
     if unit["data"] != REAL:
         X = nulls.NULLS[unit["data"]](X, seed)
-    sized = clone(mixture).set_params(n_init=N_INIT)
-    if unit["what"] == "saturation":
-        return _rows(saturation(sized, X, inputs.confidence, seed))
     if unit["what"] == "calibration":
-        return _rows(calibration(mixture, X, inputs.confidence, seed))
-    sized.set_params(covariance_type=unit["covariance"])
+        confirmed = confirmed_confidence(mixture, X, inputs.confidence, seed)
+        return [{"score": score, "value": value} for score, value in confirmed.items()]
     enough = max(len(X) // GALAXIES_PER_COMPONENT, mixture.n_components + 1)
     numbers = [k for k in NUMBERS if k <= min(unit["highest"], enough, len(X) // 4)]
     if unit["what"] == "likelihood":
-        return _rows(likelihood_criteria(sized, X, numbers, seed))
+        sized = clone(mixture).set_params(n_init=N_INIT, covariance_type=unit["covariance"])
+        return likelihood_criteria(sized, X, numbers, seed)
     rng, rows = np.random.default_rng(seed), []
     for k in numbers[1:]:
-        sized.set_params(n_components=k, n_init=1, random_state=unit["start"])
+        sized = clone(mixture).set_params(n_components=k, n_init=1, random_state=unit["start"])
         repeats = stability(sized, X, rng, N_RESAMPLES, (unit["start"] + OTHER_SEED + seed,))
         rows += [{"k": k, **row} for row in _stability_rows(repeats)]
     return rows
+
+
+def likelihood_criteria(
+    mixture: OrderedGaussianMixture, X: NDArray[np.floating], numbers: Sequence[int], seed: int
+) -> list[Row]:
+    """Score mixtures with several numbers of components: columns k, score, value.
+
+    Of a mixture of all galaxies `log_likelihood`, `bic` (Schwarz 1978, Ann. Stat. 6, 461) and
+    `icl` (Biernacki, Celeux & Govaert 2000, IEEE PAMI 22, 719), each per galaxy, and the number
+    of free `parameters`; `held_out` is the mean log-likelihood of one half under the mixture of
+    the other, with a single initialisation.
+    """
+    train, test = halves(len(X), seed)
+    rows: list[Row] = []
+    for k in numbers:
+        sized = clone(mixture).set_params(n_components=k, random_state=seed)
+        half = clone(sized).set_params(n_init=1).fit(X[train])
+        scores = mixture_scores(sized.fit(X), X, confidence=0.5)
+        scores |= {"held_out": float(half.score(X[test])), "parameters": sized.n_parameters_}
+        for name in ("log_likelihood", *CRITERIA, "parameters"):
+            rows.append({"k": k, "score": name, "value": float(scores[name])})
+    return rows
+
+
+def confirmed_confidence(
+    mixture: OrderedGaussianMixture, X: NDArray[np.floating], confidence: float, seed: int
+) -> dict[str, float]:
+    """Compare the confidence of a mixture of one third with that of another, on the last third.
+
+    In percent of the galaxies confident in the first mixture: `confident_promised`, the mean of
+    their largest probability, and `confident_agree`, the share in the matched cluster of the
+    second; NaN where none is confident.
+    """
+    thirds = np.array_split(np.random.default_rng(seed).permutation(len(X)), 3)
+    seeded = clone(mixture).set_params(random_state=seed)
+    one, other = (clone(seeded).fit(X[third]) for third in thirds[:2])
+    probabilities, labels = one.predict_proba(X[thirds[2]]), other.predict(X[thirds[2]])
+    largest = probabilities.max(axis=1)
+    confident = largest > confidence
+    if not confident.any():
+        return {"confident_promised": np.nan, "confident_agree": np.nan}
+    matched = relabel(probabilities.argmax(axis=1), labels)
+    return {
+        "confident_promised": 100 * float(largest[confident].mean()),
+        "confident_agree": 100 * float((matched == labels)[confident].mean()),
+    }
 
 
 def _stability_rows(repeats: pd.DataFrame) -> list[Row]:
@@ -136,82 +160,63 @@ def _stability_rows(repeats: pd.DataFrame) -> list[Row]:
     ]
 
 
-def _rows(table: pd.DataFrame) -> list[Row]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
 CLUSTER_NUMBER = Experiment(
     "cluster_number", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE), inputs=read_inputs
 )
-"""Likelihood over k and covariance, stability, saturation and calibration, with nulls."""
 
 
-def chosen_numbers(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of components that each criterion chooses in each repeat.
+def choose_n_components(criteria: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the number of components that each of `CRITERIA` chooses: columns `by`, score, k.
 
-    Columns space, covariance, data, draw, score (`CRITERIA`), k.
+    Takes what `likelihood_criteria` gives; each combination of `by` chooses for itself.
     """
-    keys = ["space", "covariance", "data", "draw"]
-    asked = rows[(rows["what"] == "likelihood") & rows["score"].isin(CRITERIA)]
-    found = {names: choose_n_components(group) for names, group in asked.groupby(keys, sort=False)}
-    table = pd.concat(found, names=keys).rename_axis([*keys, "score"])
-    return pd.DataFrame(table.rename("k").reset_index())
+    asked = criteria[criteria["score"].isin(CRITERIA)]
+    cost = asked["value"].where(asked["score"] != "held_out", -asked["value"])
+    best = cost.groupby([asked[name] for name in (*by, "score")], sort=False).idxmin()
+    chosen = asked.loc[best, [*by, "score", "k"]]
+    return chosen.astype({"k": int}).reset_index(drop=True)
 
 
-def more_stable_numbers(rows: pd.DataFrame, k: int, covariance: str) -> pd.DataFrame:
-    """Test in the bottleneck whether other numbers of components are more stable than one.
+def more_stable(repeats: pd.DataFrame, k: int) -> pd.Series:
+    """Return the p-value that each other number of components is no more stable than `k`.
+
+    One-sided Mann-Whitney tests over the repeats (columns draw, k, score, value; higher is more
+    stable). All scores must agree, so that the largest p-value counts (an intersection-union
+    test, Berger 1982, Technometrics 24, 295); Holm's correction over the numbers. Numbers without
+    a value in some repeat are left out; without one for `k` there are none.
+    """
+    wide = repeats.pivot(index="draw", columns=["k", "score"], values="value")
+    known = wide.notna().all().groupby("k").all()
+    numbers = [int(n) for n in known.index[known]]
+    others = [n for n in numbers if n != k] if k in numbers else []
+    largest = [
+        mannwhitneyu(wide[n], wide[k][wide[n].columns], alternative="greater").pvalue.max()
+        for n in others
+    ]
+    corrected = multipletests(largest, method="holm")[1] if others else []
+    return pd.Series(corrected, index=pd.Index(others, name="k"), dtype=np.float64)
+
+
+def can_be_significant(n_repeats: int, n_tests: int) -> bool:
+    """Tell whether so few repeats could give a corrected p-value below `SIGNIFICANCE` at all."""
+    separated = np.arange(n_repeats)
+    p = mannwhitneyu(separated + n_repeats, separated, alternative="greater").pvalue
+    return bool(n_tests > 0 and p * n_tests < SIGNIFICANCE)
+
+
+def more_stable_numbers(rows: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Test whether other numbers of components are more stable than one.
 
     Index: the other numbers; columns p (of the galaxies, from `more_stable`) and on_null: whether
     the same is significant on a null, where other numbers are easier to find again whatever the
     data are. The repeats are resamples of one set of galaxies and of one reference partition per
     number, of which alone this speaks.
     """
-    mine = rows[(rows["what"] == "stability") & (rows["space"] == "latent")]
-    mine = mine[(mine["covariance"] == covariance) & mine["score"].isin(STABILITY_SCORES)]
+    mine = rows[(rows["what"] == "stability") & rows["score"].isin(STABILITY_SCORES)]
     tests = {name: more_stable(repeats, k) for name, repeats in mine.groupby("data", sort=False)}
     p = tests.pop(REAL)
     on_null = (pd.DataFrame(tests) < SIGNIFICANCE).any(axis=1).reindex(p.index, fill_value=False)
     return pd.DataFrame({"p": p, "on_null": on_null})
-
-
-def compare_with_most_stable_null(ranges: pd.DataFrame) -> pd.DataFrame:
-    """Compare the stability of the galaxies' clusters with that of the most stable null."""
-    found: dict[Any, Row] = {}
-    for key, rows in ranges.groupby(["covariance", "space"], sort=False):
-        table = rows.droplevel(["covariance", "space"])
-        own, null = table.loc[REAL], table.drop(index=REAL).nlargest(1, "mean").iloc[0]
-        above, below = own["min"] > null["max"], own["max"] < null["min"]
-        found[key] = {
-            "galaxies": own["mean"],
-            "null": null["mean"],
-            "name": null.name,
-            "relation": "more" if above else "less" if below else "neither",
-        }
-    table = pd.DataFrame.from_dict(found, orient="index")
-    return table.rename_axis(["covariance", "space"])
-
-
-def calibration_curves(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return predicted and observed shares of pairs together, galaxies first, then the nulls.
-
-    Columns data, draw, bin (tenth of probability), observed, pairs, predicted.
-    """
-    found = rows[(rows["what"] == "calibration") & (rows["bin"] >= 0)]
-    wide = found.pivot(index=["data", "draw", "bin"], columns="score", values="value")
-    order = [REAL, *nulls.NULLS]  # the same in every figure, so that colours agree
-    return wide.reindex(order, level="data").reset_index().rename_axis(columns=None)
-
-
-def calibration_errors(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return the expected calibration error of the probability that two galaxies are together.
-
-    The mean distance between predicted and observed share, weighted by pairs: index data, columns
-    mean, min, max over repeats (Guo et al. 2017, ICML 34, 1321).
-    """
-    distance = (curves["predicted"] - curves["observed"]).abs() * curves["pairs"]
-    by = [curves["data"], curves["draw"]]
-    error = distance.groupby(by, sort=False).sum() / curves["pairs"].groupby(by, sort=False).sum()
-    return error.groupby("data", sort=False).agg(["mean", "min", "max"])
 
 
 def confirmed_shares(rows: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,9 @@ from galaxy_utils.features.run_table import galaxies_of, read_feature_table
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.run_folder import RunFolder
 
+CHANCE = "chance"
+"""A detector that guesses."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -54,7 +57,7 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
     pipeline = paper_pipeline(parameters, seed)
     latent = pipeline["fuse"].fit_transform(X)
     scores = outlier_scores(
-        X, latent, pipeline["fuse"],
+        X, latent,
         mixture=pipeline["mixture"],
         forest=IsolationForest(n_estimators=200, random_state=seed),
         neighbours=NearestNeighbors(n_neighbors=10),
@@ -69,3 +72,19 @@ OUTLIERS = Experiment(
     "oddities", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE, "anomaly_percent"),
     inputs=read_inputs,
 )  # fmt: skip
+
+
+def detection_table(rows: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Summarise the rows of a sample of `n` galaxies: detectors (index), best first, `CHANCE` last.
+
+    Columns precision, lowest, highest (over draws), auc and `auc <control>`.
+    """
+    named = rows.assign(column=(rows["score"] + " " + rows["kind"]).str.removesuffix(" all"))
+    table = named.pivot_table("value", "detector", "column", sort=False)
+    precision = rows[rows["score"] == "precision"].groupby("detector")["value"]
+    table.insert(1, "lowest", precision.min())
+    table.insert(2, "highest", precision.max())
+    table = table.sort_values("precision", ascending=False)
+    chance = float(rows["planted"].mean()) / n
+    table.loc[CHANCE] = [0.5 if str(name).startswith("auc") else chance for name in table]
+    return table

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -56,18 +54,25 @@ parameters, the paper's pipeline, and a classifier that is shown labels."""
 
 @dataclass(frozen=True)
 class Inputs:
-    """Feature table in all crops, types, part of each galaxy, and parameters."""
+    """Feature table in all crops, types, part of each galaxy, parameters, searches by part."""
 
     X: pd.DataFrame
     types: pd.Series
     part: np.ndarray[Any, np.dtype[np.int64]]
     parameters: Parameters
+    searches: Mapping[int, pd.DataFrame]
 
 
-def inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
-    """Read what the search takes from a run."""
+def read_inputs(folder: RunFolder, parameters: Parameters, **upstream: pd.DataFrame) -> Inputs:
+    """Read a run, and the candidates that the searches outside each part found."""
     X = read_feature_table(folder, parameters, CANDIDATE_CROPS)
-    return Inputs(X, read_types(folder), fold_of(X.index), parameters)
+    searches = {}
+    if upstream:
+        folds = upstream["folds"]
+        searches = {int(part): folds[folds["part"] == part] for part in folds["part"].unique()}
+        searches = {VALIDATION: upstream["search"], **searches}
+    found = {part: candidates(rows) for part, rows in searches.items()}
+    return Inputs(X, read_types(folder), fold_of(X.index), parameters, found)
 
 
 def _spaces(draws: int, seed: int) -> list[Row]:
@@ -78,22 +83,18 @@ def _spaces(draws: int, seed: int) -> list[Row]:
             "splits": max(2, draws // 2),
             "seed": seed,
         }
-        for spec in candidate_spaces(CANDIDATE_CROPS, components)
+        for spec in candidate_spaces(components)
     ]
 
 
 def _search(data: Inputs, unit: Row) -> list[Row]:
-    return _search_without(data, unit, VALIDATION)
-
-
-def _search_without(data: Inputs, unit: Row, part: int) -> list[Row]:
     """Score one space on the galaxies outside a part; agreement on the part is only reported."""
     spec = PipelineSpec(
         unit["columns"], unit["scale"], unit["framing"], unit["components"], unit["encoder"]
     )
     if not _available(spec, data.X):
         return []
-    p, seed, train = data.parameters, unit["seed"], data.part != part
+    p, seed, train = data.parameters, unit["seed"], data.part != unit.get("part", VALIDATION)
     found = score_candidates(spec, data.X[train], p, unit["splits"], seed)
     space = spec.space(p, seed).fit(data.X[train])
     values, test = space.transform(data.X[train]), space.transform(data.X[~train])
@@ -121,7 +122,7 @@ SEARCH_FILES = (
 )  # fmt: skip
 
 SEARCH = Experiment(
-    "search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH_FILES, inputs=inputs
+    "search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH_FILES, inputs=read_inputs
 )
 """Every candidate scored without labels on the galaxies outside the validation part."""
 
@@ -133,14 +134,7 @@ def _fold_spaces(draws: int, seed: int) -> list[Row]:
     return [{"part": part, **space} for part in parts for space in spaces]
 
 
-def _search_fold(data: Inputs, unit: Row) -> list[Row]:
-    space = {name: value for name, value in unit.items() if name != "part"}
-    return _search_without(data, space, unit["part"])
-
-
-FOLDS = Experiment(
-    "folds", _fold_spaces, _search_fold, SEARCH.parameters, SEARCH_FILES, inputs=inputs
-)
+FOLDS = Experiment("folds", _fold_spaces, _search, SEARCH.parameters, SEARCH_FILES, inputs=read_inputs)
 """The search outside each other part of the sample in turn."""
 
 
@@ -164,58 +158,27 @@ def alternative_pipeline(parameters: Parameters, random_state: int) -> VotingMix
     return voting_mixture(alternative_members(), parameters, random_state)
 
 
-@dataclass(frozen=True)
-class AlternativeInputs(Inputs):
-    """Also the candidates found without each part."""
-
-    searches: Mapping[int, pd.DataFrame]
-
-
-def alternative_inputs(
-    folder: RunFolder,
-    parameters: Parameters,
-    search: pd.DataFrame | None = None,
-    folds: pd.DataFrame | None = None,
-) -> AlternativeInputs:
-    """Read the run and the searches; those that the project carries unless others are given."""
-    base = inputs(folder, parameters)
-    search = read_result("search") if search is None else search
-    folds = read_result("folds") if folds is None else folds
-    tables = {VALIDATION: search} | {
-        int(part): folds[folds["part"] == part] for part in folds["part"].unique()
-    }
-    found = {part: candidates(rows) for part, rows in tables.items()}
-    return AlternativeInputs(base.X, base.types, base.part, base.parameters, found)
-
-
 def _alternative_units(draws: int, seed: int) -> list[Row]:
     return [{"seed": seed + draw} for draw in range(draws)]
 
 
-def _alternative(data: AlternativeInputs, unit: Row) -> list[Row]:
+def _alternative(data: Inputs, unit: Row) -> list[Row]:
     rows: list[Row] = []
-    resampled: dict[int, Any] = {}
+    resampled = []
     for part, table in data.searches.items():
-        if eligible(table).empty or not voting_members(table, data.X):
-            continue
         types = data.types[data.part == part].to_numpy(object)
-        if pd.Series(types).nunique() < 2:
+        if pd.Series(types).nunique() < 2 or not voting_members(table, data.X):
             continue
         found = partitions(data, part, table, unit["seed"])
         scores, draws = compare_with_classes(types, found, unit["seed"] + 100_000 * part)
         shuffled = _shuffled(types, found["voting"], unit["seed"])
-        rows += _rows_of(str(part), scores, draws, shuffled)
+        rows += _rows_of(str(part), scores["ari"], draws, shuffled)
         if part != VALIDATION:
-            resampled[part] = scores, draws, shuffled
+            resampled.append((scores["ari"], draws, shuffled))
     if resampled:
-        scores, draws, shuffled = (_mean(each) for each in zip(*resampled.values(), strict=True))
-        rows += _rows_of("test", scores, draws, shuffled)
+        means: list[Any] = [sum(tables) / len(tables) for tables in zip(*resampled, strict=True)]
+        rows += _rows_of("test", *means)
     return rows
-
-
-def _mean(tables: Sequence[Any]) -> Any:
-    """Mean of tables with the same rows and columns."""
-    return functools.reduce(operator.add, tables) / len(tables)
 
 
 def partitions(
@@ -245,43 +208,37 @@ def _shuffled(types: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], seed: i
     return pd.Series(permutation(score, len(labels), seed))
 
 
-def _rows_of(
-    part: str, scores: pd.DataFrame, resampled: pd.DataFrame, shuffled: pd.Series
-) -> list[Row]:
+def _rows_of(part: str, ari: pd.Series, draws: pd.DataFrame, shuffled: pd.Series) -> list[Row]:
     """Scores, intervals over galaxies, and paired differences from the voting mixture."""
-    rows: list[Row] = []
+    samples = {}
     for method in METHODS:
-        low, high = interval(resampled[method])
-        score = scores.loc[method]
-        row = {"part": part, "method": method, "ari": score["ari"], "low": low, "high": high}
-        rows.append(row | {name: score[name] for name in ("ami", "balanced_accuracy")})
+        samples[method] = ari[method], draws[method]
         if method != "voting":
-            gain = scores["ari"]["voting"] - score["ari"]
-            low, high = interval(resampled["voting"] - resampled[method])
-            rows.append({"part": part, "method": f"voting - {method}", "ari": gain,
-                         "low": low, "high": high})  # fmt: skip
-    low, high = interval(shuffled)
-    rows.append({"part": part, "method": "shuffled", "ari": shuffled.mean(),
-                 "low": low, "high": high})  # fmt: skip
+            difference = draws["voting"] - draws[method]
+            samples[f"voting - {method}"] = ari["voting"] - ari[method], difference
+    samples["shuffled"] = shuffled.mean(), shuffled
+    rows: list[Row] = []
+    for method, (value, resampled) in samples.items():
+        low, high = interval(resampled)
+        rows.append({"part": part, "method": method, "ari": value, "low": low, "high": high})
     return rows
 
 
 ALTERNATIVE = Experiment(
     "alternative", _alternative_units, _alternative, SEARCH.parameters, SEARCH_FILES,
-    upstream=(SEARCH.name, FOLDS.name), inputs=alternative_inputs,
+    upstream=(SEARCH.name, FOLDS.name), inputs=read_inputs,
 )  # fmt: skip
 """The alternative and its peers on every part, made from the other galaxies, over seeds."""
 
 
 def over_seeds(rows: pd.DataFrame, part: str = "test") -> pd.DataFrame:
-    """Average the rows of `ALTERNATIVE` over seeds."""
+    """Average the rows of `ALTERNATIVE` over seeds: index method, columns ari, low, high."""
     methods = [*METHODS, *(f"voting - {m}" for m in METHODS[1:]), "shuffled"]
-    columns = ["ari", "low", "high", "ami", "balanced_accuracy"]
+    columns = ["ari", "low", "high"]
     if rows.empty:
-        return pd.DataFrame(np.nan, methods, [*columns, "lowest", "highest"])
-    groups = rows[rows["part"].astype(str) == part].groupby("method")
-    found = groups[columns].mean().assign(lowest=groups["ari"].min(), highest=groups["ari"].max())
-    return found.reindex(methods)
+        return pd.DataFrame(np.nan, methods, columns)
+    mine = rows[rows["part"].astype(str) == part]
+    return mine.groupby("method")[columns].mean().reindex(methods)
 
 
 def run_consensus(

@@ -115,7 +115,9 @@ class LiveLine:
             for name, note in notes.items()
             if note and "seconds" not in note
         ]
-        return f"{ended} of {len(notes)} done; {', '.join(running) or 'waiting'}"
+        line = f"{ended} of {len(notes)} done; {', '.join(running) or 'waiting'}"
+        left = (time.time() - self.started) * (len(notes) - ended) / max(ended, 1)
+        return line + (f"; about {left / 60:.0f} min left" if ended and left > 90 else "")
 
     def _notes(self) -> dict[str, dict[str, Any]]:
         """What is planned, to what it noted in this build; empty where it has not begun."""

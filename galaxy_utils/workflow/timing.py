@@ -1,16 +1,14 @@
-"""Wall times and memory of the stages on this machine, and what they extrapolate to."""
+"""Wall times of the stages on this machine, and how they grow with the number of galaxies."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import platform
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from timeit import timeit
 
 import numpy as np
 import pandas as pd
@@ -23,15 +21,14 @@ from sklearn.base import clone
 from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.images import Image, band_mean
-from galaxy_utils.features.backbones import BACKBONES, EmbeddingSpec
+from galaxy_utils.features.backbones import EmbeddingSpec
 from galaxy_utils.features.inference import embed, load_encoder
-from galaxy_utils.morphology.measurement import Morphology, measure, measure_source
-from galaxy_utils.morphology.segmentation import Segmentation, segment
+from galaxy_utils.morphology.measurement import measure
+from galaxy_utils.morphology.segmentation import segment
 
 REPEATS = 2
 PIECE = 4
-"""Images, at least, that are timed together: of the fast stages and of their peers alike, since
-a median of single images is lower than one of means."""
+"""Images, at least, that are timed together."""
 
 FRAME = 256
 """Side of the paper's cutouts, in pixels."""
@@ -45,20 +42,10 @@ SMALLEST_N = 500
 FITS = ("autoencoder", "mixture")
 """Stages that need all galaxies at once; the others take one after another."""
 
-SURVEYS = (10**6, 10**8, 2 * 10**10)
-"""Numbers of galaxies to extrapolate to; the last is what LSST expects."""
-
 LINEAR = (0.8, 1.2)
 """Powers of N that are called near linear."""
 
-CPU = "CPU"
-COLUMNS = ("stage", "engine", "galaxies", "seconds", "memory_mb")
-MEGABYTE = 2**20
-DAY = 86_400.0
-
-MixtureJob = Callable[[NDArray[np.floating]], object]
-
-PixelJob = Callable[[list[Any]], object]
+COLUMNS = ["stage", "engine", "galaxies", "seconds"]
 
 
 def hardware() -> str:
@@ -72,127 +59,39 @@ def hardware() -> str:
     return f"{processor}, {os.cpu_count()} cores, {memory} GB, {gpu}"
 
 
-def timed(job: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that a job takes, and the largest memory of this process meanwhile, in MB."""
-    process, done, megabytes = psutil.Process(), threading.Event(), [0.0]
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            megabytes.append(process.memory_info().rss / MEGABYTE)
-
-    megabytes.append(process.memory_info().rss / MEGABYTE)
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    started = time.perf_counter()
-    job()
-    spent = time.perf_counter() - started
-    done.set()
-    watcher.join()
-    megabytes.append(process.memory_info().rss / MEGABYTE)
-    return spent, max(megabytes)
-
-
 def enlarged(stamp: Image, side: int = FRAME) -> Image:
     """Enlarge a stamp of a small image to the size of a cutout, by bicubic interpolation."""
     resized = PillowImage.fromarray(stamp).resize((side, side), PillowImage.Resampling.BICUBIC)
     return np.asarray(resized)
 
 
-def _time_in_pieces(
-    stage: str,
-    engine: str,
-    job: PixelJob,
-    images: Iterable[Image],
-    number: int,
-    piece: int,
-    prepare: Callable[[Image], object] | None = None,
-    warm: int = 1,
-) -> pd.DataFrame:
-    """Time `number` images of a stream, `piece` of them at a time, after `warm` untimed ones.
-
-    `prepare` turns an image into what the job takes, outside the time. One row per piece,
-    columns `COLUMNS`; the memory is the largest of the process meanwhile.
-    """
-    stream: Iterator[object] = map(prepare, images) if prepare else iter(images)
-    job(list(itertools.islice(stream, warm)))
-    rows = []
-    for start in range(0, number, piece):
-        block = list(itertools.islice(stream, min(piece, number - start)))
-        spent, megabytes = timed(partial(job, block))
-        rows.append((stage, engine, len(block), spent, megabytes))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
 def time_pixels(
     stamps: Sequence[Image], configurations: Sequence[str], number: int
 ) -> pd.DataFrame:
-    """Time everything that begins with pixels, the fast ways and the plain ones."""
-    stamps = _with_source(stamps, number)
+    """Time the stages that begin with pixels, several images at a time."""
+    images = list(itertools.islice(itertools.cycle(_with_source(stamps, number)), number))
     encoders = [load_encoder(EmbeddingSpec.named(name)) for name in configurations]
-    plain = [_eager(EmbeddingSpec.named(name)) for name in configurations]
     piece = max(PIECE, min(encoders[0].batch_size, number // 2))
     batch = f"{encoders[0].engine}, batches of {min(piece, encoders[0].batch_size)}"
-    jobs: list[tuple[str, str, PixelJob]] = [
-        ("morphology", "compiled engine, one core", _measure_all),
-        ("statmorph", "statmorph, one core", _measure_by_statmorph),
-        ("features", batch, lambda images: [embed(e, images) for e in encoders]),
-        ("plain_features", "PyTorch, one by one", lambda images: [run(images) for run in plain]),
-        ("rotation", "PyTorch, batched tensors", _rotate),
+    jobs: list[tuple[str, str, Callable[[list[Image]], object]]] = [
+        ("morphology", "compiled engine, one core", lambda i: [measure(band_mean(x)) for x in i]),
+        ("features", batch, lambda i: [embed(encoder, i) for encoder in encoders]),
     ]
-    alone: dict[str, Callable[[Any], object]] = {
-        "engine_alone": measure_source,
-        "statmorph_alone": partial(measure_source, engine="statmorph"),
-    }
-    tables = [
-        _time_in_pieces(stage, engine, job, itertools.cycle(stamps), number, piece,
-                       warm=1 if stage == "statmorph" else piece)
-        for stage, engine, job in jobs
-    ] + [
-        _time_in_pieces(stage, CPU, lambda i, run=run: [run(one) for one in i],  # type: ignore[misc]
-                       itertools.cycle(stamps), number, piece, _segmented)
-        for stage, run in alone.items()
-    ]  # fmt: skip
-    return pd.concat(tables, ignore_index=True)
+    rows = []
+    for stage, engine, job in jobs:
+        job(images[:piece])  # allocates and compiles
+        for start in range(0, number, piece):
+            block = images[start : start + piece]
+            rows.append((stage, engine, len(block), timeit(partial(job, block), number=1)))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _with_source(stamps: Sequence[Image], number: int) -> list[Image]:
     """The first stamps that hold a source at the centre: the others cost next to nothing."""
-    holding = (stamp for stamp in stamps if not _segmented(stamp).reason)
+    holding = (stamp for stamp in stamps if not segment(band_mean(stamp), neighbours=False).reason)
     if found := list(itertools.islice(holding, number)):
         return found
     raise ValueError("no stamp to time with holds a source at its centre")
-
-
-def _segmented(image: Image) -> Segmentation:
-    return segment(band_mean(image), neighbours=False)
-
-
-def _measure_all(images: list[Image]) -> list[Morphology]:
-    return [measure(band_mean(image)) for image in images]
-
-
-def _measure_by_statmorph(images: list[Image]) -> list[Morphology]:
-    return [measure(band_mean(image), engine="statmorph") for image in images]
-
-
-def _rotate(images: list[Image]) -> float:
-    """Residuals of a batch rotated by 180 degrees about a centre between pixels."""
-    batch = torch.from_numpy(np.stack([band_mean(image) for image in images])[:, None]).float()
-    turn = torch.tensor([[-1.0, 0.0, 0.001], [0.0, -1.0, 0.001]]).expand(len(batch), 2, 3)
-    grid = torch.nn.functional.affine_grid(turn, list(batch.shape), align_corners=False)
-    rotated = torch.nn.functional.grid_sample(batch, grid, align_corners=False)
-    return float((batch - rotated).abs().sum())
-
-
-def _eager(spec: EmbeddingSpec) -> PixelJob:
-    network = BACKBONES[spec.backbone].build().eval()
-
-    def run(images: list[Image]) -> list[torch.Tensor]:
-        """Features as a plain loop gives them."""
-        with torch.inference_mode():
-            return [network(spec.prepare(image)[None]) for image in images]
-
-    return run
 
 
 def growing_sizes(n_galaxies: int, smallest: int, number: int = 4) -> NDArray[np.int64]:
@@ -227,30 +126,20 @@ def time_fits(
             "mixture": (1.0, lambda: clone(mixture).fit(latent[part])),  # noqa: B023
         }
         for stage, (factor, job) in jobs.items():
-            spent, megabytes = timed(job)
-            rows.append((stage, CPU, int(size), factor * spent, megabytes))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            rows.append((stage, "CPU", int(size), factor * timeit(job, number=1)))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def per_galaxy(times: pd.DataFrame) -> pd.DataFrame:
-    """Cost per galaxy of each stage; of fits only the largest counts."""
-    rows = {}
-    for stage, group in times.groupby("stage", sort=False):
-        fits = stage in FITS
-        counted = group[group["galaxies"] == group["galaxies"].max()] if fits else group
-        low, middle, high = np.percentile(
-            1000 * counted["seconds"] / counted["galaxies"], [25, 50, 75]
-        )
-        rows[stage] = {
-            "engine": counted["engine"].iloc[0],
-            "galaxies": int(counted["galaxies"].max() if fits else counted["galaxies"].sum()),
-            "median_ms": middle,
-            "low_ms": low,
-            "high_ms": high,
-            "per_second": 1000 / middle,
-            "memory_mb": float(counted["memory_mb"].max()),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    """Engine, and quartiles of the cost per galaxy in ms, by stage; of fits only the largest."""
+    largest = times.groupby("stage")["galaxies"].transform("max")
+    counted = times[~times["stage"].isin(FITS) | (times["galaxies"] == largest)]
+    counted = counted.assign(ms=1000 * counted["seconds"] / counted["galaxies"])
+    groups = counted.groupby("stage", sort=False)
+    quartiles = groups["ms"].quantile(np.array([0.25, 0.5, 0.75])).unstack()
+    return quartiles.set_axis(["low_ms", "median_ms", "high_ms"], axis=1).join(
+        groups["engine"].first()
+    )
 
 
 def growth(times: pd.DataFrame) -> pd.DataFrame:
@@ -278,28 +167,3 @@ def near_linear(powers: pd.Series) -> bool | None:
     if (powers > LINEAR[1]).any():
         return False
     return True if (powers >= LINEAR[0]).all() else None
-
-
-def extrapolate(
-    curves: pd.DataFrame, cost: pd.DataFrame, numbers: Sequence[int] = SURVEYS
-) -> pd.DataFrame:
-    """Carry the cost of each stage on to the size of surveys, on this one machine."""
-    rows = {}
-    for stage in ("morphology", "features"):
-        one = float(cost.loc[stage, "median_ms"]) / 1000  # type: ignore[arg-type]
-        rows[stage] = {"power": float("nan")} | {n: one * n / DAY for n in numbers}
-    for name, curve in curves.groupby("stage", sort=False):
-        power = power_of_n(curve)
-        last = curve.iloc[-1]
-        law = max(power, 1.0)  # fixed costs flatten the fit; no stage reads fewer galaxies
-        days = {n: last["seconds"] * (n / last["galaxies"]) ** law / DAY for n in numbers}
-        rows[str(name)] = {"power": power} | days
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def duration(days: float) -> str:
-    """Write a time, given in days, in minutes, hours, days or years, to two digits."""
-    for unit, size in (("years", 365.25), ("days", 1.0), ("hours", 1 / 24)):
-        if days >= size:
-            return f"{float(f'{days / size:.2g}'):,g} {unit}"
-    return f"{days * 1440:.2g} minutes"

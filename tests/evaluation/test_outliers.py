@@ -14,14 +14,11 @@ from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.evaluation.outliers import (
-    CHANCE,
     CONTROL,
     CORRUPTIONS,
-    MIXTURE_LIKELIHOOD,
     corrupt,
     describe_outliers,
     detection_scores,
-    detection_table,
     inject,
     outlier_scores,
 )
@@ -98,7 +95,6 @@ def test_a_perfect_detector_finds_all_and_an_inverted_one_nothing() -> None:
     perfect = kinds.notna() + np.linspace(0, 0.1, 200)
     rows = detection_scores(kinds, pd.DataFrame({"perfect": perfect, "inverted": -perfect}))
     assert value_of(rows, "perfect", "precision") == value_of(rows, "perfect", "auc") == 1
-    assert value_of(rows, "perfect", "recall", "blend") == 1
     assert value_of(rows, "inverted", "precision") == value_of(rows, "inverted", "auc") == 0
 
 
@@ -110,65 +106,24 @@ def test_distant_galaxies_are_outliers_by_every_detector() -> None:
     encoder = FusionAutoencoder(hidden_dims=(16,), latent_dim=4, epochs=5)
     latent = encoder.fit_transform(X)
     scores = outlier_scores(
-        X, latent, encoder, OrderedGaussianMixture(2, n_init=1, random_state=0),
+        X, latent, OrderedGaussianMixture(2, n_init=1, random_state=0),
         IsolationForest(random_state=0), NearestNeighbors(n_neighbors=10),
     )  # fmt: skip
     kinds = pd.Series(["trail"] * 4 + [None] * 296, X.index, dtype=object)
     rows = detection_scores(kinds, scores)
-    for detector in set(rows["detector"]) - {"autoencoder error"}:
+    for detector in set(rows["detector"]):
         assert value_of(rows, detector, "auc") > 0.95, detector
-
-
-def test_reconstruction_errors_are_in_units_of_each_modality() -> None:
-    X = _table(50)
-    encoder = FusionAutoencoder(hidden_dims=(16,), latent_dim=4, epochs=0).fit(X)
-    error = encoder.reconstruct(X) - encoder.concatenate(X)
-    deep, five = (error[:, part] ** 2 for part in (slice(0, 12), slice(12, 17)))
-    values = encoder.concatenate(X)
-    expected = deep.mean(axis=1) / values[:, :12].var() + five.mean(axis=1) / values[:, 12:].var()
-    scores = outlier_scores(
-        X, encoder.transform(X), encoder, OrderedGaussianMixture(2),
-        IsolationForest(n_estimators=10), NearestNeighbors(n_neighbors=60),
-    )  # fmt: skip
-    np.testing.assert_allclose(scores["autoencoder error"], expected / 2, rtol=1e-4)
-    assert np.isfinite(scores).all(axis=None)
-
-
-def _detections(n: int, injected: int) -> pd.DataFrame:
-    """One detector ranks half of the injected behind as many others, another one is blind."""
-    kinds = pd.Series([None] * n, dtype=object)
-    kinds[:injected] = [CORRUPTIONS[i % 3] for i in range(injected)]
-    kinds[injected : 2 * injected] = CONTROL
-    paper = np.random.default_rng(0).random(n)
-    paper[: injected // 2] += 5
-    paper[-(injected // 2) :] += 10
-    blind = np.random.default_rng(1).random(n)
-    rows = detection_scores(kinds, pd.DataFrame({MIXTURE_LIKELIHOOD: paper, "blind": blind}))
-    return rows.assign(draw=0, planted=injected)
-
-
-def test_precision_is_given_at_several_depths_and_for_chance() -> None:
-    table = detection_table(_detections(4000, 40), 4000)
-    paper = table.loc[MIXTURE_LIKELIHOOD]
-    assert paper[["precision_half", "precision"]].tolist() == [0, 0.5]
-    assert 0.25 <= paper["precision_twice"] < 0.35
-    assert paper["enrichment"] == pytest.approx(50) and table.loc["blind", "enrichment"] < 10
-    assert table.index[0] == MIXTURE_LIKELIHOOD and table.index[-1] == CHANCE
-    assert table.loc[CHANCE, ["precision", "enrichment", "auc"]].tolist() == [0.01, 1, 0.5]
-    assert detection_table(pd.DataFrame(), 10).empty
-
-
-def test_the_range_over_draws_is_that_of_the_precision() -> None:
-    rows = _detections(4000, 40)
-    low = rows.assign(draw=1, value=0.5 * rows["value"])
-    paper = detection_table(pd.concat([rows, low]), 4000).loc[MIXTURE_LIKELIHOOD]
-    assert paper[["lowest", "precision", "highest"]].tolist() == [0.25, 0.375, 0.5]
+    few = outlier_scores(
+        X[:9],
+        latent[:9],
+        OrderedGaussianMixture(2),
+        IsolationForest(),
+        NearestNeighbors(n_neighbors=10),
+    )
+    assert np.isfinite(few).all(axis=None), "there are no ten neighbours"
 
 
 def test_the_control_is_neither_injected_nor_left_alone() -> None:
-    table = detection_table(_detections(4000, 40), 4000)
-    assert table.loc[MIXTURE_LIKELIHOOD, f"recall {CONTROL}"] == 0
-    assert table.loc[MIXTURE_LIKELIHOOD, f"auc {CONTROL}"] == pytest.approx(0.5, abs=0.1)
     kinds = pd.Series(["trail", CONTROL, None, None], dtype=object)
     rows = detection_scores(kinds, pd.DataFrame({"all": [3.0, 4.0, 2.0, 1.0]}))
     assert value_of(rows, "all", "precision") == 0  # the control was more unusual

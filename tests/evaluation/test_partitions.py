@@ -8,7 +8,6 @@ import pytest
 from galaxy_utils.clustering.algorithms import NOISE
 from galaxy_utils.evaluation.partitions import (
     compare_partitions,
-    partition_agreement,
     partition_sizes,
 )
 
@@ -44,19 +43,3 @@ def test_sizes_are_those_of_the_two_largest_clusters() -> None:
     sizes = partition_sizes(np.repeat([0, 1, 2, NOISE], [4, 90, 5, 1]))
     assert sizes == {"noise": 1, "clusters": 3, "largest": 90, "second": 5}
     assert partition_sizes(np.zeros(7, int))["second"] == 0
-
-
-def test_agreement_is_a_symmetric_matrix_of_rand_indices() -> None:
-    partitions = {
-        "a": np.array([0, 0, 1, 1]),
-        "renamed": np.array([7, 7, 3, 3]),
-        "crossed": np.array([0, 1, 0, 1]),
-        "noisy": np.array([0, 0, NOISE, NOISE]),
-    }
-    matrix = partition_agreement(partitions)
-    assert list(matrix.index) == list(matrix.columns) == list(partitions)
-    np.testing.assert_array_equal(np.diag(matrix), 1)
-    np.testing.assert_array_equal(matrix, matrix.T)
-    assert matrix.loc["a", "renamed"] == matrix.loc["a", "noisy"] == 1
-    # No pair shared: (0 - 2 * 2 / 6) / ((2 + 2) / 2 - 2 * 2 / 6).
-    assert matrix.loc["a", "crossed"] == pytest.approx(-0.5)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils.evaluation.subsampling import paired_tests, subsample
+from galaxy_utils.evaluation.resampling import subsample
+from galaxy_utils.experiments.algorithms import paired_tests
 
 
 def test_a_subsample_is_drawn_without_replacement() -> None:

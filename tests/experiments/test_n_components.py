@@ -1,4 +1,4 @@
-"""Injected groups are counted; saturation comes with the dimension; few repeats decide nothing."""
+"""Injected groups are counted and confirmed; few repeats decide nothing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
-from galaxy_utils.evaluation.n_components import (
+from galaxy_utils.experiments.n_components import (
     can_be_significant,
     choose_n_components,
+    confirmed_confidence,
     likelihood_criteria,
     more_stable,
-    saturation,
 )
 
 CENTRES = np.array([[0.0, 0, 0, 0], [8, 0, 0, 0], [0, 8, 0, 0]])
@@ -22,8 +22,8 @@ BLOBS = CENTRES[np.repeat([0, 1, 2], 150)] + np.random.default_rng(0).normal(siz
 @pytest.mark.parametrize("covariance", ["full", "diag", "spherical"])
 def test_three_groups_are_counted(covariance: str) -> None:
     mixture = OrderedGaussianMixture(covariance_type=covariance, n_init=2)
-    criteria = likelihood_criteria(mixture, BLOBS, range(1, 7), seed=0)
-    chosen = choose_n_components(criteria)
+    criteria = pd.DataFrame(likelihood_criteria(mixture, BLOBS, range(1, 7), seed=0))
+    chosen = choose_n_components(criteria).set_index("score")["k"]
     assert chosen["bic"] == chosen["icl"] == 3
     # A fourth component may cost next to nothing on held-out galaxies.
     gain = criteria[criteria["score"] == "held_out"].set_index("k")["value"]
@@ -37,26 +37,46 @@ def test_three_groups_are_counted(covariance: str) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_one_gaussian_is_one_group(seed: int) -> None:
     X = np.random.default_rng(seed).normal(size=(450, 4))
-    chosen = choose_n_components(
+    criteria = pd.DataFrame(
         likelihood_criteria(OrderedGaussianMixture(n_init=2), X, range(1, 7), seed)
     )
+    chosen = choose_n_components(criteria).set_index("score")["k"]
     assert chosen["bic"] == chosen["icl"] == 1
+
+
+def test_each_criterion_chooses_in_each_repeat() -> None:
+    table = pd.DataFrame([
+        {"draw": draw, "k": k, "score": score, "value": abs(k - best) * sign}
+        for draw, best in ((0, 2), (1, 4)) for k in range(1, 6)
+        for score, sign in (("bic", 1), ("icl", 1), ("held_out", -1), ("parameters", 1))
+    ])  # fmt: skip
+    chosen = choose_n_components(table, ["draw"])
+    assert set(chosen["score"]) == {"bic", "icl", "held_out"}
+    assert (chosen["k"] == chosen["draw"].map({0: 2, 1: 4})).all()
 
 
 def test_held_out_likelihood_is_lower_where_a_mixture_overfits() -> None:
     X = np.random.default_rng(0).normal(size=(60, 6))
-    criteria = likelihood_criteria(OrderedGaussianMixture(n_init=1), X, [4], 0)
+    criteria = pd.DataFrame(likelihood_criteria(OrderedGaussianMixture(n_init=1), X, [4], 0))
     values = criteria.set_index("score")["value"]
     assert values["held_out"] < values["log_likelihood"] - 1
 
 
-def test_probabilities_saturate_with_the_dimension_also_without_groups() -> None:
-    X = np.random.default_rng(3).standard_t(4, size=(1500, 32))
-    found = saturation(OrderedGaussianMixture(n_init=2), X, 0.85, 0)
-    assert set(found["dimension"]) == {2, 4, 8, 16, 32}
-    full = found[(found["covariance"] == "full") & (found["score"] == "confident")]
-    confident = full.set_index("dimension")["value"]
-    assert confident[32] > 75 > confident[2] + 20
+def test_the_confidence_in_injected_groups_is_confirmed() -> None:
+    found = confirmed_confidence(OrderedGaussianMixture(3), BLOBS, 0.85, 0)
+    assert found["confident_agree"] > 99
+    assert found["confident_agree"] == pytest.approx(found["confident_promised"], abs=0.5)
+
+
+def test_confidence_in_one_heavy_tailed_group_is_not_confirmed() -> None:
+    X = np.random.default_rng(0).standard_t(4, size=(900, 32))
+    found = confirmed_confidence(OrderedGaussianMixture(4), X, 0.85, 0)
+    assert found["confident_promised"] > 97 and found["confident_agree"] < 80
+
+
+def test_without_confident_galaxies_nothing_is_promised() -> None:
+    found = confirmed_confidence(OrderedGaussianMixture(3), BLOBS, 1.0, 0)
+    assert np.isnan(list(found.values())).all()
 
 
 def repeats(means: dict[int, float], draws: int, lagging: str = "") -> pd.DataFrame:

@@ -14,7 +14,6 @@ from .pipeline import plot_pipeline as plot_pipeline
 from .preprocessing import plot_segmentation as plot_segmentation
 from .preprocessing import plot_standardisation as plot_standardisation
 from .repeats import plot_repeats as plot_repeats
-from .scatter import plot_scatter as plot_scatter
 from .style import QUANTITY_LABELS as QUANTITY_LABELS
 from .style import single_panel as single_panel
 from .training import plot_training_curves as plot_training_curves

@@ -192,14 +192,6 @@ def test_repeats_are_dots_with_a_bar_at_their_mean() -> None:
     assert named[0] == named[3] == ["galaxies", "null"] and not any(named[1])
 
 
-def test_named_points_are_ringed() -> None:
-    table = pd.DataFrame({"x": [1, 2], "y": [3, 4], "by": ["a", "b"]})
-    named = pd.DataFrame({"x": [2], "y": [4]}, index=["chosen"])
-    (axis,) = plots.plot_scatter(table, "x", "y", "by", "x", "y", named).axes
-    assert [line.get_xydata().tolist() for line in axis.lines] == [[[1, 3]], [[2, 4]], [[2, 4]]]
-    assert [(text.get_text(), text.xy) for text in axis.texts] == [("chosen", (2, 4))]
-
-
 def test_a_missing_image_is_a_grey_tile_that_says_so() -> None:
     image = np.full((4, 4, 3), 100, dtype=np.uint8)
     first, second = plots.plot_galaxies([image, None], ["here", "missing"], stretch=3).axes

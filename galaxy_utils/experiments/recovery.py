@@ -161,7 +161,7 @@ def _upper_bound(
     train: NDArray[np.bool_],
     test: NDArray[np.bool_],
 ) -> float:
-    if len(set(classes[train])) < 2:
+    if len(set(classes[train])) < 2 or test.sum() < 2:
         return np.nan
     classifier = supervised_upper_bound().fit(X[train], classes[train].astype(str))
     return agreement(classes[test], classifier.predict(X[test]))["ari"]

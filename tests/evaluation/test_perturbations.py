@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -149,6 +150,14 @@ def test_another_seed_only_numbers_clusters_anew_where_they_are_clear() -> None:
     other["mixture"].weights_ = other["mixture"].weights_[::-1]
     apart = share_changed_by_seed(_pipeline(0).fit(X), other, X, X.index)
     assert apart < 0.6  # numbers are matched first
+
+
+def test_only_the_galaxies_asked_for_are_counted_with_another_seed() -> None:
+    labels = np.repeat([0, 1], [120, 80])
+    first, second = (SimpleNamespace(predict=lambda X, found=found: found)
+                     for found in (labels, np.append(1 - labels[:-1], 1)))  # fmt: skip
+    X = _table()
+    assert share_changed_by_seed(first, second, X, X.index[[199, 0]]) == 0.5
 
 
 def test_shifts_are_in_units_of_the_scatter_between_galaxies() -> None:

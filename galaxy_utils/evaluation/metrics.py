@@ -22,17 +22,8 @@ from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 SATURATED = 0.99
 """A largest probability above it is as good as one."""
 
-INTERNAL = ("silhouette", "davies_bouldin", "calinski_harabasz")
-"""Scores that need a space and a partition, no classes."""
-
 AGREEMENT = ("ari", "ami", "accuracy", "balanced_accuracy")
 """Scores that compare a partition with classes."""
-
-LOWER_IS_BETTER = ("davies_bouldin", "bic", "icl")
-
-SCALE_DEPENDENT = ("bic", "icl")
-"""Scores of a density, which change with the unit of the space: they cannot be compared
-between two autoencoders."""
 
 
 def internal_scores(X: ArrayLike, labels: NDArray[np.integer]) -> dict[str, float]:
@@ -48,10 +39,11 @@ def internal_scores(X: ArrayLike, labels: NDArray[np.integer]) -> dict[str, floa
     Returns
     -------
     dict of str to float
-        Keys `INTERNAL`; NaN where there are fewer than two clusters.
+        `silhouette`, `davies_bouldin`, `calinski_harabasz`; NaN where there are fewer than two
+        clusters.
     """
     if not 2 <= len(np.unique(labels)) < len(labels):
-        return dict.fromkeys(INTERNAL, np.nan)
+        return dict.fromkeys(("silhouette", "davies_bouldin", "calinski_harabasz"), np.nan)
     return {
         "silhouette": float(silhouette_score(X, labels)),
         "davies_bouldin": float(davies_bouldin_score(X, labels)),

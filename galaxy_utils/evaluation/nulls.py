@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.preprocessing import QuantileTransformer
 
-from galaxy_utils.evaluation.metrics import LOWER_IS_BETTER, SCALE_DEPENDENT
 from galaxy_utils.features.feature_table import MORPHOLOGY, modality_of
 
 # Values of the column "data" in results of studies: the galaxies themselves, and each null.
@@ -63,50 +60,8 @@ def shuffled_pairs(X: pd.DataFrame, seed: int) -> pd.DataFrame:
     return X.assign(**{name: X[name].to_numpy()[rows] for name in measured})
 
 
-Null = Callable[[Any, int], Any]
-"""Takes the data and a seed; returns as many points."""
-
-NULLS: dict[str, Null] = {SINGLE_GAUSSIAN: single_gaussian, COPULA: gaussian_copula}
-"""Reference distributions without clusters."""
-
-
-def compare_with_null(
-    estimator: Any,
-    X: Any,
-    scoring: Callable[[Any, Any], Mapping[str, float]],
-    n_draws: int,
-    seed: int,
-    nulls: Mapping[str, Null] = NULLS,
-) -> pd.DataFrame:
-    """Fit the same estimator to the data and to draws of each null, and score every fit.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Not fitted; it is cloned.
-    X : DataFrame or ndarray, shape (n_samples, n_features)
-        The data.
-    scoring : callable
-        Takes a fitted estimator and what it was fitted to; returns scores by name.
-    n_draws : int
-        Draws of each null.
-    seed : int
-        Of the first draw; the others count on from it.
-    nulls : mapping of str to callable
-        Reference distributions by name.
-
-    Returns
-    -------
-    DataFrame
-        One row per fit: data (`REAL` or the name of a null), draw, then the scores.
-    """
-    rows = [{"data": REAL, "draw": 0, **scoring(clone(estimator).fit(X), X)}]
-    for name, null in nulls.items():
-        for draw in range(n_draws):
-            points = null(X, seed + draw)
-            scores = scoring(clone(estimator).fit(points), points)
-            rows.append({"data": name, "draw": draw, **scores})
-    return pd.DataFrame(rows)
+NULLS = {SINGLE_GAUSSIAN: single_gaussian, COPULA: gaussian_copula}
+"""Reference distributions without clusters: from data and a seed to as many points."""
 
 
 def compare_scores(scores: pd.DataFrame) -> pd.DataFrame:
@@ -115,22 +70,17 @@ def compare_scores(scores: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     scores : DataFrame
-        Columns data (`REAL` and names of nulls), draw, partition, space, score, value.
+        Columns data (`REAL` and names of nulls), draw, partition, space, score, value. Densities
+        in autoencoders, as in BIC, cannot be compared: they change with the unit of the space.
 
     Returns
     -------
     DataFrame
-        One row per partition, space and score, with these columns besides:
-
-        - value, low, high: mean and range over the draws of the galaxies;
-        - null, null_value, null_low, null_high: the same of the null whose mean is best (None
-          and NaN where no null was scored);
-        - gain, gain_low, gain_high: mean and range of how much better the galaxies are than
-          that null in the same draw, positive for better;
-        - comparable: whether the score may be compared between data sets (see
-          `metrics.SCALE_DEPENDENT`);
-        - exceeds_null: whether it is comparable, and the worst value of the galaxies is better
-          than the best one of all nulls.
+        Columns partition, space, score; value, low, high (mean and range over the draws of the
+        galaxies); null, null_value, null_low, null_high (the same of the null whose mean is best;
+        None and NaN without any); gain, gain_low, gain_high (mean and range of how much better
+        the galaxies are in the same draw); exceeds_null (whether the worst value of the galaxies
+        is better than the best one of all nulls).
     """
     keys = ["partition", "space", "score"]
     return pd.DataFrame(
@@ -141,21 +91,20 @@ def compare_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 def _comparison(cell: pd.DataFrame, score: str) -> dict[str, Any]:
     """Compare one score of one partition in one space, over draws."""
-    sign = -1.0 if score in LOWER_IS_BETTER else 1.0
+    sign = -1.0 if score == "davies_bouldin" else 1.0
     order = cell["data"].unique()  # of nulls that tie, the first is taken
     draws = cell.pivot(index="draw", columns="data", values="value")[order]
     real, nulls = draws[REAL], draws.drop(columns=REAL)
     means = (sign * nulls).mean().dropna()
     name = str(means.idxmax()) if len(means) else None
     null = nulls[name] if name else pd.Series(np.nan, draws.index)
-    gain, comparable = sign * (real - null), score not in SCALE_DEPENDENT
+    gain = sign * (real - null)
     return {
         "value": real.mean(), "low": real.min(), "high": real.max(),
         "null": name,
         "null_value": null.mean(), "null_low": null.min(), "null_high": null.max(),
         "gain": gain.mean(), "gain_low": gain.min(), "gain_high": gain.max(),
-        "comparable": comparable,
-        "exceeds_null": comparable and bool((sign * real).min() > (sign * nulls).max().max()),
+        "exceeds_null": bool((sign * real).min() > (sign * nulls).max().max()),
     }  # fmt: skip
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from statsmodels.stats.proportion import proportion_confint
 
 from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.metrics import relabel
-from galaxy_utils.features.feature_table import deep_blocks
 from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.segmentation import clipped_sky
 
@@ -34,13 +32,14 @@ NOISE_SMOOTHING = 0.95
 """Standard deviation, in pixels, of the Gaussian that smooths white noise until neighbouring
 pixels are as correlated as in the sky of SDSS cutouts (0.76)."""
 
+NOISE_LEFT = float(np.linalg.norm(gaussian_filter(np.pad([[1.0]], 12), NOISE_SMOOTHING)))
+"""Standard deviation of unit white noise after that smoothing."""
+
 LOW_QUALITY, HIGH_QUALITY = 75, 95
 """JPEG qualities: Pillow's default, with colours at half the resolution; and that of the cutouts
 themselves, with colours at full resolution."""
 
 UNCHANGED = "unchanged"
-"""Images measured once more as they are."""
-
 ANOTHER_SEED = "another seed"
 """No image is changed; the pipeline is fitted with another seed."""
 
@@ -58,48 +57,32 @@ def _compress(image: Image, quality: int, **options: int) -> Image:
 
 def _blur(image: Image, rng: np.random.Generator) -> Image:
     """Blur, and add noise until the sky is as noisy as before."""
-    counts = image.astype(np.float64)
-    blurred = gaussian_filter(counts, (BLUR, BLUR, 0), mode="nearest")
-    for band in range(counts.shape[2]):
-        before, after = _sky(counts[..., band])[1], _sky(blurred[..., band])[1]
-        missing = np.sqrt(max(before**2 - after**2, 0.0))
-        blurred[..., band] += missing * sky_noise(counts.shape[:2], rng)
+    blurred = []
+    for band in np.moveaxis(image, 2, 0).astype(np.float64):
+        smooth = gaussian_filter(band, BLUR, mode="nearest")
+        missing = max(clipped_sky(band)[1] ** 2 - clipped_sky(smooth)[1] ** 2, 0.0)
+        blurred.append(smooth + np.sqrt(missing) * sky_noise(band.shape, rng))
     return _as_image(blurred)
 
 
 def _dim(image: Image, rng: np.random.Generator) -> Image:
     """Dim what is above the sky, and add noise until the sky is as noisy as before."""
-    counts = image.astype(np.float64)
-    dimmed = np.empty_like(counts)
-    for band in range(counts.shape[2]):
-        sky, noise = _sky(counts[..., band])
-        dimmed[..., band] = sky + DIMMING * (counts[..., band] - sky)
+    dimmed = []
+    for band in np.moveaxis(image, 2, 0).astype(np.float64):
+        sky, noise = clipped_sky(band)
         missing = noise * np.sqrt(1 - DIMMING**2)
-        dimmed[..., band] += missing * sky_noise(counts.shape[:2], rng)
+        dimmed.append(sky + DIMMING * (band - sky) + missing * sky_noise(band.shape, rng))
     return _as_image(dimmed)
 
 
 def sky_noise(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw noise of unit variance whose pixels are correlated as in the sky of SDSS cutouts."""
     smooth = gaussian_filter(rng.standard_normal(shape), NOISE_SMOOTHING, mode="wrap")
-    return np.asarray(smooth / _left_by_smoothing())
+    return np.asarray(smooth / NOISE_LEFT)
 
 
-@cache
-def _left_by_smoothing() -> float:
-    """Standard deviation of unit white noise after smoothing."""
-    point = np.zeros((25, 25))
-    point[12, 12] = 1.0
-    return float(np.linalg.norm(gaussian_filter(point, NOISE_SMOOTHING)))
-
-
-def _sky(band: NDArray[np.float64]) -> tuple[float, float]:
-    """Level and noise of the sky."""
-    return clipped_sky(np.ascontiguousarray(band))
-
-
-def _as_image(counts: NDArray[np.float64]) -> Image:
-    return np.asarray(np.clip(counts, 0, 255).round(), dtype=np.uint8)
+def _as_image(bands: list[NDArray[np.float64]]) -> Image:
+    return np.clip(np.stack(bands, axis=2), 0, 255).round().astype(np.uint8)
 
 
 PERTURBATIONS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
@@ -117,81 +100,37 @@ PERTURBATIONS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
 """From an image (uint8, height × width × 3) and a generator to an image of the same shape."""
 
 
-def cluster_changes(
-    pipeline: Any, X: pd.DataFrame, perturbed: Mapping[str, pd.DataFrame], confidence: float
-) -> pd.DataFrame:
-    """Compare the clusters that a fitted pipeline predicts before and after a perturbation.
+def share_changed(pipeline: Any, X: pd.DataFrame, perturbed: pd.DataFrame) -> float:
+    """Share of galaxies for which a fitted pipeline predicts another cluster after a perturbation.
 
-    `X` is the feature table of the unchanged galaxies, `perturbed` that of changed ones among them
-    by perturbation. Columns change, score, value: `changed` and `changed_confident` (shares of all
-    and of the galaxies that were confident before; NaN where there is none), `confident` (number).
+    `X` is the feature table of the unchanged galaxies, `perturbed` that of changed ones among them.
     """
-    found = []
-    for change, table in perturbed.items():
-        if table.empty:
-            found.append(_shares(np.zeros(0, bool), np.zeros(0, bool)).assign(change=change))
-            continue
-        before = pipeline.predict_proba(X.loc[table.index])
-        after = pipeline.predict_proba(table)
-        moved = before.argmax(axis=1) != after.argmax(axis=1)
-        found.append(_shares(moved, before.max(axis=1) > confidence).assign(change=change))
-    return pd.concat(found, ignore_index=True)[["change", "score", "value"]]
+    if perturbed.empty:
+        return np.nan
+    changed = pipeline.predict(X.loc[perturbed.index]) != pipeline.predict(perturbed)
+    return float(changed.mean())
 
 
-def seed_changes(
-    pipeline: Any, other: Any, X: pd.DataFrame, objids: pd.Index, confidence: float
-) -> pd.DataFrame:
-    """Compare the clusters of some galaxies by a pipeline that was fitted with two seeds.
+def share_changed_by_seed(pipeline: Any, other: Any, X: pd.DataFrame, objids: pd.Index) -> float:
+    """Share of some galaxies in another cluster by a pipeline that was fitted with two seeds.
 
-    Clusters are matched over all galaxies. Columns score, value, as of `cluster_changes`.
+    Clusters are matched over all galaxies.
     """
-    probabilities = pipeline.predict_proba(X)
-    labels = probabilities.argmax(axis=1)
-    moved = relabel(other.predict_proba(X).argmax(axis=1), labels) != labels
-    counted = X.index.get_indexer(objids)
-    return _shares(moved[counted], probabilities.max(axis=1)[counted] > confidence)
+    labels = pipeline.predict(X)
+    changed = relabel(other.predict(X), labels) != labels
+    return float(changed[X.index.get_indexer(objids)].mean())
 
 
-def _shares(moved: NDArray[np.bool_], confident: NDArray[np.bool_]) -> pd.DataFrame:
-    values = {
-        "changed": moved.mean() if len(moved) else np.nan,
-        "confident": confident.sum(),
-        "changed_confident": moved[confident].mean() if confident.any() else np.nan,
-    }
-    return pd.DataFrame({"score": list(values), "value": list(values.values())})
+def parameter_shifts(X: pd.DataFrame, perturbed: pd.DataFrame) -> dict[str, float]:
+    """Median shift of each parameter in units of its scatter between all galaxies.
 
-
-def parameter_shifts(X: pd.DataFrame, perturbed: pd.DataFrame) -> pd.DataFrame:
-    """Measure how far each parameter moves, in units of its scatter between all galaxies.
-
-    Columns of (parameter), score, value: `bias` (median difference) and `scatter` (robust standard
-    deviation of the difference); NaN for a parameter in which all galaxies agree.
+    NaN for a parameter in which all galaxies agree.
     """
     five = X[list(FIVE)]
     scale = median_abs_deviation(five.to_numpy(), axis=0, scale="normal")
-    before = five.loc[perturbed.index].to_numpy()
-    difference = (perturbed[list(FIVE)].to_numpy() - before) / np.where(scale > 0, scale, np.nan)
-    found = {
-        "bias": np.median(difference, axis=0),
-        "scatter": median_abs_deviation(difference, axis=0, scale="normal"),
-    }
-    table = pd.DataFrame(found, index=pd.Index(FIVE, name="of"))
-    return table.reset_index().melt("of", var_name="score")
-
-
-def feature_shifts(X: pd.DataFrame, perturbed: pd.DataFrame) -> pd.DataFrame:
-    """Measure how far deep features move, in units of the distance between two galaxies.
-
-    Columns of (`<backbone>-<crop>`), score (`displacement`), value: median distance between a
-    galaxy and itself changed, over that between neighbours in the table.
-    """
-    before, rows = deep_blocks(X.loc[perturbed.index]), []
-    for name, after in deep_blocks(perturbed).items():
-        block = before[name]
-        apart = np.median(np.linalg.norm(block - np.roll(block, 1, axis=0), axis=1))
-        moved = np.median(np.linalg.norm(after - block, axis=1))
-        rows.append((name, "displacement", float(moved / apart)))
-    return pd.DataFrame(rows, columns=["of", "score", "value"])
+    difference = perturbed[list(FIVE)].to_numpy() - five.loc[perturbed.index].to_numpy()
+    shifts = np.median(difference / np.where(scale > 0, scale, np.nan), axis=0)
+    return dict(zip(FIVE, shifts.tolist(), strict=True))
 
 
 def changes_with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
@@ -207,8 +146,7 @@ def changes_with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns recipe, change, percent, low, high (95 %), lowest and highest (over seeds),
-        confident (percent of those that were confident before).
+        Columns recipe, change, percent, low, high (95 %), lowest and highest (over seeds).
 
     References
     ----------
@@ -216,16 +154,14 @@ def changes_with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
     """
     if rows.empty:
         return pd.DataFrame()
-    by_score = {str(score): table for score, table in rows.groupby("score", sort=False)}
-    shares = by_score["changed"].groupby(["of", "change"], sort=False)["value"]
-    table = shares.agg(["mean", "min", "max"])
-    numbers = by_score["number"].groupby("change")["value"].mean()
-    n = numbers.loc[table.index.get_level_values("change")].to_numpy()
+    shares, numbers = (rows[rows["score"] == score] for score in ("changed", "number"))
+    table = shares.groupby(["of", "change"], sort=False)["value"].agg(["mean", "min", "max"])
+    measured = numbers.groupby("change")["value"].mean()
+    n = measured.loc[table.index.get_level_values("change")].to_numpy()
     low, high = proportion_confint(table["mean"].to_numpy() * n, n, method="wilson")
-    confident = by_score["changed_confident"].groupby(["of", "change"])["value"].mean()
-    table = 100 * table.assign(low=low, high=high, confident=confident)
+    table = 100 * table.assign(low=low, high=high)
     table = table.rename(columns={"mean": "percent", "min": "lowest", "max": "highest"})
-    columns = ["percent", "low", "high", "lowest", "highest", "confident"]
+    columns = ["percent", "low", "high", "lowest", "highest"]
     return table[columns].rename_axis(["recipe", "change"]).reset_index()
 
 

@@ -10,11 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from scipy.ndimage import gaussian_filter
-from scipy.stats import median_abs_deviation, spearmanr
 
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image, band_mean
-from galaxy_utils.evaluation.resampling import bootstrap, interval
 from galaxy_utils.morphology.measurement import FIVE, measure
 from galaxy_utils.simulate.drawing import draw
 
@@ -58,57 +56,14 @@ def _after_jpeg(cutout: Image) -> NDArray[np.float64]:
 def measure_stretches(truth: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Measure simulated galaxies, but no artefacts, in linear flux and in images made from it.
 
-    Columns objid, family, kind (one of `KINDS`) and the five parameters, NaN where one could not
-    be measured.
+    Columns objid, kind (one of `KINDS`) and the five parameters, NaN where one could not be
+    measured.
     """
     rows = []
     for _, row in truth[~truth["is_artefact"]].iterrows():
         for kind, image in _versions(row, seed).items():
             found = measure(image)
             five = [float(getattr(found, name)) for name in FIVE]
-            rows.append((row["objid"], row["family"], kind, *five))
-    table = pd.DataFrame(rows, columns=["objid", "family", "kind", *FIVE])
+            rows.append((row["objid"], kind, *five))
+    table = pd.DataFrame(rows, columns=["objid", "kind", *FIVE])
     return table.replace([np.inf, -np.inf], np.nan)
-
-
-def stretch_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Compare each parameter with its value on linear flux.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        From `measure_stretches`.
-
-    Returns
-    -------
-    DataFrame
-        One row per parameter and kind: parameter, kind, median_linear, scatter_linear (between
-        galaxies), bias (median difference), low and high (95 % interval of it), scatter (robust
-        standard deviation of the differences), correlation (Spearman's), used and lost (numbers
-        of galaxies).
-    """
-    table = []
-    for name in FIVE:
-        wide = rows.pivot(index="objid", columns="kind", values=name)
-        for kind in KINDS[1:]:
-            pair = wide[[LINEAR, kind]].dropna()
-            table.append({
-                "parameter": name, "kind": kind, **_comparison(*pair.to_numpy(np.float64).T),
-                "used": len(pair), "lost": len(wide) - len(pair),
-            })  # fmt: skip
-    return pd.DataFrame(table)
-
-
-def _comparison(linear: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, float]:
-    difference = other - linear
-    medians = bootstrap(lambda rows: float(np.median(difference[rows])), len(difference), 0, 500)
-    low, high = interval(medians)
-    return {
-        "median_linear": float(np.median(linear)),
-        "scatter_linear": float(median_abs_deviation(linear, scale="normal")),
-        "bias": float(np.median(difference)),
-        "low": low,
-        "high": high,
-        "scatter": float(median_abs_deviation(difference, scale="normal")),
-        "correlation": float(spearmanr(linear, other).statistic),
-    }

@@ -1,5 +1,4 @@
 from .experiment import FEW_DRAWS as FEW_DRAWS
-from .experiment import Experiment as Experiment
 from .measuring import experiments_note as experiments_note
 from .measuring import load_or_measure as load_or_measure
 from .measuring import measure_experiment as measure_experiment

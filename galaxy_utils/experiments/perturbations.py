@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,9 @@ from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.perturbations import (
     ANOTHER_SEED,
     PERTURBATIONS,
-    cluster_changes,
-    feature_shifts,
     parameter_shifts,
-    seed_changes,
+    share_changed,
+    share_changed_by_seed,
 )
 from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
 from galaxy_utils.experiments.images import ImageMeasurement, has_image
@@ -49,12 +48,6 @@ def alternative_spec() -> PipelineSpec:
     """Return the space and the covariance of the profile `best`."""
     p = make_parameters("best")
     return PipelineSpec(p.measured, p.scale, p.framing, p.deep_components, "pca", p.covariance_type)
-
-
-def is_available(spec: PipelineSpec, X: pd.DataFrame) -> bool:
-    """Tell whether a feature table has what a pipeline needs."""
-    measured = set(MEASURED[spec.measured]) <= set(X.columns)
-    return measured and (spec.crop == "none" or bool(DeepColumns(spec.crop)(X)))
 
 
 @dataclass(frozen=True)
@@ -92,43 +85,37 @@ def read_inputs(
 
 
 def _pipelines(data: Inputs, seed: int) -> dict[str, Any]:
-    """The paper's and ours, and parts of them fitted by likelihood."""
+    """The paper's and ours, as far as the feature table has what they need."""
+    found: dict[str, Any] = {}
+    if DeepColumns(PAPER.crop)(data.X):
+        found[PAPER_LABEL] = PAPER.pipeline(data.parameters, seed)
     best = alternative_spec()
-    specs = {
-        PAPER_LABEL: PAPER,
-        ALTERNATIVE_LABEL: best,
-        "five parameters alone": replace(best, measured="five", crop="none"),
-        f"deep features alone, {PAPER.crop}": replace(best, measured="none", crop=PAPER.crop),
-        f"deep features alone, {best.crop}": replace(best, measured="none"),
-    }
-    return {
-        name: alternative_pipeline(data.parameters, seed)
-        if name == ALTERNATIVE_LABEL
-        else spec.pipeline(data.parameters, seed)
-        for name, spec in specs.items()
-        if is_available(spec, data.X)
-    }
+    if set(MEASURED[best.measured]) <= set(data.X.columns) and DeepColumns(best.crop)(data.X):
+        found[ALTERNATIVE_LABEL] = alternative_pipeline(data.parameters, seed)
+    return found
 
 
 def _measure(data: Inputs, unit: Row) -> list[Row]:
-    X, confidence, seed = data.X, data.parameters.confidence, unit["seed"]
+    X, seed = data.X, unit["seed"]
     few = min(GALAXIES_FEW, max(len(X) // 20, 2))
     objids = data.objids[: GALAXIES_MANY if unit["many"] else few]
     perturbed = {name: _perturbed(data, name, objids, seed) for name in PERTURBATIONS}
-    by_seed, clusters = [], []
+    found: list[tuple[str, str, str, float]] = []
+    found.append((ANOTHER_SEED, "galaxies", "number", len(data.objids)))
     for name, pipeline in _pipelines(data, seed).items():
         other = _pipelines(data, seed + 1000)[name].fit(X)
-        moved = seed_changes(pipeline.fit(X), other, X, data.objids, confidence)
-        by_seed.append(moved.assign(of=name))
-        clusters.append(cluster_changes(pipeline, X, perturbed, confidence).assign(of=name))
-    tables = [*by_seed, _galaxies(number=len(data.objids))]
-    tables = [table.assign(change=ANOTHER_SEED) for table in tables]
+        changed = share_changed_by_seed(pipeline.fit(X), other, X, data.objids)
+        found.append((ANOTHER_SEED, name, "changed", changed))
+        for change, table in perturbed.items():
+            found.append((change, name, "changed", share_changed(pipeline, X, table)))
     for change, table in perturbed.items():
-        found = [parameter_shifts(X, table), feature_shifts(X, table)] if len(table) > 1 else []
-        found.append(_galaxies(lost=1 - len(table) / len(objids), number=len(table)))
-        tables += [each.assign(change=change) for each in found]
-    rows = pd.concat([*tables, *clusters])[["change", "of", "score", "value"]]
-    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+        found.append((change, "galaxies", "lost", 1 - len(table) / len(objids)))
+        found.append((change, "galaxies", "number", len(table)))
+        if len(table):
+            shifts = parameter_shifts(X, table)
+            found += [(change, name, "bias", shift) for name, shift in shifts.items()]
+    names = ("change", "of", "score", "value")
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def _perturbed(data: Inputs, name: str, objids: pd.Index, seed: int) -> pd.DataFrame:
@@ -139,10 +126,6 @@ def _perturbed(data: Inputs, name: str, objids: pd.Index, seed: int) -> pd.DataF
     complete = np.isfinite(table.to_numpy()).all(axis=1)
     perturbed: pd.DataFrame = table.loc[complete, list(data.X.columns)]
     return perturbed
-
-
-def _galaxies(**scores: float) -> pd.DataFrame:
-    return pd.DataFrame({"of": "galaxies", "score": list(scores), "value": list(scores.values())})
 
 
 def _units(draws: int, seed: int) -> list[Row]:

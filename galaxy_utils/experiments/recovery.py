@@ -15,7 +15,8 @@ from sklearn.ensemble import IsolationForest
 from galaxy_utils.clustering.mixture import lowest
 from galaxy_utils.clustering.pipelines import PAPER, PipelineSpec
 from galaxy_utils.config import MIXTURE, TRAINING, Parameters, split_names
-from galaxy_utils.evaluation.recovery import recovery_in_bins, recovery_scores
+from galaxy_utils.evaluation.metrics import agreement
+from galaxy_utils.evaluation.selection import supervised_upper_bound
 from galaxy_utils.evaluation.stretch import measure_stretches
 from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
 from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABEL, alternative_spec
@@ -43,12 +44,6 @@ no deep features and no consensus."""
 MEASURED_K_MEANS = "K-Means, measured"
 """Peer of the alternative: K-means on z-scores of all measured parameters; it has no likelihood,
 and so calls nothing an outlier."""
-
-QUANTITIES = ("magnitude_r", "size_over_seeing", "inclination")
-"""What recovery is measured against."""
-
-INCLINED = ("lenticular", "spiral")
-"""Families that have an inclination: for edge-on discs it is the family, round ones have none."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +77,8 @@ def read_inputs(
     kept = np.logical_and.reduce([purged["kept"].to_numpy(bool), *embedded])
     columns = morphology.set_index("objid").loc[kept, [*FIVE, *SHAPE]].astype(np.float64)
     X = make_feature_table(columns.fillna(columns.median()), {k: v[kept] for k, v in deep.items()})
-    measured = morphology[["objid", *FIVE, *SHAPE, "flag", "rpetro_circ"]]
     drawn = truth(p.n_mocks, p.seed, p.mock_artefacts)
-    return Simulated(drawn, measured.assign(kept=kept.astype(int)), X, p)
+    return Simulated(drawn, morphology[["objid", *FIVE, *SHAPE]], X, p)
 
 
 def _specs() -> dict[str, PipelineSpec]:
@@ -110,10 +104,10 @@ def _recover(data: Simulated, seed: int, each_galaxy: bool) -> list[Row]:
             labels, outliers = _cluster(data, name, spec, space, k, seed)
             scores = recovery_scores(families, labels, outliers, space, seed)
             found: list[Row] = [{"score": s, "value": v} for s, v in scores.items()]
-            if k == numbers[-1]:
-                found += _in_bins(known.assign(cluster=labels))
-                if each_galaxy:
-                    found += _each(data.X.index, labels, outliers)
+            if each_galaxy and k == numbers[-1]:
+                odd = outliers.astype(int)
+                each = pd.DataFrame({"objid": data.X.index, "cluster": labels, "odd": odd})
+                found += _records(each)
             rows += [{"recipe": name, "k": k, **row} for row in found]
     return rows
 
@@ -136,24 +130,41 @@ def _cluster(
     return mixture.labels_, lowest(likelihood, parameters.anomaly_percent)
 
 
-def _in_bins(known: pd.DataFrame) -> list[Row]:
-    galaxies = known[~known["is_artefact"]]
-    names = pd.crosstab(galaxies["cluster"], galaxies["family"]).idxmax(axis=1)
-    galaxies = galaxies.assign(
-        named=galaxies["cluster"].map(names),
-        size_over_seeing=galaxies["half_light_radius"] / galaxies["seeing"],
-    )
-    inclined = galaxies[galaxies["family"].isin(INCLINED)]
-    tables = [
-        recovery_in_bins(inclined if quantity == "inclination" else galaxies, quantity)
-        for quantity in QUANTITIES
-    ]
-    return [row for table in tables for row in _records(table)]
+def recovery_scores(
+    families: pd.Series,
+    labels: NDArray[np.integer],
+    outliers: NDArray[np.bool_],
+    X: NDArray[np.floating],
+    seed: int,
+) -> dict[str, float]:
+    """Compare clusters and outliers of simulated galaxies with what they were drawn as.
+
+    `families` is None for artefacts, `X` the space that was clustered. `ceiling` is the adjusted
+    Rand index of a linear classifier that is shown the families of the other half,
+    `false_anomalies` the share of the outliers that are galaxies.
+    """
+    rng = np.random.default_rng(seed)
+    classes, known = families.to_numpy(object), families.notna().to_numpy()
+    permuted = rng.permutation(classes)
+    test = rng.random(len(classes)) < 0.5
+    return {
+        "ari": agreement(classes, labels)["ari"],
+        "null_ari": agreement(permuted, labels)["ari"],
+        "ceiling": _upper_bound(X, classes, known & ~test, known & test),
+        "false_anomalies": float(known[outliers].mean()) if outliers.any() else np.nan,
+    }
 
 
-def _each(objids: pd.Index, labels: NDArray[np.int64], outliers: NDArray[np.bool_]) -> list[Row]:
-    table = pd.DataFrame({"objid": objids, "cluster": labels, "odd": outliers.astype(int)})
-    return _records(table)
+def _upper_bound(
+    X: NDArray[np.floating],
+    classes: NDArray[Any],
+    train: NDArray[np.bool_],
+    test: NDArray[np.bool_],
+) -> float:
+    if len(set(classes[train])) < 2 or test.sum() < 2:
+        return np.nan
+    classifier = supervised_upper_bound().fit(X[train], classes[train].astype(str))
+    return agreement(classes[test], classifier.predict(X[test]))["ari"]
 
 
 def _records(table: pd.DataFrame) -> list[Row]:

@@ -14,7 +14,6 @@ from .inference import engine_name as engine_name
 from .inference import load_encoder as load_encoder
 from .inference import make_encoder as make_encoder
 from .measured_table import ENGINES as ENGINES
-from .measured_table import MeasuredTable as MeasuredTable
 from .measured_table import measure_sample as measure_sample
 from .measured_table import read_measured as read_measured
 from .measuring import measure_embedding as measure_embedding
@@ -28,8 +27,8 @@ from .named_samples import mock_folder as mock_folder
 from .named_samples import skyserver_folder as skyserver_folder
 from .named_samples import skyserver_recipe as skyserver_recipe
 from .preprocessing import CROPS as CROPS
-from .preprocessing import SIGMA as SIGMA
 from .preprocessing import Crop as Crop
+from .preprocessing import SIGMA as SIGMA
 from .preprocessing import centre_crop as centre_crop
 from .preprocessing import standardise as standardise
 from .pretraining import read_plan as read_plan

@@ -16,11 +16,8 @@ from galaxy_utils.evaluation.nulls import (
     NULLS,
     REAL,
     SHUFFLED_PAIRS,
-    SINGLE_GAUSSIAN,
-    Null,
     best_partition,
     compare_scores,
-    compare_with_null,
     gaussian_copula,
     shuffled_pairs,
     single_gaussian,
@@ -33,8 +30,8 @@ BLOBS = CENTRES[np.repeat([0, 1, 2], 100)] + np.random.default_rng(0).normal(siz
 KMEANS = KMeans(3, n_init=10, random_state=0)
 
 
-def scores(estimator: Any, points: np.ndarray) -> dict[str, float]:
-    return {"silhouette": float(silhouette_score(points, estimator.labels_))}
+def silhouette(points: np.ndarray) -> float:
+    return float(silhouette_score(points, KMEANS.fit_predict(points)))
 
 
 def table() -> pd.DataFrame:
@@ -74,7 +71,7 @@ def test_a_copula_keeps_every_marginal_and_the_correlation() -> None:
 
 
 @pytest.mark.parametrize("null", NULLS.values(), ids=NULLS)
-def test_draws_follow_their_seed_and_a_table_is_drawn_as_its_values(null: Null) -> None:
+def test_draws_follow_their_seed_and_a_table_is_drawn_as_its_values(null: Any) -> None:
     np.testing.assert_array_equal(null(BLOBS, 3), null(BLOBS, 3))
     assert not np.array_equal(null(BLOBS, 3), null(BLOBS, 4))
     X = table()
@@ -99,27 +96,16 @@ def test_shuffled_pairs_keep_both_modalities_and_lose_their_relation() -> None:
     assert (drawn["gini"] != shuffled_pairs(X, 1)["gini"]).any()
 
 
-def test_planted_groups_exceed_every_null() -> None:
-    found = compare_with_null(KMEANS, BLOBS, scores, 20, seed=0)
-    assert found["data"].value_counts().to_dict() == {REAL: 1, **dict.fromkeys(NULLS, 20)}
-    by_data = found.groupby("data")["silhouette"]
-    for name in NULLS:
-        null = by_data.get_group(name)
-        assert by_data.get_group(REAL).item() > null.max() + 0.1
-        assert p_value(by_data.get_group(REAL).item(), null) == pytest.approx(1 / 21)
-    again = scores(KMEANS.fit(points := single_gaussian(BLOBS, 7)), points)
-    assert (
-        found.query("data == @SINGLE_GAUSSIAN and draw == 7")["silhouette"].item()
-        == (again["silhouette"])
-    )
+@pytest.mark.parametrize("null", NULLS.values(), ids=NULLS)
+def test_planted_groups_exceed_every_null(null: Any) -> None:
+    assert silhouette(BLOBS) > max(silhouette(null(BLOBS, seed)) for seed in range(20)) + 0.1
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_one_gaussian_does_not_exceed_its_null(seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=(300, 3))
-    nulls = {SINGLE_GAUSSIAN: single_gaussian}
-    found = compare_with_null(KMEANS, values, scores, 20, 100, nulls)["silhouette"]
-    assert p_value(found[0], found[1:]) > 0.05
+    null = np.array([silhouette(single_gaussian(values, 100 + draw)) for draw in range(20)])
+    assert p_value(silhouette(values), null) > 0.05
 
 
 def drawn_scores(real: list[float], shuffled: list[float], **columns: str) -> pd.DataFrame:
@@ -150,12 +136,6 @@ def test_of_nulls_that_tie_the_first_is_named_and_without_any_none() -> None:
     scored = drawn_scores([1.0, 1.0], [0.0, 0.0])
     alone = compare_scores(scored[scored["data"] == REAL]).iloc[0]
     assert alone["null"] is None and not alone["exceeds_null"] and np.isnan(alone["gain"])
-
-
-def test_a_score_that_depends_on_the_scale_is_not_compared() -> None:
-    found = compare_scores(drawn_scores([-3.0, -5.0], [-0.1, -0.1], score="bic")).iloc[0]
-    assert not found["comparable"] and not found["exceeds_null"]
-    assert found["gain"] == pytest.approx(3.9)  # lower is better
 
 
 def gains(fused: tuple[float, float], deep: tuple[float, float]) -> pd.DataFrame:

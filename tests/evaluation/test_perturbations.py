@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,9 @@ from galaxy_utils.evaluation.perturbations import (
     PERTURBATIONS,
     UNCHANGED,
     changes_with_intervals,
-    cluster_changes,
-    feature_shifts,
     parameter_shifts,
-    seed_changes,
+    share_changed,
+    share_changed_by_seed,
     significantly_different,
 )
 from galaxy_utils.features.feature_table import make_feature_table
@@ -131,60 +131,41 @@ def _pipeline(seed: int) -> Pipeline:
     return Pipeline([("space", StandardScaler()), ("mixture", mixture)])
 
 
-def _value(table: pd.DataFrame, **labels: str) -> float:
-    chosen = table[(table[list(labels)] == pd.Series(labels)).all(axis=1)]
-    assert len(chosen) == 1
-    return chosen["value"].iloc[0]
-
-
 def test_galaxies_that_cross_over_change_cluster_without_a_refit() -> None:
     X = _table()
     pipeline = _pipeline(0).fit(X)
     means = pipeline["mixture"].means_.copy()
     rows = X.index[[150, 3, 7, 160]]
     half = X.loc[rows].mul([1, -1, -1, 1], axis=0)
-    tables = {UNCHANGED: X.loc[rows], "half": half, "none": X.head(0)}
-    found = cluster_changes(pipeline, X, tables, 0.85)
-    assert _value(found, change=UNCHANGED, score="changed") == 0
-    assert _value(found, change="half", score="changed") == 0.5
-    assert _value(found, change="half", score="changed_confident") == 0.5
-    assert _value(found, change="half", score="confident") == 4
-    assert np.isnan(_value(found, change="none", score="changed"))
+    assert share_changed(pipeline, X, X.loc[rows]) == 0
+    assert share_changed(pipeline, X, half) == 0.5
+    assert np.isnan(share_changed(pipeline, X, X.head(0)))
     np.testing.assert_array_equal(pipeline["mixture"].means_, means)
-    unsure = cluster_changes(pipeline, X, tables, 1.0)
-    assert _value(unsure, change="half", score="confident") == 0
-    assert np.isnan(_value(unsure, change="half", score="changed_confident"))
 
 
 def test_another_seed_only_numbers_clusters_anew_where_they_are_clear() -> None:
     X = _table()
-    found = seed_changes(_pipeline(0).fit(X), _pipeline(1).fit(X), X, X.index[:30], 0.85)
-    assert _value(found, score="changed") == 0 and _value(found, score="confident") == 30
+    assert share_changed_by_seed(_pipeline(0).fit(X), _pipeline(1).fit(X), X, X.index[:30]) == 0
     other = _pipeline(0).fit(X.assign(**{name: X[name].to_numpy()[::-1] for name in FIVE}))
     other["mixture"].weights_ = other["mixture"].weights_[::-1]
-    apart = seed_changes(_pipeline(0).fit(X), other, X, X.index, 0.85)
-    assert _value(apart, score="changed") < 0.6  # numbers are matched first
+    apart = share_changed_by_seed(_pipeline(0).fit(X), other, X, X.index)
+    assert apart < 0.6  # numbers are matched first
+
+
+def test_only_the_galaxies_asked_for_are_counted_with_another_seed() -> None:
+    labels = np.repeat([0, 1], [120, 80])
+    first, second = (SimpleNamespace(predict=lambda X, found=found: found)
+                     for found in (labels, np.append(1 - labels[:-1], 1)))  # fmt: skip
+    X = _table()
+    assert share_changed_by_seed(first, second, X, X.index[[199, 0]]) == 0.5
 
 
 def test_shifts_are_in_units_of_the_scatter_between_galaxies() -> None:
     rng = np.random.default_rng(2)
     X = pd.DataFrame(rng.normal(0, 3, (4000, 5)), columns=list(FIVE))
     X["m20"] = 1.0
-    moved = X.sample(2000, random_state=0) + rng.normal(1.5, 0.3, (2000, 5))
-    found = parameter_shifts(X, moved)
-    assert _value(found, of="gini", score="bias") == pytest.approx(0.5, abs=0.02)
-    assert _value(found, of="gini", score="scatter") == pytest.approx(0.1, rel=0.06)
-    assert np.isnan(_value(found, of="m20", score="bias"))
-
-
-def test_features_move_in_units_of_the_distance_between_galaxies() -> None:
-    rectangle = np.array([[0, 0], [3, 0], [3, 4], [0, 4]], float)  # median of its sides: 3.5
-    X = make_feature_table(pd.DataFrame(index=range(4)), {"net-eq1": rectangle})
-    moved = X.copy()
-    moved.iloc[:, 0] += 1.75
-    assert feature_shifts(X, X)["value"].tolist() == [0]
-    found = feature_shifts(X, moved)
-    assert found["of"].tolist() == ["net-eq1"] and found["value"].iloc[0] == pytest.approx(0.5)
+    found = parameter_shifts(X, X.sample(2000, random_state=0) + rng.normal(1.5, 0.3, (2000, 5)))
+    assert found["gini"] == pytest.approx(0.5, abs=0.02) and np.isnan(found["m20"])
 
 
 def _rows(paper: float, ours: float) -> pd.DataFrame:
@@ -195,7 +176,6 @@ def _rows(paper: float, ours: float) -> pd.DataFrame:
         for of, score, value in (
             ("paper", "changed", paper + extra if change == "blurred" else 0.1),
             ("ours", "changed", ours + extra if change == "blurred" else 0.1),
-            ("paper", "changed_confident", 0.05), ("ours", "changed_confident", 0.05),
             ("galaxies", "number", 300 if change == "blurred" else 350),
         )
     ]  # fmt: skip
@@ -210,7 +190,7 @@ def test_intervals_are_wilsons_over_the_galaxies_that_were_measured() -> None:
     assert row["low"] == pytest.approx(100 * (centre - half) / (1 + z**2 / n))
     assert row["high"] == pytest.approx(100 * (centre + half) / (1 + z**2 / n))
     assert row[["percent", "lowest", "highest"]].tolist() == pytest.approx([10, 9, 11])
-    assert row["confident"] == pytest.approx(5) and len(table) == 8
+    assert len(table) == 8
     assert changes_with_intervals(pd.DataFrame()).empty
 
 

@@ -134,7 +134,9 @@ def _fold_spaces(draws: int, seed: int) -> list[Row]:
     return [{"part": part, **space} for part in parts for space in spaces]
 
 
-FOLDS = Experiment("folds", _fold_spaces, _search, SEARCH.parameters, SEARCH_FILES, inputs=read_inputs)
+FOLDS = Experiment(
+    "folds", _fold_spaces, _search, SEARCH.parameters, SEARCH_FILES, inputs=read_inputs
+)
 """The search outside each other part of the sample in turn."""
 
 

@@ -25,6 +25,7 @@ from galaxy_utils.config import (
     read_parameters,
 )
 from galaxy_utils.errors import UserError
+from galaxy_utils.ledger.claims import read_claims
 from galaxy_utils.provenance import git_commit, write_atomically
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import (
@@ -148,6 +149,11 @@ class Page:
                 f"page {self.section.notebook}: set `reads_results: true` in notebooks/pages.yml"
             )
         return self.folder.results(source.number for source in result_sources(self.section))
+
+    def paper(self, *claims: str) -> list[str]:
+        """Texts of what the paper printed, by the ids in `data/paper_values.yml`, for a table."""
+        found = {claim.id: claim.text for claim in read_claims(DATA / "paper_values.yml")}
+        return [found[name] for name in claims]
 
     def write(self, relative: str, content: pd.DataFrame | Mapping[str, Any]) -> None:
         """Write an artefact by its path in the run folder: a table, or arrays by name (npz)."""

@@ -7,15 +7,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import TemplateError
 
 from galaxy_utils.config import parameter_table
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
-from galaxy_utils.ledger.scorecard import scorecard_html, scorecard_table
+from galaxy_utils.ledger.scorecard import ClaimVerdict, scorecard_html, scorecard_table
 from galaxy_utils.ledger.templates import NotMeasuredError, Templates
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.glossary import link_terms, read_terms
@@ -36,11 +38,16 @@ def book_inputs() -> list[Path]:
 def templates(results: Mapping[str, Any]) -> Templates:
     """Make what fills in the pages: `r.<key>` ours, `paper.<id>` the paper's, and sentences."""
     claims = read_claims(CLAIMS)
-    ledger = scorecard_table(claims, results)
-    counts = ledger["verdict"].value_counts()
+
+    @cache
+    def ledger() -> pd.DataFrame:
+        return scorecard_table(claims, results)
+
     further = {
-        "ledger": lambda: scorecard_html(ledger),
-        "n_claims": lambda *verdicts: int(sum(counts.get(v, 0) for v in verdicts or counts.index)),
+        "ledger": lambda: scorecard_html(ledger()),
+        "n_claims": lambda *verdicts: int(
+            ledger()["verdict"].isin(verdicts or [*ClaimVerdict]).sum()
+        ),
     }
     paper = {claim.id: (claim.value, claim.text) for claim in claims}
     return Templates(results, paper, further=further)

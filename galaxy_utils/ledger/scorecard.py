@@ -12,11 +12,12 @@ from galaxy_utils.ledger.claims import Claim
 
 
 class ClaimVerdict(StrEnum):
-    """What our result says of a claim; the first three rest on a measurement of the run."""
+    """What our result says of a claim; the first four compare our value with the paper's."""
 
     MATCH = "match"
-    CHANCE = "no more than chance"
+    CHANCE = "no better than chance"
     DIFFERS = "differs"
+    CHOICE = "differs by our choice"
     SETTING = "setting taken over"
     INCONSISTENT = "inconsistent in paper"
     NOT_REPRODUCIBLE = "not reproducible"
@@ -35,7 +36,9 @@ def claim_verdict(claim: Claim, results: Mapping[str, Any]) -> tuple[ClaimVerdic
     else:
         agrees, rule = _agrees(claim, ours)
         verdict, reasons = ClaimVerdict.MATCH if agrees else ClaimVerdict.DIFFERS, [rule]
-        if agrees and claim.check == "setting":
+        if not agrees and (claim.by_choice or claim.check == "setting"):
+            verdict = ClaimVerdict.CHOICE
+        elif claim.check == "setting":
             verdict = ClaimVerdict.SETTING
         elif agrees and claim.chance:
             verdict, beyond = _compare_with_chance(claim, ours, results)
@@ -90,8 +93,9 @@ def scorecard_table(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataF
     Returns
     -------
     DataFrame of str
-        Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`),
-        reason, section, cell (float, number of the cell that recorded our value).
+        Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`), reason,
+        repeats (the claim that it is no evidence beyond, or empty), section, cell (float,
+        number of the cell that recorded our value).
 
     Raises
     ------
@@ -110,12 +114,18 @@ def scorecard_table(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataF
                 "paper": f"{claim.text} {claim.unit}".strip(),
                 "ours": _shown(claim, results) if ours else "",
                 "verdict": verdict.value,
-                "reason": reason,
+                "reason": _with_repeat(reason, claim),
+                "repeats": claim.repeats,
                 "section": ours.get("section", ""),
                 "cell": ours.get("cell"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _with_repeat(reason: str, claim: Claim) -> str:
+    again = f"not independent of {claim.repeats}" if claim.repeats else ""
+    return "; ".join(part for part in (reason, again) if part)
 
 
 def _shown(claim: Claim, results: Mapping[str, Any]) -> str:

@@ -43,12 +43,11 @@ def templates(results: Mapping[str, Any]) -> Templates:
     def ledger() -> pd.DataFrame:
         return scorecard_table(claims, results)
 
-    further = {
-        "ledger": lambda: scorecard_html(ledger()),
-        "n_claims": lambda *verdicts: int(
-            ledger()["verdict"].isin(verdicts or [*ClaimVerdict]).sum()
-        ),
-    }
+    def n_claims(*verdicts: str) -> int:
+        independent = ledger()[ledger()["repeats"] == ""]
+        return int(independent["verdict"].isin(verdicts or [*ClaimVerdict]).sum())
+
+    further = {"ledger": lambda: scorecard_html(ledger()), "n_claims": n_claims}
     paper = {claim.id: (claim.value, claim.text) for claim in claims}
     return Templates(results, paper, further=further)
 

@@ -177,6 +177,17 @@ def _publish(built: Path, folder: RunFolder) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(built, fresh)
     shutil.copytree(built.parents[1] / "download", fresh / "_sources", dirs_exist_ok=True)
+    _lighten(fresh)
     shutil.rmtree(final, ignore_errors=True)
     fresh.rename(final)
     return final / "index.html"
+
+
+def _lighten(html: Path) -> None:
+    """Remove what no page loads: source maps, and the variants of MathJax but the one in use."""
+    kept = ("tex-chtml.js", "output/chtml")
+    mathjax = html / "_static" / "mathjax"
+    for path in [*html.rglob("*.map"), *mathjax.rglob("*")]:
+        relative = path.relative_to(mathjax).as_posix() if mathjax in path.parents else ""
+        if path.is_file() and not relative.startswith(kept):
+            path.unlink()

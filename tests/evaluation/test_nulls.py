@@ -135,12 +135,3 @@ def test_of_nulls_that_tie_the_first_is_named_and_without_any_none() -> None:
     scored = drawn_scores([1.0, 1.0], [0.0, 0.0])
     alone = compare_scores(scored[scored["data"] == REAL]).iloc[0]
     assert alone["null"] is None and not alone["exceeds_null"] and np.isnan(alone["gain"])
-
-
-def gains(fused: tuple[float, float], deep: tuple[float, float]) -> pd.DataFrame:
-    ranges = {"fused": fused, "deep": deep, "morphology": (np.nan, np.nan)}
-    return pd.DataFrame([
-        {"space": "latent", "partition": name, "gain": (low + high) / 2,
-         "gain_low": low, "gain_high": high}
-        for name, (low, high) in ranges.items()
-    ])  # fmt: skip

@@ -144,14 +144,15 @@ _TEMPLATE = """
 {%- for verdict in verdicts %}<option>{{ verdict }}</option>{% endfor %}</select></label>
 <label>Text <input type="search" oninput="filterScorecard(this)"></label></p>
 <table>
-<thead><tr>{% for name in columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {%- for row in rows %}
 <tr id="{{ row.claim }}" data-verdict="{{ row.verdict }}">
-{%- for cell in (row.place, row.statement, row.paper, row.ours, row.verdict, row.reason) -%}
-<td>{{ cell }}</td>
-{%- endfor -%}
-<td>{% if row.section %}<a href="{{ row.link }}">{{ row.section }}</a>{% endif %}</td></tr>
+<td>{{ row.statement }}<br><small>{{ row.place }}</small></td><td>{{ row.paper }}</td>
+<td>{{ row.ours }}
+{%- if row.section %}<br><small><a href="{{ row.link }}">{{ row.section }}</a></small>{% endif -%}
+</td>
+<td>{{ row.verdict }}</td><td>{{ row.reason }}</td></tr>
 {%- endfor %}
 </tbody></table></div>
 <script>
@@ -167,7 +168,7 @@ function filterScorecard(element) {
 }
 </script>"""
 
-_COLUMNS = ("place", "statement", "paper", "ours", "verdict", "why", "computed in")
+_COLUMNS = ("claim", "paper", "ours", "verdict", "why")
 
 
 def scorecard_html(table: pd.DataFrame) -> str:
@@ -185,7 +186,7 @@ def scorecard_html(table: pd.DataFrame) -> str:
         recorded our value.
     """
     anchors = [f"#cell-{cell:.0f}" if pd.notna(cell) else "" for cell in table["cell"]]
-    rows = table.assign(link=table["section"] + ".html" + anchors).to_dict("records")
+    rows = table.assign(link="notebooks/" + table["section"] + ".html" + anchors).to_dict("records")
     template = jinja2.Template(_TEMPLATE, autoescape=True)
     html: str = template.render(rows=rows, columns=_COLUMNS, verdicts=[*ClaimVerdict])
     return html

@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pandas as pd
 from jinja2 import TemplateError
+from nbclient import NotebookClient
 
 from galaxy_utils.config import Parameters, departures, parameter_table, read_parameters
 from galaxy_utils.errors import UserError
@@ -105,8 +107,13 @@ def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:
     parameters = parameter_table()
     code = parameters[["parameter", "default"]].map("`{}`".format)
     parameters.assign(**code).to_csv(source / "tables" / "parameters.csv", index=False)
-    for page in source.glob("*.md"):
+    for page in source.rglob("*.md"):
         page.write_text(filled_in(page.read_text(encoding="utf-8"), page, fill), encoding="utf-8")
+    for lesson in sorted((source / "teaching").glob("*.ipynb")):
+        notebook = nbformat.read(lesson, as_version=4)
+        execution = NotebookClient(notebook, timeout=600, kernel_name="python3")
+        execution.execute(cwd=str(lesson.parent))
+        nbformat.write(notebook, lesson)
     (source / "notebooks").mkdir()
     download.mkdir(parents=True)
     for section in SECTIONS:

@@ -249,6 +249,18 @@ def test_every_page_says_with_what_it_was_made(smoke: RunFolder) -> None:
             assert part in plain, f"{section.notebook}: {part}"
 
 
+def test_a_claim_that_repeats_another_is_not_counted() -> None:
+    claims = read_claims(CLAIMS)
+    keys = {key for c in claims for key in (c.ours, *c.compared_with.values(), *c.chance) if key}
+    unmeasured = {key: {"value": None, "text": "not measured", "unit": ""} for key in keys}
+    fill = book.templates(unmeasured)
+    independent = [claim for claim in claims if not claim.repeats]
+    assert len(independent) < len(claims)
+    assert fill.render("{{ n_claims() }}") == str(len(independent))
+    inconsistent = sum(claim.check == "inconsistent" for claim in independent)
+    assert fill.render('{{ n_claims("inconsistent in paper") }}') == str(inconsistent)
+
+
 def test_every_claim_stands_in_the_ledger_with_a_verdict(smoke: RunFolder) -> None:
     text = (smoke.path / "html" / "ledger.html").read_text()
     for claim in read_claims(CLAIMS):

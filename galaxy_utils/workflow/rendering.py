@@ -110,10 +110,10 @@ def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:
     for page in source.rglob("*.md"):
         page.write_text(filled_in(page.read_text(encoding="utf-8"), page, fill), encoding="utf-8")
     for lesson in sorted((source / "teaching").glob("*.ipynb")):
-        notebook = nbformat.read(lesson, as_version=4)
-        execution = NotebookClient(notebook, timeout=600, kernel_name="python3")
-        execution.execute(cwd=str(lesson.parent))
-        nbformat.write(notebook, lesson)
+        notebook = nbformat.read(lesson, as_version=4)  # type: ignore[no-untyped-call]
+        resources = {"metadata": {"path": str(lesson.parent)}}
+        NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+        nbformat.write(notebook, lesson)  # type: ignore[no-untyped-call]
     (source / "notebooks").mkdir()
     download.mkdir(parents=True)
     for section in SECTIONS:
@@ -155,6 +155,8 @@ def for_the_book(text: str) -> str:
         cell["source"] = source
     cells = []
     for cell in notebook["cells"]:
+        if "injected-parameters" in cell["metadata"].get("tags", ()):
+            cell["metadata"]["tags"].append("hide-input")
         if number := cell.get("execution_count"):
             name = f"cell-{number}"
             span = f'<span id="{name}"></span>'

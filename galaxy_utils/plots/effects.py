@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 from galaxy_utils.plots import style
 
 MARKERS = "osD^"
-
-
 EPSILON = "share of the rank variance between the groups, $\\varepsilon^2$"
 
 
@@ -32,7 +30,7 @@ def plot_effect_sizes(
     heights = [len(group) for group in topics.values()]
     figure, axes = style.panels(len(topics), 8.5, 0.36 * max(heights), 1, margin=1.2)
     groupings = list(table["grouping"].unique())
-    largest = max(table[table["property"].isin(names)]["high"].max(), 0.1)
+    largest = max([0.1, *table.loc[table["property"].isin(names), "high"].dropna()])
     for axis, (topic, properties) in zip(axes, topics.items(), strict=True):
         for row, name in enumerate(properties):
             here = table[table["property"] == name].set_index("grouping")
@@ -49,5 +47,6 @@ def plot_effect_sizes(
         axis.set_title(topic, loc="left", fontsize=10)
         axis.grid(axis="x", lw=0.4, color="0.9")
     axes[-1].set_xlabel(xlabel)
-    axes[0].legend(fontsize=8, loc="lower right")
+    if names:
+        axes[0].legend(fontsize=8, loc="lower right")
     return figure

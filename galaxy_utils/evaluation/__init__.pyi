@@ -20,7 +20,6 @@ from .nulls import shuffled_pairs as shuffled_pairs
 from .outliers import CONTROL as CONTROL
 from .outliers import MIXTURE_LIKELIHOOD as MIXTURE_LIKELIHOOD
 from .outliers import describe_outliers as describe_outliers
-from .outliers import outlier_scores as outlier_scores
 from .partitions import SMALLEST_PERCENT as SMALLEST_PERCENT
 from .partitions import compare_partitions as compare_partitions
 from .partitions import partition_sizes as partition_sizes
@@ -30,7 +29,6 @@ from .perturbations import LOW_QUALITY as LOW_QUALITY
 from .perturbations import PERTURBATIONS as PERTURBATIONS
 from .perturbations import UNCHANGED as UNCHANGED
 from .perturbations import changes_with_intervals as changes_with_intervals
-from .perturbations import significantly_different as significantly_different
 from .probes import probe_scores as probe_scores
 from .probes import probes as probes
 from .proxy import CONSELICE_2003_TABLE_6 as CONSELICE_2003_TABLE_6

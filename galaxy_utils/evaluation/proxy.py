@@ -27,6 +27,9 @@ CONSELICE_2003_TABLE_6 = {
 """Mean (C, A) of nearby galaxies, R band, linear flux: Conselice (2003), table 6, as
 remembered; no copy was at hand to check them against."""
 
+S_FACTOR = 10.0
+"""Conselice (2003, equation 11) multiplies the sum over residuals by ten, statmorph does not."""
+
 CAS = ["concentration", "asymmetry", "smoothness"]
 
 
@@ -34,9 +37,9 @@ CAS = ["concentration", "asymmetry", "smoothness"]
 class ProxyRules:
     """Classify galaxies by concentration, asymmetry and smoothness alone.
 
-    A merger has A above `merger_asymmetry` and above S (Conselice 2003, section 4). The limits
-    in C are halfway between the mean C of ellipticals, early-type and late-type discs in his
-    table 6; the paper names the source but no values.
+    A merger has A above `merger_asymmetry` and above Conselice's S, which is `S_FACTOR` times
+    the smoothness of statmorph. The limits in C are halfway between the mean C of ellipticals,
+    early-type and late-type discs in his table 6; the paper names the source but no values.
 
     Parameters
     ----------
@@ -87,7 +90,7 @@ class ProxyRules:
             One of `PROXY_CLASSES` per galaxy.
         """
         concentration, asymmetry, smoothness = table[CAS].to_numpy(np.float64).T
-        merger = (asymmetry > self.merger_asymmetry) & (asymmetry > smoothness)
+        merger = asymmetry > np.maximum(self.merger_asymmetry, S_FACTOR * smoothness)
         early = concentration >= self.early_concentration
         transitional = concentration >= self.late_concentration
         classes = np.select([merger, early, transitional], PROXY_CLASSES[:3], PROXY_CLASSES[3])

@@ -26,8 +26,9 @@ from galaxy_utils.evaluation.proxy import (
         (3.499, 0.1, 0.0, "late type"),
         (4.5, 0.35, 0.0, "early type"),
         (4.5, 0.351, 0.0, "merger"),
-        (4.5, 0.4, 0.4, "early type"),
-        (2.0, 0.4, 0.39, "merger"),
+        (4.5, 0.4, 0.04, "early type"),  # Conselice's S is ten times statmorph's
+        (2.0, 0.4, 0.039, "merger"),
+        (2.0, 0.4, -0.5, "merger"),
     ],
 )
 def test_the_rules_at_their_limits(

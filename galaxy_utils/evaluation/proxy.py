@@ -28,7 +28,7 @@ CONSELICE_2003_TABLE_6 = {
 remembered; no copy was at hand to check them against."""
 
 S_FACTOR = 10.0
-"""Conselice (2003, equation 11) multiplies the sum over residuals by ten, statmorph does not."""
+"""Conselice (2003) multiplies the sum over residuals by ten, statmorph does not."""
 
 CAS = ["concentration", "asymmetry", "smoothness"]
 

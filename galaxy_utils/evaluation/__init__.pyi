@@ -32,10 +32,9 @@ from .perturbations import changes_with_intervals as changes_with_intervals
 from .probes import probe_scores as probe_scores
 from .probes import probes as probes
 from .proxy import CONSELICE_2003_TABLE_6 as CONSELICE_2003_TABLE_6
+from .proxy import PROXY_CLASSES as PROXY_CLASSES
 from .proxy import ProxyRules as ProxyRules
-from .proxy import compare_with_baselines as compare_with_baselines
 from .proxy import matched_accuracy as matched_accuracy
-from .proxy import permuted_accuracy as permuted_accuracy
 from .resampling import N_RESAMPLES as N_RESAMPLES
 from .resampling import SHARE as SHARE
 from .resampling import bootstrap as bootstrap

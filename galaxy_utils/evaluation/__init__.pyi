@@ -15,7 +15,6 @@ from .nulls import NULLS as NULLS
 from .nulls import REAL as REAL
 from .nulls import SHUFFLED_PAIRS as SHUFFLED_PAIRS
 from .nulls import SINGLE_GAUSSIAN as SINGLE_GAUSSIAN
-from .nulls import best_partition as best_partition
 from .nulls import compare_scores as compare_scores
 from .nulls import shuffled_pairs as shuffled_pairs
 from .outliers import CONTROL as CONTROL

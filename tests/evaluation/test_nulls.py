@@ -16,7 +16,6 @@ from galaxy_utils.evaluation.nulls import (
     NULLS,
     REAL,
     SHUFFLED_PAIRS,
-    best_partition,
     compare_scores,
     gaussian_copula,
     shuffled_pairs,
@@ -136,20 +135,3 @@ def test_of_nulls_that_tie_the_first_is_named_and_without_any_none() -> None:
     scored = drawn_scores([1.0, 1.0], [0.0, 0.0])
     alone = compare_scores(scored[scored["data"] == REAL]).iloc[0]
     assert alone["null"] is None and not alone["exceeds_null"] and np.isnan(alone["gain"])
-
-
-def gains(fused: tuple[float, float], deep: tuple[float, float]) -> pd.DataFrame:
-    ranges = {"fused": fused, "deep": deep, "morphology": (np.nan, np.nan)}
-    return pd.DataFrame([
-        {"space": "latent", "partition": name, "gain": (low + high) / 2,
-         "gain_low": low, "gain_high": high}
-        for name, (low, high) in ranges.items()
-    ])  # fmt: skip
-
-
-def test_the_best_partition_is_above_its_null_and_outside_the_scatter_of_the_others() -> None:
-    assert best_partition(gains((0.2, 0.3), (-0.1, 0.1))) == {"latent": "fused"}
-    assert best_partition(gains((0.0, 0.1), (0.2, 0.3))) == {"latent": "deep"}
-    assert best_partition(gains((-0.1, 0.3), (-0.3, -0.2))) == {"latent": None}  # not above 0
-    assert best_partition(gains((0.2, 0.3), (0.1, 0.25))) == {"latent": None}  # not apart
-    assert best_partition(gains((-0.2, -0.1), (-0.5, -0.3))) == {"latent": None}

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import mannwhitneyu
 from sklearn.base import clone
-from statsmodels.stats.multitest import multipletests
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.clustering.pipelines import COVARIANCES, paper_pipeline
@@ -45,8 +43,6 @@ STABILITY_SCORES = ("jaccard_mean", "jaccard_lowest", "seed_ari")
 
 CRITERIA = ("bic", "icl", "held_out")
 """Scores that choose a number of components: lowest, lowest, highest."""
-
-SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -175,48 +171,6 @@ def choose_n_components(criteria: pd.DataFrame, by: Sequence[str] = ()) -> pd.Da
     best = cost.groupby([asked[name] for name in (*by, "score")], sort=False).idxmin()
     chosen = asked.loc[best, [*by, "score", "k"]]
     return chosen.astype({"k": int}).reset_index(drop=True)
-
-
-def more_stable(repeats: pd.DataFrame, k: int) -> pd.Series:
-    """Return the p-value that each other number of components is no more stable than `k`.
-
-    One-sided Mann-Whitney tests over the repeats (columns draw, k, score, value; higher is more
-    stable). All scores must agree, so that the largest p-value counts (an intersection-union
-    test, Berger 1982, Technometrics 24, 295); Holm's correction over the numbers. Numbers without
-    a value in some repeat are left out; without one for `k` there are none.
-    """
-    wide = repeats.pivot(index="draw", columns=["k", "score"], values="value")
-    known = wide.notna().all().groupby("k").all()
-    numbers = [int(n) for n in known.index[known]]
-    others = [n for n in numbers if n != k] if k in numbers else []
-    largest = [
-        mannwhitneyu(wide[n], wide[k][wide[n].columns], alternative="greater").pvalue.max()
-        for n in others
-    ]
-    corrected = multipletests(largest, method="holm")[1] if others else []
-    return pd.Series(corrected, index=pd.Index(others, name="k"), dtype=np.float64)
-
-
-def can_be_significant(n_repeats: int, n_tests: int) -> bool:
-    """Tell whether so few repeats could give a corrected p-value below `SIGNIFICANCE` at all."""
-    separated = np.arange(n_repeats)
-    p = mannwhitneyu(separated + n_repeats, separated, alternative="greater").pvalue
-    return bool(n_tests > 0 and p * n_tests < SIGNIFICANCE)
-
-
-def more_stable_numbers(rows: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Test whether other numbers of components are more stable than one.
-
-    Index: the other numbers; columns p (of the galaxies, from `more_stable`) and on_null: whether
-    the same is significant on a null, where other numbers are easier to find again whatever the
-    data are. The repeats are resamples of one set of galaxies and of one reference partition per
-    number, of which alone this speaks.
-    """
-    mine = rows[(rows["what"] == "stability") & rows["score"].isin(STABILITY_SCORES)]
-    tests = {name: more_stable(repeats, k) for name, repeats in mine.groupby("data", sort=False)}
-    p = tests.pop(REAL)
-    on_null = (pd.DataFrame(tests) < SIGNIFICANCE).any(axis=1).reindex(p.index, fill_value=False)
-    return pd.DataFrame({"p": p, "on_null": on_null})
 
 
 def confirmed_shares(rows: pd.DataFrame) -> pd.DataFrame:

@@ -60,5 +60,6 @@ def _draw_lines(
         axis.plot(repeats["mean"], line, ms=3.5, color=colour, label=str(name))
         span = repeats["min"], repeats["max"]
         axis.fill_between(repeats.index, *span, color=colour, alpha=0.2)
-    if (table[x] % 1 == 0).all():  # no fractions on the axis of a number of things
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for column, ticks in ((x, axis.xaxis), (y, axis.yaxis)):
+        if (table[column] % 1 == 0).all():  # no fractions on the axis of a number of things
+            ticks.set_major_locator(MaxNLocator(integer=True))

@@ -8,14 +8,13 @@ import pytest
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.clustering.pipelines import COVARIANCES
-from galaxy_utils.evaluation.nulls import COPULA, REAL
+from galaxy_utils.evaluation.nulls import REAL
 from galaxy_utils.experiments.n_components import (
     CLUSTER_NUMBER,
     NUMBERS,
     Inputs,
     choose_n_components,
     confirmed_shares,
-    more_stable_numbers,
 )
 
 CENTRES = np.array([[0.0, 0, 0, 0], [8, 0, 0, 0], [0, 8, 0, 0]])
@@ -66,20 +65,6 @@ def test_injected_groups_are_chosen_stable_and_calibrated(rows: pd.DataFrame) ->
     other_seed = at[at["score"] == "seed_ari"]["value"]
     assert other_seed[REAL] == 1 > other_seed["one Gaussian"], "the seed is another one"
     assert confirmed_shares(rows).loc[REAL, "gap"] == pytest.approx(0, abs=1)
-
-
-def test_a_number_that_is_more_stable_on_a_null_too_is_marked() -> None:
-    rng = np.random.default_rng(0)
-    means = {REAL: {2: 0.9, 3: 0.9, 4: 0.7}, COPULA: {2: 0.9, 3: 0.7, 4: 0.7}}
-    table = pd.DataFrame([
-        {"what": "stability", "data": data, "draw": draw, "k": k, "score": score,
-         "value": rng.normal(mean, 0.03)}
-        for data, by_k in means.items() for k, mean in by_k.items() for draw in range(10)
-        for score in ("jaccard_mean", "jaccard_lowest", "seed_ari", "jaccard")
-    ])  # fmt: skip
-    found = more_stable_numbers(table, 4)
-    assert (found["p"] < 0.001).all() and found["on_null"].to_dict() == {2: True, 3: False}
-    assert more_stable_numbers(table, 7).empty
 
 
 def test_the_confirmed_share_by_hand() -> None:

@@ -8,11 +8,9 @@ import pytest
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.experiments.n_components import (
-    can_be_significant,
     choose_n_components,
     confirmed_confidence,
     likelihood_criteria,
-    more_stable,
 )
 
 CENTRES = np.array([[0.0, 0, 0, 0], [8, 0, 0, 0], [0, 8, 0, 0]])
@@ -77,37 +75,3 @@ def test_confidence_in_one_heavy_tailed_group_is_not_confirmed() -> None:
 def test_without_confident_galaxies_nothing_is_promised() -> None:
     found = confirmed_confidence(OrderedGaussianMixture(3), BLOBS, 1.0, 0)
     assert np.isnan(list(found.values())).all()
-
-
-def repeats(means: dict[int, float], draws: int, lagging: str = "") -> pd.DataFrame:
-    """Scores about those means; one score may be the same for every number."""
-    rng = np.random.default_rng(0)
-    return pd.DataFrame([
-        {"draw": draw, "k": k, "score": score,
-         "value": rng.normal(means[4] if score == lagging else mean, 0.03)}
-        for k, mean in means.items() for draw in range(draws) for score in ("mean", "low", "ari")
-    ])  # fmt: skip
-
-
-MEANS = {2: 0.9, 3: 0.705, 4: 0.7, 5: 0.5}
-
-
-def test_a_more_stable_number_is_one_that_the_repeats_can_tell_apart() -> None:
-    p = more_stable(repeats(MEANS, 10), 4)
-    assert list(p.index) == [2, 3, 5]
-    assert p[2] < 0.001 and p[3] > 0.05 and p[5] > 0.99
-    assert more_stable(repeats(MEANS, 10, lagging="ari"), 4)[2] > 0.05, "all scores must agree"
-
-
-def test_numbers_that_were_not_measured_are_left_out() -> None:
-    table = repeats(MEANS, 10)
-    table.loc[(table["k"] == 3) & (table["draw"] == 1), "value"] = np.nan
-    assert list(more_stable(table, 4).index) == [2, 5]
-    assert more_stable(table, 3).empty and more_stable(table, 7).empty
-
-
-def test_few_repeats_cannot_be_significant() -> None:
-    assert not can_be_significant(2, 3) and not can_be_significant(3, 3)
-    assert can_be_significant(10, 3) and not can_be_significant(10, 0)
-    best = more_stable(repeats({2: 9.0, 3: 1.0, 4: 1.0, 5: 1.0}, 3), 4)
-    assert best.min() >= 0.05

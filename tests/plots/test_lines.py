@@ -21,6 +21,8 @@ def test_a_number_of_things_has_no_fractions_on_its_axis(x: list[float], integer
     table = pd.DataFrame({"x": x, "y": [0.5, 0.95], "by": "one"})
     (axis,) = plot_lines(table, "x", "y", "by", "x", "y").axes
     assert np.all(axis.get_xticks() % 1 == 0) == integers
+    (axis,) = plot_lines(table.rename(columns={"x": "y", "y": "x"}), "x", "y", "by", "x", "y").axes
+    assert np.all(axis.get_yticks() % 1 == 0) == integers
 
 
 @pytest.fixture

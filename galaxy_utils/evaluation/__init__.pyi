@@ -32,8 +32,6 @@ from .perturbations import PERTURBATIONS as PERTURBATIONS
 from .perturbations import UNCHANGED as UNCHANGED
 from .perturbations import changes_with_intervals as changes_with_intervals
 from .perturbations import significantly_different as significantly_different
-from .probes import probe_scores as probe_scores
-from .probes import probes as probes
 from .proxy import CONSELICE_2003_TABLE_6 as CONSELICE_2003_TABLE_6
 from .proxy import ProxyRules as ProxyRules
 from .proxy import compare_with_baselines as compare_with_baselines

@@ -5,9 +5,7 @@ from .galaxies import Galaxies as Galaxies
 from .galaxies import evenly as evenly
 from .galaxies import fingerprint_of as fingerprint_of
 from .galaxies import open_galaxies as open_galaxies
-from .galaxy_convnext import ENCODER as ENCODER
 from .galaxy_convnext import random_network as random_network
-from .galaxy_convnext import read_about as read_about
 from .inference import Encoder as Encoder
 from .inference import embed as embed
 from .inference import engine_name as engine_name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,7 +12,6 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from galaxy_utils.errors import UserError
 from galaxy_utils.features.feature_table import MORPHOLOGY, modality_of
 
 if TYPE_CHECKING:  # torch takes a second to import
@@ -158,33 +156,6 @@ class FusionAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         values = torch.from_numpy(self.concatenate(X))
         with torch.inference_mode():
             return np.asarray(self.network_(values).numpy())
-
-    def save_weights(self, path: Path) -> None:
-        """Write the weights of the trained network (safetensors)."""
-        from safetensors.numpy import save_file
-
-        check_is_fitted(self)
-        save_file({k: v.numpy() for k, v in self.network_.state_dict().items()}, path)
-
-    def load_weights(self, X: ArrayLike, path: Path) -> Self:
-        """Restore a network trained on the galaxies of `X` without training it again.
-
-        `history_` and `explained_` are those of no training. Raises `UserError` if the weights do
-        not fit the parameters.
-        """
-        from safetensors.torch import load_file
-
-        untrained = self.get_params() | {"epochs": 0}
-        restored = type(self)(**untrained).fit(X)
-        try:
-            restored.network_.load_state_dict(load_file(path))
-        except RuntimeError as error:
-            raise UserError(
-                f"{path} does not hold the weights of an autoencoder with these parameters "
-                f"({error}); make the run again with the same parameters"
-            ) from None
-        self.__dict__ |= {k: v for k, v in vars(restored).items() if k.endswith("_")}
-        return self
 
     def _blocks(self, X: ArrayLike, *, reset: bool) -> dict[str, NDArray[Any]]:
         """Group the columns by modality, deep features first."""

@@ -1,8 +1,8 @@
 from .association import effect_sizes as effect_sizes
 from .association import effect_sizes_within as effect_sizes_within
 from .association import permuted_effect_sizes as permuted_effect_sizes
-from .drift import FEWEST_FOR_DRIFT as FEWEST_FOR_DRIFT
 from .drift import Drift as Drift
+from .drift import FEWEST_FOR_DRIFT as FEWEST_FOR_DRIFT
 from .drift import measure_drift as measure_drift
 from .metrics import AGREEMENT as AGREEMENT
 from .metrics import agreement as agreement
@@ -24,13 +24,9 @@ from .partitions import SMALLEST_PERCENT as SMALLEST_PERCENT
 from .partitions import compare_partitions as compare_partitions
 from .partitions import partition_sizes as partition_sizes
 from .perturbations import ANOTHER_SEED as ANOTHER_SEED
-from .perturbations import HIGH_QUALITY as HIGH_QUALITY
-from .perturbations import LOW_QUALITY as LOW_QUALITY
 from .perturbations import PERTURBATIONS as PERTURBATIONS
 from .perturbations import UNCHANGED as UNCHANGED
 from .perturbations import changes_with_intervals as changes_with_intervals
-from .probes import probe_scores as probe_scores
-from .probes import probes as probes
 from .proxy import CONSELICE_2003_TABLE_6 as CONSELICE_2003_TABLE_6
 from .proxy import PROXY_CLASSES as PROXY_CLASSES
 from .proxy import ProxyRules as ProxyRules
@@ -46,7 +42,4 @@ from .selection import compare_with_classes as compare_with_classes
 from .selection import eligible as eligible
 from .selection import voting_members as voting_members
 from .stability import stability as stability
-from .stretch import COMPRESSED as COMPRESSED
-from .stretch import KINDS as KINDS
-from .stretch import LINEAR as LINEAR
 from .stretch import measure_stretches as measure_stretches

@@ -1,4 +1,4 @@
-"""The introduction's algorithms in every representation, on subsamples, with nulls and probes."""
+"""The introduction's algorithms in every representation, on subsamples, with nulls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from galaxy_utils.evaluation.partitions import (
     compare_partitions,
     partition_sizes,
 )
-from galaxy_utils.evaluation.probes import probe_scores
 from galaxy_utils.evaluation.resampling import SHARE, subsample
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.store import Row
@@ -46,7 +45,6 @@ DIMENSIONS, CLUSTER_SIZES, N_NEIGHBOURS = (2, 5, 10, 20, 64), (5, 10, 25, 50, 10
 SCORES = (
     "davies_bouldin", "silhouette", "calinski_harabasz", "noise", "clusters", "largest", "second",
 )  # fmt: skip
-PROBES, PROBE_SCORES = ("linear", "neighbours"), ("accuracy", "balanced accuracy", "ari", "sd")
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,7 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
 
 
 def _units(draws: int, seed: int) -> list[Row]:
-    units: list[Row] = [{"what": "probe", "draw": 0, "seed": seed}]
-    units += [
+    units: list[Row] = [
         {"what": "noise", "dimension": d, "draw": 0, "seed": seed, "data": name}
         for d in DIMENSIONS
         for name in (REAL, COPULA)
@@ -102,12 +99,7 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
         return _noise_rows(inputs, unit)
     rows: list[Row] = []
     for name, X in inputs.representations.items():
-        if unit["what"] == "probe":
-            found = probe_scores(X, inputs.types, unit["seed"])
-            found.insert(0, "representation", name)
-            rows += found.to_dict("records")  # type: ignore[arg-type]
-        else:
-            rows += [{"representation": name} | row for row in _algorithm_rows(inputs, X, unit)]
+        rows += [{"representation": name} | row for row in _algorithm_rows(inputs, X, unit)]
     return rows
 
 
@@ -154,24 +146,7 @@ ALGORITHMS = Experiment(
     "algorithms", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE, "min_cluster_size"),
     ("efficientnet_lite0-crop2.npz", "efficientnet_lite0-quarter.npz"), inputs=read_inputs,
 )  # fmt: skip
-"""Every algorithm in every representation on subsamples; probes; HDBSCAN's noise."""
-
-
-def probe_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what the probes read from each representation (index), means over folds.
-
-    Columns `<probe> <score>` and `<probe> sd`, the standard deviation of the accuracy; no rows
-    where the sample has no types.
-    """
-    if "probe" not in rows:
-        columns = [f"{probe} {score}" for probe in PROBES for score in PROBE_SCORES]
-        return pd.DataFrame(columns=columns, dtype=float).rename_axis("representation")
-    probed = rows[rows["what"] == "probe"]
-    grouped = probed.groupby(["representation", "probe", "score"], sort=False)["value"]
-    means = grouped.mean().unstack(["probe", "score"])
-    means.columns = means.columns.map(" ".join).str.replace("_", " ")
-    spread = grouped.std().xs("accuracy", level="score").unstack("probe")
-    return means.join(spread.add_suffix(" sd"))
+"""Every algorithm in every representation on subsamples; HDBSCAN's noise."""
 
 
 def agreement_table(rows: pd.DataFrame, score: str) -> pd.DataFrame:

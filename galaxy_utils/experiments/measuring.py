@@ -52,7 +52,7 @@ def load_or_measure(
     Returns
     -------
     DataFrame
-        Its rows; none where it needs images that the run does not have.
+        Its rows; none where it needs images or types that the run does not have.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def load_or_measure(
     assert experiment.inputs is not None
     inputs = experiment.inputs(page.folder, page.settings, **rows_of)
     if inputs is None:
-        page.studied[name] = "not measured: it needs images, and the run has none"
+        page.studied[name] = "not measured: it needs images or types that the run does not have"
         return pd.DataFrame()
     reason = "there is no precomputed result"
     if changed:

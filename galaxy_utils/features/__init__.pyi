@@ -5,9 +5,7 @@ from .galaxies import Galaxies as Galaxies
 from .galaxies import evenly as evenly
 from .galaxies import fingerprint_of as fingerprint_of
 from .galaxies import open_galaxies as open_galaxies
-from .galaxy_convnext import ENCODER as ENCODER
 from .galaxy_convnext import random_network as random_network
-from .galaxy_convnext import read_about as read_about
 from .inference import Encoder as Encoder
 from .inference import embed as embed
 from .inference import engine_name as engine_name
@@ -27,8 +25,8 @@ from .named_samples import mock_folder as mock_folder
 from .named_samples import skyserver_folder as skyserver_folder
 from .named_samples import skyserver_recipe as skyserver_recipe
 from .preprocessing import CROPS as CROPS
-from .preprocessing import SIGMA as SIGMA
 from .preprocessing import Crop as Crop
+from .preprocessing import SIGMA as SIGMA
 from .preprocessing import centre_crop as centre_crop
 from .preprocessing import standardise as standardise
 from .pretraining import read_plan as read_plan

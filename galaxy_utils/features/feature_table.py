@@ -83,11 +83,3 @@ def deep_blocks(table: pd.DataFrame) -> dict[str, NDArray[Any]]:
         for name in dict.fromkeys(names.tolist())
         if name != MORPHOLOGY
     }
-
-
-def cumulative_variance(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Share of the variance that the first principal components hold."""
-    centred = np.asarray(values, np.float64) - values.mean(axis=0)
-    small = centred.T @ centred if centred.shape[1] <= len(centred) else centred @ centred.T
-    spectrum = np.clip(np.linalg.eigvalsh(small)[::-1], 0, None)
-    return np.asarray(np.cumsum(spectrum) / spectrum.sum())

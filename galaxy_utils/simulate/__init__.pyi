@@ -1,5 +1,4 @@
 from .drawing import draw as draw
 from .drawing import mock_sample as mock_sample
-from .families import ARTEFACTS as ARTEFACTS
 from .families import FAMILIES as FAMILIES
 from .families import truth as truth

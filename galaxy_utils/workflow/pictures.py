@@ -18,7 +18,7 @@ from galaxy_utils.features.named_samples import (
     skyserver_folder,
     skyserver_recipe,
 )
-from galaxy_utils.run_folder import CATALOGUE, KEPT, RunFolder
+from galaxy_utils.run_folder import CATALOGUE, RunFolder
 
 
 def fetch_missing(parameters: Parameters) -> None:
@@ -55,19 +55,15 @@ def _report_failures(done: Downloads, folder: Path) -> None:
 def shown_objids(folder: RunFolder) -> list[str]:
     """Galaxies whose pictures the pages of a finished run show, or would show, each once.
 
-    Examples (pages 01 to 03), purged galaxies (04), and those that stand for clusters and
-    anomalies (09).
+    Examples (pages 01 to 03), and those that stand for clusters and anomalies (09).
     """
     from galaxy_utils.clustering.taxonomy import representatives
 
     _, p = read_parameters(folder.path / "parameters.yml")
     everyone = open_galaxies(p.sample, p.n_galaxies).sample.catalogue
-    purged = folder.read_table(KEPT)
-    dropped = purged[~purged["kept"]].sort_values(["drop_reason", "isolation_score"])
-    dropped = dropped.groupby("drop_reason").head(p.n_examples)
     catalogue = folder.read_table(CATALOGUE)
     grid = representatives(catalogue[catalogue["kept"]], p.grid_size // 2)
-    objids = [*evenly(everyone, p.n_examples)["objid"], *dropped["objid"], *grid["objid"]]
+    objids = [*evenly(everyone, p.n_examples)["objid"], *grid["objid"]]
     return [objid for objid in dict.fromkeys(map(str, objids)) if objid]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +9,6 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
-from galaxy_utils.errors import UserError
 from galaxy_utils.features.feature_table import FusionColumns, make_feature_table
 from galaxy_utils.morphology.measurement import FIVE
 
@@ -88,17 +85,6 @@ def test_the_seed_decides_everything(model: FusionAutoencoder, table: pd.DataFra
     one = model.fit_transform(table)
     assert (clone(model).fit_transform(table) == one).all()
     assert not (clone(model).set_params(random_state=1).fit_transform(table) == one).any()
-
-
-def test_weights_are_kept_without_training_again(
-    model: FusionAutoencoder, table: pd.DataFrame, tmp_path: Path
-) -> None:
-    model.fit(table).save_weights(tmp_path / "weights.safetensors")
-    again = clone(model).load_weights(table, tmp_path / "weights.safetensors")
-    assert (again.transform(table) == model.transform(table)).all()
-    wider = clone(model).set_params(latent_dim=7)
-    with pytest.raises(UserError, match="with the same parameters"):
-        wider.load_weights(table, tmp_path / "weights.safetensors")
 
 
 def test_galaxies_with_missing_features_are_named(

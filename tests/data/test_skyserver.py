@@ -384,20 +384,17 @@ def test_pictures_of_a_run_are_fetched(carried: Path, sky: Sky, at_home: Path) -
     folder = RunFolder.named("book")
     objids = read_catalogue(carried / "catalogue.csv")["objid"]
     write_parameters(folder.file("parameters.yml"), "book", make_parameters("book"))
-    purged = pd.DataFrame({"objid": objids, "isolation_score": 0.0})
-    purged["kept"] = purged.index >= 20
-    purged["drop_reason"] = np.where(purged["kept"], "", "too faint")
-    purged.to_parquet(folder.file("artefacts/purged.parquet"))
-    table = pd.DataFrame({"objid": objids, "gz1_class": "", "cluster": purged.index % 2})
-    table = table.assign(kept=purged["kept"], anomaly=purged.index > 4990, max_probability=1.0)
+    table = pd.DataFrame({"objid": objids, "gz1_class": "", "max_probability": 1.0})
+    table = table.assign(
+        cluster=table.index % 2, kept=table.index >= 20, anomaly=table.index > 4990
+    )
     table["log_likelihood"] = -table.index.to_numpy(float)
     table.to_parquet(folder.file("catalogue.parquet"))
 
     done, images = pictures.fetch_pictures("sdss5000", "book", False, sky.url)
     shown = pictures.shown_objids(folder)
-    # 8 even ones, 8 dropped (the first is both), 6 of each of two clusters and of anomalies
-    # (the last of the even ones is an anomaly)
-    assert len(shown) == 8 + 8 + 3 * 6 - 2 and images == carried / "images"
+    # 8 even ones, 6 of each of two clusters and of anomalies (the last even one is an anomaly)
+    assert len(shown) == 8 + 3 * 6 - 1 and images == carried / "images"
     assert done.fetched + len(done.failures) == len(shown)
     assert {path.stem for path in images.glob("*.jpg")} == set(shown) - set(done.failures)
     assert all(objid.endswith("9") for objid in done.failures)  # SkyServer did not know them

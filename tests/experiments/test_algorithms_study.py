@@ -13,7 +13,6 @@ from galaxy_utils.experiments.algorithms import (
     Inputs,
     agreement_table,
     noise_table,
-    probe_table,
     without_clusters,
 )
 
@@ -40,14 +39,6 @@ def test_injected_groups_are_found_by_every_algorithm() -> None:
     kmeans = rows[(rows["score"] == "silhouette") & (rows["algorithm"] == "K-Means")]
     silhouette = kmeans.groupby("data")["value"].mean()
     assert silhouette[REAL] > silhouette[COPULA] + 0.05
-
-
-def test_probes_have_one_row_per_representation() -> None:
-    table = probe_table(measured(BLOBS, "probe"))
-    assert table.loc[BOTTLENECK, "linear accuracy"] > 0.95
-    assert table.loc[BOTTLENECK, "neighbours balanced accuracy"] > 0.95
-    without = measured(BLOBS, "algorithms", np.full(210, None, dtype=object))
-    assert probe_table(without).empty and set(probe_table(without)) == set(table)
 
 
 def test_the_noise_table_tells_groups_from_one_blob_with_specks() -> None:

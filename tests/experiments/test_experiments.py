@@ -208,7 +208,9 @@ def test_a_page_refuses_what_it_does_not_list_and_tells_what_it_lacks(
 ) -> None:
     (page.folder.path / "no-images").touch()
     assert load_or_measure(page, TOY, 3).empty
-    assert page.studied["toy"] == "not measured: it needs images, and the run has none"
+    assert page.studied["toy"] == (
+        "not measured: it needs images or types that the run does not have"
+    )
     page.section.studies = ()
     with pytest.raises(UserError, match="page 14 does not list experiment 'toy'"):
         load_or_measure(page, TOY, 3)

@@ -142,9 +142,6 @@ class Parameters(BaseModel):
     early_concentration: float = _field(
         4.15, "proxy rule: from this C on a galaxy counts as early type", NO_VALUE, ge=0, le=10
     )
-    null_draws: int = _field(
-        3, "draws of structureless data that a score is compared with", ge=2, le=1000
-    )
     judged_components: int = _field(
         4, "components of the mixtures that pages 14 to 18 examine", 4, ge=2, le=36
     )
@@ -192,7 +189,6 @@ PROFILES: dict[str, dict[str, Any]] = {
         "epochs": 8,
         "n_init": 1,
         "min_cluster_size": 8,
-        "null_draws": 2,
         "study_draws": 2,
         "n_mocks": 40,
         "timing_images": 8,

@@ -27,6 +27,7 @@ NAMES_WITH_DIGITS = re.compile(
     | \b([Tt]able|[Ff]igures?)\ \d(,\ \d)*(\ and\ \d)?
     | ^\#\s*\d\.                   # the number of a list's entry
     | ^:name:.*$
+    | ^:+\{grid\}.*$ | ^:gutter:.*$  # the layout of cards
     """,
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )

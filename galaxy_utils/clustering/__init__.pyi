@@ -14,7 +14,6 @@ from .pipelines import SCALES as SCALES
 from .pipelines import PipelineSpec as PipelineSpec
 from .pipelines import paper_pipeline as paper_pipeline
 from .taxonomy import LEVEL_WIDTH as LEVEL_WIDTH
-from .taxonomy import ODDS_LIMIT as ODDS_LIMIT
 from .taxonomy import check_cluster_names as check_cluster_names
 from .taxonomy import describe_clusters as describe_clusters
 from .taxonomy import eta_squared as eta_squared

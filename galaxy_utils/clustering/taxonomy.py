@@ -84,7 +84,7 @@ def _level(value: float, low: float, high: float) -> str:
     return LOW if value < low else MODERATE
 
 
-def check_cluster_names(described: pd.DataFrame, catalogue: pd.DataFrame) -> pd.DataFrame:
+def check_cluster_names(described: pd.DataFrame, catalogue: pd.DataFrame) -> dict[str, bool | None]:
     """Compare the names of clusters with the Galaxy Zoo classes that the names promise.
 
     A name holds if a cluster has it and, where `PROMISED_CLASSES` has classes for it, if the
@@ -99,31 +99,22 @@ def check_cluster_names(described: pd.DataFrame, catalogue: pd.DataFrame) -> pd.
 
     Returns
     -------
-    DataFrame
-        Index: the names of `PAPER_PROFILES`; columns finding ("absent", "levels only",
-        "no classes" or "classes"), holds (True, False, or None where there are no classes),
-        inside, outside (percent of galaxies with a promised class) and odds_ratio.
+    dict of str to bool or None
+        For each name of `PAPER_PROFILES` whether it holds; None where no galaxy has a class.
     """
     classified = catalogue.dropna(subset="gz1_class")
-    rows = {}
+    found: dict[str, bool | None] = {}
     for name in PAPER_PROFILES:
         clusters = described.loc[described["name"] == name, "cluster"]
-        row: dict[str, Any] = {"inside": np.nan, "outside": np.nan, "odds_ratio": np.nan}
-        if clusters.empty:
-            row |= {"finding": "absent", "holds": False}
-        elif name not in PROMISED_CLASSES:
-            row |= {"finding": "levels only", "holds": True}
+        if clusters.empty or name not in PROMISED_CLASSES:
+            found[name] = not clusters.empty
         elif classified.empty:
-            row |= {"finding": "no classes", "holds": None}
+            found[name] = None
         else:
             inside = classified["cluster"].isin(clusters)
             promised = classified["gz1_class"].isin(PROMISED_CLASSES[name])
-            ratio = odds_ratio(promised[inside], promised[~inside])
-            row = {"inside": 100 * promised[inside].mean(), "odds_ratio": ratio}
-            row |= {"outside": 100 * promised[~inside].mean()}
-            row |= {"finding": "classes", "holds": ratio >= ODDS_LIMIT}
-        rows[name] = row
-    return pd.DataFrame.from_dict(rows, orient="index").astype({"holds": object})
+            found[name] = odds_ratio(promised[inside], promised[~inside]) >= ODDS_LIMIT
+    return found
 
 
 def odds_ratio(inside: pd.Series, outside: pd.Series) -> float:

@@ -15,13 +15,11 @@ from .nulls import NULLS as NULLS
 from .nulls import REAL as REAL
 from .nulls import SHUFFLED_PAIRS as SHUFFLED_PAIRS
 from .nulls import SINGLE_GAUSSIAN as SINGLE_GAUSSIAN
-from .nulls import best_partition as best_partition
 from .nulls import compare_scores as compare_scores
 from .nulls import shuffled_pairs as shuffled_pairs
 from .outliers import CONTROL as CONTROL
 from .outliers import MIXTURE_LIKELIHOOD as MIXTURE_LIKELIHOOD
 from .outliers import describe_outliers as describe_outliers
-from .outliers import outlier_scores as outlier_scores
 from .partitions import SMALLEST_PERCENT as SMALLEST_PERCENT
 from .partitions import compare_partitions as compare_partitions
 from .partitions import partition_sizes as partition_sizes
@@ -31,12 +29,10 @@ from .perturbations import LOW_QUALITY as LOW_QUALITY
 from .perturbations import PERTURBATIONS as PERTURBATIONS
 from .perturbations import UNCHANGED as UNCHANGED
 from .perturbations import changes_with_intervals as changes_with_intervals
-from .perturbations import significantly_different as significantly_different
 from .proxy import CONSELICE_2003_TABLE_6 as CONSELICE_2003_TABLE_6
+from .proxy import PROXY_CLASSES as PROXY_CLASSES
 from .proxy import ProxyRules as ProxyRules
-from .proxy import compare_with_baselines as compare_with_baselines
 from .proxy import matched_accuracy as matched_accuracy
-from .proxy import permuted_accuracy as permuted_accuracy
 from .resampling import N_RESAMPLES as N_RESAMPLES
 from .resampling import SHARE as SHARE
 from .resampling import bootstrap as bootstrap

@@ -108,29 +108,6 @@ def _comparison(cell: pd.DataFrame, score: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def best_partition(compared: pd.DataFrame) -> dict[str, str | None]:
-    """Name the partition that is best in each space, if one is.
-
-    Parameters
-    ----------
-    compared : DataFrame
-        Rows of one score from `compare_scores`.
-
-    Returns
-    -------
-    dict of str to str or None
-        By space, the partition whose gain over its null is above 0 in every draw, and above
-        the gains of the other partitions in all of theirs.
-    """
-    best: dict[str, str | None] = {}
-    for space, rows in compared.groupby("space", sort=False):
-        ranked = rows.dropna(subset="gain").sort_values("gain", ascending=False)
-        limit = max([0.0, *ranked["gain_high"].iloc[1:]])
-        apart = len(ranked) > 0 and ranked["gain_low"].iloc[0] > limit
-        best[str(space)] = str(ranked["partition"].iloc[0]) if apart else None
-    return best
-
-
 def _values(X: Data) -> NDArray[np.float64]:
     """Return the values of a table row by row: sums depend on the order in memory."""
     if isinstance(X, pd.DataFrame):

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import shift
+from scipy.stats import fisher_exact, mannwhitneyu
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.images import Image
-from galaxy_utils.evaluation.resampling import p_value, permutation
 from galaxy_utils.morphology.measurement import FIVE
 
 MIXTURE_LIKELIHOOD = "mixture likelihood (paper)"
@@ -26,7 +27,13 @@ CORRUPTIONS = ("trail", "blend", "shifted")
 CONTROL = "unspoilt"
 """Galaxies measured again as they are: a detector that finds them finds the measurement."""
 
-PERMUTATIONS = 2000
+FLAGGED, UNTYPED = "flag above 0 (%)", "no Galaxy Zoo type (%)"
+MERGER = "mergers among those with a type (%)"
+_MEDIANS = {
+    "sn_per_pixel": "S/N per pixel",
+    "n_sources": "sources in the frame",
+    "rpetro_circ": "Petrosian radius (px)",
+}
 
 
 def outlier_scores(
@@ -163,7 +170,7 @@ def detection_scores(kinds: pd.Series, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_outliers(
-    outliers: NDArray[np.bool_], quality: pd.DataFrame, types: pd.Series, seed: int
+    outliers: NDArray[np.bool_], quality: pd.DataFrame, types: pd.Series
 ) -> pd.DataFrame:
     """Compare outliers with the other galaxies in what took no part in finding them.
 
@@ -175,41 +182,46 @@ def describe_outliers(
         Columns flag, sn_per_pixel, n_sources, rpetro_circ (pixels), the same galaxies.
     types : Series of object
         Galaxy Zoo types, None where there is none.
-    seed : int
-        Of the permutations.
 
     Returns
     -------
     DataFrame
-        Columns property, anomalies, others (percent or medians), p_holm: two-sided permutation
-        test of the difference of means (of ranks, for medians), corrected over the rows.
+        Columns property; outliers, others (percent or medians); low, high, others_low,
+        others_high (95 % intervals of shares by Wilson's formula, NaN for medians); p, two-sided
+        (shares: Fisher's exact test; medians: Mann and Whitney's test); p_holm, corrected over
+        the rows. Mergers are counted among the galaxies that have a type.
 
     References
     ----------
-    Holm (1979), Scand. J. Stat. 6, 65.
+    Fisher (1935), J. R. Stat. Soc. 98, 39; Mann & Whitney (1947), Ann. Math. Stat. 18, 50; Wilson
+    (1927), J. Am. Stat. Assoc. 22, 209; Holm (1979), Scand. J. Stat. 6, 65.
     """
-    shares = pd.DataFrame({"flag above 0 (%)": quality["flag"] > 0})
-    if types.notna().any():
-        shares["people could not tell (%)"] = types.isna().to_numpy()
-        shares["seen as merger (%)"] = types.eq("merger").to_numpy()
-    medians = quality[["sn_per_pixel", "n_sources", "rpetro_circ"]].set_axis(
-        ["S/N per pixel", "sources in the frame", "Petrosian radius (px)"], axis=1
-    )
-    table = pd.DataFrame({
-        name: pd.concat([100 * shares[rows].mean(), medians[rows].median()])
-        for name, rows in (("anomalies", outliers), ("others", ~outliers))
-    })  # fmt: skip
-    compared = pd.concat([1.0 * shares, medians.rank()], axis=1).to_numpy()
-    p = [_permutation_p(values, outliers, seed) for values in compared.T]
-    table["p_holm"] = multipletests(p, method="holm")[1]
-    return table.rename_axis("property").reset_index()
+    rows = [{"property": FLAGGED, **_compare_shares(quality["flag"].to_numpy() > 0, outliers)}]
+    typed = types.notna().to_numpy()
+    if typed.any():
+        merger = types.eq("merger").to_numpy()[typed]
+        rows.append({"property": UNTYPED, **_compare_shares(~typed, outliers)})
+        rows.append({"property": MERGER, **_compare_shares(merger, outliers[typed])})
+    for name, label in _MEDIANS.items():
+        values = quality[name].to_numpy(np.float64)
+        both = values[outliers], values[~outliers]
+        p = mannwhitneyu(*both, method="asymptotic", nan_policy="omit").pvalue
+        medians = dict(zip(("outliers", "others"), map(np.nanmedian, both), strict=True))
+        rows.append({"property": label, **medians, "p": float(p)})
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=multipletests(table["p"], method="holm")[1])
 
 
-def _permutation_p(values: NDArray[np.floating], outliers: NDArray[np.bool_], seed: int) -> float:
-    centred, number = np.nan_to_num(values - np.nanmean(values)), int(outliers.sum())
-
-    def difference(order: NDArray[np.int64]) -> float:
-        return float(abs(centred[order[:number]].sum()))
-
-    null = permutation(difference, len(centred), seed, PERMUTATIONS)
-    return p_value(abs(centred[outliers].sum()), null)
+def _compare_shares(has: NDArray[np.bool_], outliers: NDArray[np.bool_]) -> dict[str, float]:
+    """Percent of the outliers and of the others that have something."""
+    counts = [int((has & group).sum()) for group in (outliers, ~outliers)]
+    numbers = [int(outliers.sum()), int((~outliers).sum())]
+    low, high = proportion_confint(np.array(counts), np.array(numbers), method="wilson")
+    missing = [number - count for number, count in zip(numbers, counts, strict=True)]
+    return {
+        "outliers": 100 * counts[0] / max(numbers[0], 1), "low": 100 * low[0],
+        "high": 100 * high[0],
+        "others": 100 * counts[1] / max(numbers[1], 1), "others_low": 100 * low[1],
+        "others_high": 100 * high[1],
+        "p": float(fisher_exact([counts, missing]).pvalue),
+    }  # fmt: skip

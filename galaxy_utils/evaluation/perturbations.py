@@ -11,12 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from scipy.ndimage import gaussian_filter, shift
-from scipy.stats import median_abs_deviation
 from statsmodels.stats.proportion import proportion_confint
 
 from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.metrics import relabel
-from galaxy_utils.morphology.measurement import FIVE
 from galaxy_utils.morphology.segmentation import clipped_sky
 
 DIMMING = 1 / np.sqrt(2)
@@ -121,18 +119,6 @@ def share_changed_by_seed(pipeline: Any, other: Any, X: pd.DataFrame, objids: pd
     return float(changed[X.index.get_indexer(objids)].mean())
 
 
-def parameter_shifts(X: pd.DataFrame, perturbed: pd.DataFrame) -> dict[str, float]:
-    """Median shift of each parameter in units of its scatter between all galaxies.
-
-    NaN for a parameter in which all galaxies agree.
-    """
-    five = X[list(FIVE)]
-    scale = median_abs_deviation(five.to_numpy(), axis=0, scale="normal")
-    difference = perturbed[list(FIVE)].to_numpy() - five.loc[perturbed.index].to_numpy()
-    shifts = np.median(difference / np.where(scale > 0, scale, np.nan), axis=0)
-    return dict(zip(FIVE, shifts.tolist(), strict=True))
-
-
 def changes_with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the shares of galaxies in another cluster with their intervals.
 
@@ -163,29 +149,3 @@ def changes_with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
     table = table.rename(columns={"mean": "percent", "min": "lowest", "max": "highest"})
     columns = ["percent", "low", "high", "lowest", "highest"]
     return table[columns].rename_axis(["recipe", "change"]).reset_index()
-
-
-def significantly_different(
-    shares: pd.DataFrame, first: str, second: str
-) -> tuple[list[str], list[str]]:
-    """Return the perturbations under which two pipelines differ beyond their intervals.
-
-    Parameters
-    ----------
-    shares : DataFrame
-        From `changes_with_intervals`.
-    first, second : str
-        Names of the pipelines.
-
-    Returns
-    -------
-    fewer, more : list of str
-        Perturbations under which the first moves fewer galaxies than the second, and more.
-    """
-    ends = shares.pivot(index="change", columns="recipe", values=["low", "high"])
-    low, high = ends["low"], ends["high"]
-    changes = [name for name in PERTURBATIONS if name != UNCHANGED and name in ends.index]
-    return (
-        [name for name in changes if high.loc[name, first] < low.loc[name, second]],
-        [name for name in changes if low.loc[name, first] > high.loc[name, second]],
-    )

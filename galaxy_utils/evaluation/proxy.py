@@ -1,21 +1,16 @@
-"""Proxy classes by rules on structure, and how well a partition agrees with them by chance."""
+"""Proxy classes by rules on structure, and how well a partition agrees with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score
 from sklearn.metrics.cluster import contingency_matrix
-from sklearn.model_selection import KFold, cross_val_predict
-from sklearn.tree import DecisionTreeClassifier
 
-from galaxy_utils.evaluation.metrics import agreement, matched_share
-from galaxy_utils.evaluation.resampling import permutation
+from galaxy_utils.evaluation.metrics import matched_share
 
 PROXY_CLASSES = ("merger", "early type", "transitional", "late type")
 
@@ -27,6 +22,9 @@ CONSELICE_2003_TABLE_6 = {
 """Mean (C, A) of nearby galaxies, R band, linear flux: Conselice (2003), table 6, as
 remembered; no copy was at hand to check them against."""
 
+S_FACTOR = 10.0
+"""Conselice (2003) multiplies the sum over residuals by ten, statmorph does not."""
+
 CAS = ["concentration", "asymmetry", "smoothness"]
 
 
@@ -34,9 +32,9 @@ CAS = ["concentration", "asymmetry", "smoothness"]
 class ProxyRules:
     """Classify galaxies by concentration, asymmetry and smoothness alone.
 
-    A merger has A above `merger_asymmetry` and above S (Conselice 2003, section 4). The limits
-    in C are halfway between the mean C of ellipticals, early-type and late-type discs in his
-    table 6; the paper names the source but no values.
+    A merger has A above `merger_asymmetry` and above Conselice's S, which is `S_FACTOR` times
+    the smoothness of statmorph. The limits in C are halfway between the mean C of ellipticals,
+    early-type and late-type discs in his table 6; the paper names the source but no values.
 
     Parameters
     ----------
@@ -87,7 +85,7 @@ class ProxyRules:
             One of `PROXY_CLASSES` per galaxy.
         """
         concentration, asymmetry, smoothness = table[CAS].to_numpy(np.float64).T
-        merger = (asymmetry > self.merger_asymmetry) & (asymmetry > smoothness)
+        merger = asymmetry > np.maximum(self.merger_asymmetry, S_FACTOR * smoothness)
         early = concentration >= self.early_concentration
         transitional = concentration >= self.late_concentration
         classes = np.select([merger, early, transitional], PROXY_CLASSES[:3], PROXY_CLASSES[3])
@@ -108,55 +106,3 @@ def matched_accuracy(classes: NDArray[Any], labels: NDArray[Any]) -> float:
         Computed from whole numbers, so that a tie with a permutation is a tie.
     """
     return matched_share(contingency_matrix(classes, labels)) / len(labels)
-
-
-def permuted_accuracy(classes: NDArray[Any], labels: NDArray[Any], seed: int) -> pd.Series:
-    """Return `matched_accuracy` after permutations of the clusters, one entry per draw."""
-    codes, numbers = pd.factorize(classes)[0], pd.factorize(labels)[0]
-    found = permutation(lambda rows: matched_accuracy(codes, numbers[rows]), len(numbers), seed)
-    return pd.Series(found)
-
-
-def compare_with_baselines(
-    table: pd.DataFrame, classes: NDArray[np.object_], partitions: Mapping[str, Any], seed: int
-) -> pd.DataFrame:
-    """Compare partitions with the least and the most that one can expect of them.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns concentration, asymmetry, smoothness.
-    classes : ndarray of str, shape (n_samples,)
-        Class of each galaxy by the rules.
-    partitions : mapping of str to ndarray of int, shape (n_samples,)
-        Clusters by name.
-    seed : int
-        Of permutations and folds.
-
-    Returns
-    -------
-    DataFrame
-        One row per answer: "largest class", the partitions, and "tree on C, A, S", a shallow
-        decision tree on galaxies that it was not fitted to. Columns accuracy (of a partition
-        after matching one to one), permuted and permuted_highest (mean and largest accuracy of
-        permuted clusters), ari; NaN where it has no meaning.
-
-    References
-    ----------
-    Breiman et al. (1984), Classification and Regression Trees.
-    """
-    labels = classes.astype(str)
-    tree = DecisionTreeClassifier(max_depth=3, random_state=seed)
-    folds = KFold(5, shuffle=True, random_state=seed)
-    predicted = cross_val_predict(tree, table[CAS].to_numpy(np.float64), labels, cv=folds)
-    largest = pd.Series(labels).value_counts(normalize=True).max()
-    rows = [{"answer": "largest class", "accuracy": largest}]
-    for name, clusters in partitions.items():
-        scores = agreement(classes, clusters)
-        chance = permuted_accuracy(classes, clusters, seed)
-        rows.append({
-            "answer": name, "accuracy": scores["accuracy"],
-            "permuted": chance.mean(), "permuted_highest": chance.max(), "ari": scores["ari"],
-        })  # fmt: skip
-    rows.append({"answer": "tree on C, A, S", "accuracy": accuracy_score(labels, predicted)})
-    return pd.DataFrame(rows)

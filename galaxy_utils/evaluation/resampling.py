@@ -85,15 +85,6 @@ def interval(draws: pd.Series | NDArray[np.floating]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def p_value(value: float, null: pd.Series | NDArray[np.floating]) -> float:
-    """One-sided p-value of a statistic that is large where there is structure.
-
-    Phipson & Smyth (2010), Stat. Appl. Genet. Mol. Biol. 9, 39.
-    """
-    draws = np.asarray(null, np.float64)
-    return float((1 + np.sum(draws >= value)) / (1 + len(draws)))
-
-
 def subsample(n_samples: int, seed: int) -> NDArray[np.int64]:
     """Draw `SHARE` of the rows without replacement, in ascending order."""
     rows = np.random.default_rng(seed).permutation(n_samples)[: round(SHARE * n_samples)]

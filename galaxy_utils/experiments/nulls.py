@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from galaxy_utils.clustering.pipelines import paper_pipeline
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters
 from galaxy_utils.evaluation.metrics import agreement, internal_scores, mixture_scores
 from galaxy_utils.evaluation.nulls import NULLS, REAL, SHUFFLED_PAIRS, shuffled_pairs
-from galaxy_utils.evaluation.proxy import ProxyRules, permuted_accuracy
+from galaxy_utils.evaluation.proxy import ProxyRules
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.partition_text import partition_as_text
 from galaxy_utils.experiments.store import Row
@@ -29,7 +28,6 @@ from galaxy_utils.run_folder import RunFolder
 Inputs = tuple[pd.DataFrame, Parameters]
 
 _DATA = {REAL: None, **NULLS, SHUFFLED_PAIRS: shuffled_pairs}
-_LEFT_OUT = {"nothing": (), "all five": FIVE}
 
 
 def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
@@ -110,27 +108,17 @@ CHAIN = Experiment(
 
 
 def _circularity_units(draws: int, seed: int) -> list[Row]:
-    return [
-        {"left_out": name, "draw": draw, "seed": seed + draw}
-        for draw in range(draws)
-        for name in _LEFT_OUT
-    ]
+    return [{"draw": draw, "seed": seed + draw} for draw in range(draws)]
 
 
 def _measure_circularity(inputs: Inputs, unit: Row) -> list[Row]:
     X, parameters = inputs
-    pipeline = paper_pipeline(parameters, unit["seed"])
-    pipeline.fit(X.drop(columns=list(_LEFT_OUT[unit["left_out"]])))
-    labels = pipeline["mixture"].labels_
-    rules = ProxyRules().classify(X)
-    chance = permuted_accuracy(rules, labels, unit["seed"])
-    permuted = {"permuted": float(chance.mean()), "permuted_highest": float(chance.max())}
-    scores: dict[str, Any] = agreement(rules, labels) | permuted
-    return [{"score": score, "value": value} for score, value in scores.items()]
+    pipeline = paper_pipeline(parameters, unit["seed"]).fit(X.drop(columns=list(FIVE)))
+    return [{"score": "partition", "text": partition_as_text(pipeline["mixture"].labels_)}]
 
 
 CIRCULARITY = Experiment(
     "circularity", _circularity_units, _measure_circularity, (*UPSTREAM, *TRAINING, *MIXTURE),
     inputs=read_inputs,
 )  # fmt: skip
-"""Agreement with the proxy rules where the pipeline does not see what the rules read."""
+"""Partitions by the pipeline over seeds where it sees images alone, not what the rules read."""

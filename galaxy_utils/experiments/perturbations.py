@@ -22,7 +22,6 @@ from galaxy_utils.data.images import Image
 from galaxy_utils.evaluation.perturbations import (
     ANOTHER_SEED,
     PERTURBATIONS,
-    parameter_shifts,
     share_changed,
     share_changed_by_seed,
 )
@@ -109,11 +108,7 @@ def _measure(data: Inputs, unit: Row) -> list[Row]:
         for change, table in perturbed.items():
             found.append((change, name, "changed", share_changed(pipeline, X, table)))
     for change, table in perturbed.items():
-        found.append((change, "galaxies", "lost", 1 - len(table) / len(objids)))
         found.append((change, "galaxies", "number", len(table)))
-        if len(table):
-            shifts = parameter_shifts(X, table)
-            found += [(change, name, "bias", shift) for name, shift in shifts.items()]
     names = ("change", "of", "score", "value")
     return [dict(zip(names, row, strict=True)) for row in found]
 

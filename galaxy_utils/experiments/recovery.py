@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest
 
-from galaxy_utils.clustering.mixture import lowest
 from galaxy_utils.clustering.pipelines import PAPER, PipelineSpec
 from galaxy_utils.config import MIXTURE, TRAINING, Parameters, split_names
 from galaxy_utils.evaluation.metrics import agreement
@@ -40,10 +38,6 @@ FIVE_ALONE = "five parameters alone"
 MEASURED_MIXTURE = "mixture, measured"
 """Peer of the alternative: the same measured parameters and kind of mixture, fitted by likelihood;
 no deep features and no consensus."""
-
-MEASURED_K_MEANS = "K-Means, measured"
-"""Peer of the alternative: K-means on z-scores of all measured parameters; it has no likelihood,
-and so calls nothing an outlier."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,6 @@ def _specs() -> dict[str, PipelineSpec]:
         ALTERNATIVE_LABEL: best,
         FIVE_ALONE: replace(best, measured="five", crop="none"),
         MEASURED_MIXTURE: replace(best, crop="none"),
-        MEASURED_K_MEANS: PipelineSpec("five+axis+colours", "z", "none", 0, "pca"),
     }
 
 
@@ -101,47 +94,37 @@ def _recover(data: Simulated, seed: int, each_galaxy: bool) -> list[Row]:
     for name, spec in _specs().items():
         space = spec.space(data.parameters, seed).fit(data.X).transform(data.X)
         for k in numbers:
-            labels, outliers = _cluster(data, name, spec, space, k, seed)
-            scores = recovery_scores(families, labels, outliers, space, seed)
+            labels = _cluster(data, name, spec, space, k, seed)
+            scores = recovery_scores(families, labels, space, seed)
             found: list[Row] = [{"score": s, "value": v} for s, v in scores.items()]
             if each_galaxy and k == numbers[-1]:
-                odd = outliers.astype(int)
-                each = pd.DataFrame({"objid": data.X.index, "cluster": labels, "odd": odd})
-                found += _records(each)
+                found += _records(pd.DataFrame({"objid": data.X.index, "cluster": labels}))
             rows += [{"recipe": name, "k": k, **row} for row in found]
     return rows
 
 
 def _cluster(
     data: Simulated, name: str, spec: PipelineSpec, space: NDArray[np.floating], k: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the cluster of each galaxy, and whether its likelihood is among the lowest."""
+) -> NDArray[np.int64]:
+    """Return the cluster of each galaxy."""
     parameters = data.parameters.model_copy(update={"judged_components": k})
-    if name == MEASURED_K_MEANS:
-        labels = KMeans(k, n_init=10, random_state=seed).fit_predict(space)
-        return labels.astype(np.int64), np.zeros(len(labels), dtype=bool)
-    mixture: Any
     if name == ALTERNATIVE_LABEL:
-        mixture = alternative_pipeline(parameters, seed).fit(data.X)
-        likelihood = mixture.score_samples(data.X)
-    else:
-        mixture = spec.pipeline(parameters, seed)["mixture"].fit(space)
-        likelihood = mixture.score_samples(space)
-    return mixture.labels_, lowest(likelihood, parameters.anomaly_percent)
+        return alternative_pipeline(parameters, seed).fit(data.X).labels_
+    mixture: Any = spec.pipeline(parameters, seed)["mixture"]
+    labels: NDArray[np.int64] = mixture.fit(space).labels_
+    return labels
 
 
 def recovery_scores(
     families: pd.Series,
     labels: NDArray[np.integer],
-    outliers: NDArray[np.bool_],
     X: NDArray[np.floating],
     seed: int,
 ) -> dict[str, float]:
-    """Compare clusters and outliers of simulated galaxies with what they were drawn as.
+    """Compare clusters of simulated galaxies with what they were drawn as.
 
     `families` is None for artefacts, `X` the space that was clustered. `ceiling` is the adjusted
-    Rand index of a linear classifier that is shown the families of the other half,
-    `false_anomalies` the share of the outliers that are galaxies.
+    Rand index of a linear classifier that is shown the families of the other half.
     """
     rng = np.random.default_rng(seed)
     classes, known = families.to_numpy(object), families.notna().to_numpy()
@@ -151,7 +134,6 @@ def recovery_scores(
         "ari": agreement(classes, labels)["ari"],
         "null_ari": agreement(permuted, labels)["ari"],
         "ceiling": _upper_bound(X, classes, known & ~test, known & test),
-        "false_anomalies": float(known[outliers].mean()) if outliers.any() else np.nan,
     }
 
 

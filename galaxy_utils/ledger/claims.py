@@ -36,6 +36,8 @@ class Claim(BaseModel):
     reason: str = ""
     compared_with: dict[str, str] = {}
     chance: tuple[str, ...] = ()
+    by_choice: bool = False
+    repeats: str = ""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -69,8 +71,8 @@ def read_claims(path: Path) -> list[Claim]:
     Raises
     ------
     UserError
-        If the file is no YAML with a list `claims`, an entry is malformed or an id
-        stands twice.
+        If the file is no YAML with a list `claims`, an entry is malformed, an id
+        stands twice or a claim repeats one that does not exist.
     """
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
@@ -80,4 +82,11 @@ def read_claims(path: Path) -> list[Claim]:
     for name, number in Counter(claim.id for claim in claims).items():
         if number > 1:
             raise UserError(f"{path}: id {name!r} stands more than once; give each claim its own")
+    independent = {claim.id for claim in claims if not claim.repeats}
+    for claim in claims:
+        if claim.repeats and claim.repeats not in independent:
+            raise UserError(
+                f"{path}: claim {claim.id} repeats {claim.repeats!r}; expected the id of a claim "
+                "that repeats no other"
+            )
     return claims

@@ -12,11 +12,12 @@ from galaxy_utils.ledger.claims import Claim
 
 
 class ClaimVerdict(StrEnum):
-    """What our result says of a claim; the first three rest on a measurement of the run."""
+    """What our result says of a claim; the first four compare our value with the paper's."""
 
     MATCH = "match"
-    CHANCE = "no more than chance"
+    CHANCE = "no better than chance"
     DIFFERS = "differs"
+    CHOICE = "differs by our choice"
     SETTING = "setting taken over"
     INCONSISTENT = "inconsistent in paper"
     NOT_REPRODUCIBLE = "not reproducible"
@@ -35,7 +36,9 @@ def claim_verdict(claim: Claim, results: Mapping[str, Any]) -> tuple[ClaimVerdic
     else:
         agrees, rule = _agrees(claim, ours)
         verdict, reasons = ClaimVerdict.MATCH if agrees else ClaimVerdict.DIFFERS, [rule]
-        if agrees and claim.check == "setting":
+        if not agrees and (claim.by_choice or claim.check == "setting"):
+            verdict = ClaimVerdict.CHOICE
+        elif claim.check == "setting":
             verdict = ClaimVerdict.SETTING
         elif agrees and claim.chance:
             verdict, beyond = _compare_with_chance(claim, ours, results)
@@ -90,8 +93,9 @@ def scorecard_table(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataF
     Returns
     -------
     DataFrame of str
-        Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`),
-        reason, section, cell (float, number of the cell that recorded our value).
+        Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`), reason,
+        repeats (the claim that it is no evidence beyond, or empty), section, cell (float,
+        number of the cell that recorded our value).
 
     Raises
     ------
@@ -110,12 +114,18 @@ def scorecard_table(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataF
                 "paper": f"{claim.text} {claim.unit}".strip(),
                 "ours": _shown(claim, results) if ours else "",
                 "verdict": verdict.value,
-                "reason": reason,
+                "reason": _with_repeat(reason, claim),
+                "repeats": claim.repeats,
                 "section": ours.get("section", ""),
                 "cell": ours.get("cell"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _with_repeat(reason: str, claim: Claim) -> str:
+    again = f"not independent of {claim.repeats}" if claim.repeats else ""
+    return "; ".join(part for part in (reason, again) if part)
 
 
 def _shown(claim: Claim, results: Mapping[str, Any]) -> str:
@@ -134,14 +144,15 @@ _TEMPLATE = """
 {%- for verdict in verdicts %}<option>{{ verdict }}</option>{% endfor %}</select></label>
 <label>Text <input type="search" oninput="filterScorecard(this)"></label></p>
 <table>
-<thead><tr>{% for name in columns %}<th>{{ name }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {%- for row in rows %}
 <tr id="{{ row.claim }}" data-verdict="{{ row.verdict }}">
-{%- for cell in (row.place, row.statement, row.paper, row.ours, row.verdict, row.reason) -%}
-<td>{{ cell }}</td>
-{%- endfor -%}
-<td>{% if row.section %}<a href="{{ row.link }}">{{ row.section }}</a>{% endif %}</td></tr>
+<td>{{ row.statement }}<br><small>{{ row.place }}</small></td><td>{{ row.paper }}</td>
+<td>{{ row.ours }}
+{%- if row.section %}<br><small><a href="{{ row.link }}">{{ row.section }}</a></small>{% endif -%}
+</td>
+<td>{{ row.verdict }}</td><td>{{ row.reason }}</td></tr>
 {%- endfor %}
 </tbody></table></div>
 <script>
@@ -157,7 +168,7 @@ function filterScorecard(element) {
 }
 </script>"""
 
-_COLUMNS = ("place", "statement", "paper", "ours", "verdict", "why", "computed in")
+_COLUMNS = ("claim", "paper", "ours", "verdict", "why")
 
 
 def scorecard_html(table: pd.DataFrame) -> str:
@@ -175,7 +186,7 @@ def scorecard_html(table: pd.DataFrame) -> str:
         recorded our value.
     """
     anchors = [f"#cell-{cell:.0f}" if pd.notna(cell) else "" for cell in table["cell"]]
-    rows = table.assign(link=table["section"] + ".html" + anchors).to_dict("records")
+    rows = table.assign(link="notebooks/" + table["section"] + ".html" + anchors).to_dict("records")
     template = jinja2.Template(_TEMPLATE, autoescape=True)
     html: str = template.render(rows=rows, columns=_COLUMNS, verdicts=[*ClaimVerdict])
     return html

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from galaxy_utils.plots import style
 
+_CLASS_COLOURS = (7, 5, 4, -1)  # of mergers, early, transitional and late types
+
 
 def plot_dimensional_complexity(
     catalogue: pd.DataFrame,
@@ -34,7 +36,7 @@ def plot_dimensional_complexity(
     """
     figure, (left, middle, right) = style.panels(3, 10.5, 3.6)
     x, y, cluster = (catalogue[name] for name in ("concentration", "asymmetry", "cluster"))
-    for index, name in enumerate(class_names, start=4):
+    for index, name in zip(_CLASS_COLOURS, class_names, strict=True):
         style.scatter(left, x[classes == name], y[classes == name], index, alpha=0.5, label=name)
     for number in sorted(cluster.unique()):
         first, second = points[cluster == number].T

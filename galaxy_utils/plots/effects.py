@@ -8,27 +8,34 @@ from matplotlib.figure import Figure
 from galaxy_utils.plots import style
 
 MARKERS = "osD^"
+EPSILON = "share of the rank variance between the groups, $\\varepsilon^2$"
 
 
-def plot_effect_sizes(table: pd.DataFrame, topics: Mapping[str, Sequence[str]]) -> Figure:
+def plot_effect_sizes(
+    table: pd.DataFrame, topics: Mapping[str, Sequence[str]], xlabel: str = EPSILON
+) -> Figure:
     """One row per property, one sign per grouping with its interval, one block per topic.
 
     Parameters
     ----------
     table : DataFrame
-        Columns grouping, property, value, low, high, null (upper end for shuffled labels).
+        Columns grouping, property, value, low, high, and null, if there is one (upper end for
+        shuffled labels).
     topics : mapping of str to sequence of str
         Heading of a block to its properties, from top to bottom.
+    xlabel : str
+        What the values are.
     """
     names = [name for group in topics.values() for name in group]
     heights = [len(group) for group in topics.values()]
     figure, axes = style.panels(len(topics), 8.5, 0.36 * max(heights), 1, margin=1.2)
     groupings = list(table["grouping"].unique())
-    largest = max(table[table["property"].isin(names)]["high"].max(), 0.1)
+    largest = max([0.1, *table.loc[table["property"].isin(names), "high"].dropna()])
     for axis, (topic, properties) in zip(axes, topics.items(), strict=True):
         for row, name in enumerate(properties):
             here = table[table["property"] == name].set_index("grouping")
-            axis.barh(row, here["null"].max(), 0.9, color="0.85", zorder=0)
+            if "null" in here:
+                axis.barh(row, here["null"].max(), 0.9, color="0.85", zorder=0)
             for index, grouping in enumerate(groupings):
                 height = row + 0.22 * (index - (len(groupings) - 1) / 2)
                 value, low, high = here.loc[grouping, ["value", "low", "high"]]
@@ -39,6 +46,7 @@ def plot_effect_sizes(table: pd.DataFrame, topics: Mapping[str, Sequence[str]]) 
         axis.set_xlim(0, 1.05 * largest)
         axis.set_title(topic, loc="left", fontsize=10)
         axis.grid(axis="x", lw=0.4, color="0.9")
-    axes[-1].set_xlabel("share of the rank variance between the groups, $\\varepsilon^2$")
-    axes[0].legend(fontsize=8, loc="lower right")
+    axes[-1].set_xlabel(xlabel)
+    if names:
+        axes[0].legend(fontsize=8, loc="lower right")
     return figure

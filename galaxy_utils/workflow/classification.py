@@ -80,7 +80,11 @@ def classify_folder(
     sample = folder_sample(images, catalogue)
     folder = out or ROOT / "runs" / CLASSIFIED / _named_after(images)
     folder.mkdir(parents=True, exist_ok=True)
-    table, drift = classify_sample(sample, folder / "measured", model, cores)
+    measured, X = measure_for(model, sample, folder / "measured", cores)
+    table, space = model.classify(measured, X)
+    drift = measure_drift(model, table, space, model.about["seed"])
+    known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
+    table = pd.concat([table, known.dropna(axis="columns", how="all")], axis=1)
     _write_tables(folder, table)
     found = Galaxies(sample, None, folder / "measured").pictures(table["objid"])
     pictures = dict(zip(table["objid"], found, strict=True))
@@ -103,20 +107,18 @@ def catalogue_note(images: Path, catalogue: Path | None = None) -> str:
     return f"Warning: {note} Its column objid must hold the names of the files without suffix."
 
 
-def classify_sample(
-    sample: Sample, journal: Path, model: GalaxyClassifier, cores: int | None = None
-) -> tuple[pd.DataFrame, Drift]:
-    """Measure a sample and put it through a model."""
-    about, galaxies = model.about, Galaxies(sample, None, journal, cores)
-    measured = galaxies.measurements(about["engine"])
-    deep = {
-        name: galaxies.embedding(name)
-        for name in _configurations(about["backbones"], about["framing"])
-    }
-    table, space = model.classify(measured, make_feature_table(measured[model.measured], deep))
-    known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
-    drift = measure_drift(model, table, space, about["seed"])
-    return pd.concat([table, known.dropna(axis="columns", how="all")], axis=1), drift
+def measure_for(
+    model: GalaxyClassifier, sample: Sample, journal: Path, cores: int | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measure of a sample what a model takes.
+
+    Returns what was measured of each galaxy, and the feature table of the same rows.
+    """
+    galaxies = Galaxies(sample, None, journal, cores)
+    measured = galaxies.measurements(model.about["engine"])
+    names = _configurations(model.about["backbones"], model.about["framing"])
+    deep = {name: galaxies.embedding(name) for name in names}
+    return measured, make_feature_table(measured[model.measured], deep)
 
 
 def _named_after(images: Path) -> str:

@@ -12,7 +12,7 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import modules_of
 from galaxy_utils.run_folder import DATA, ROOT, STUDIES, RunFolder
 from galaxy_utils.workflow.progress import Progress
-from galaxy_utils.workflow.sections import Section, declared_parameters, result_sources
+from galaxy_utils.workflow.sections import Section, declared_parameters
 
 LOCK = ROOT / "requirements.lock"
 
@@ -26,8 +26,7 @@ def external_inputs(section: Section) -> list[Path]:
 
 def run_inputs(section: Section) -> list[str]:
     """Files of the run that a page depends on, as paths in the run folder."""
-    results = [f"results/{source.number}.json" for source in result_sources(section)]
-    return [*section.reads, *results, *(["sample.json"] if section.sample else [])]
+    return [*section.reads, *(["sample.json"] if section.sample else [])]
 
 
 def parameters_of(section: Section, folder: RunFolder) -> dict[str, dict[str, Any]]:

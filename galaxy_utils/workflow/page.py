@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from galaxy_utils.config import (
     Parameters,
     check_names,
-    departures,
     make_parameters,
     read_parameters,
 )
@@ -31,7 +30,6 @@ from galaxy_utils.run_folder import DATA, ROOT, RunFolder
 from galaxy_utils.workflow.sections import (
     Section,
     declared_parameters,
-    result_sources,
     section_of,
 )
 
@@ -142,14 +140,6 @@ class Page:
         self._check_declared("data", name)
         return DATA / name
 
-    def earlier_results(self) -> dict[str, Any]:
-        """Results of the pages before: key to {value, text, unit, section, cell}."""
-        if not self.section.reads_results:
-            raise UserError(
-                f"page {self.section.notebook}: set `reads_results: true` in notebooks/pages.yml"
-            )
-        return self.folder.results(source.number for source in result_sources(self.section))
-
     def paper(self, *claims: str) -> list[str]:
         """Texts of what the paper printed, by the ids in `data/paper_values.yml`, for a table."""
         found = {claim.id: claim.text for claim in read_claims(DATA / "paper_values.yml")}
@@ -245,15 +235,6 @@ class Page:
     def duration(self) -> Markdown:
         """Say how long this page took."""
         return Markdown(f"This page took {time.monotonic() - self.started:.0f} s to make.")
-
-    def departures_text(self) -> str:
-        """Say where the run departs from the profile `book`; empty if nowhere."""
-        names = ", ".join(f"`{name}`" for name in departures(self.settings))
-        sentence = (
-            "**This run departs from the profile `book`, which reproduces the paper, in** "
-            f"{names}: what it finds of its own clusters is no verdict on the paper's."
-        )
-        return sentence if names else ""
 
     def show_table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
         """Keep a table that the page numbers as `tables/<name>.csv`, and return it.

@@ -11,10 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pandas as pd
 from jinja2 import TemplateError
+from nbclient import NotebookClient
 
-from galaxy_utils.config import parameter_table
+from galaxy_utils.config import Parameters, departures, parameter_table, read_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
 from galaxy_utils.ledger.scorecard import ClaimVerdict, scorecard_html, scorecard_table
@@ -35,7 +37,7 @@ def book_inputs() -> list[Path]:
     return [*pages, CONFIG, CLAIMS]
 
 
-def templates(results: Mapping[str, Any]) -> Templates:
+def templates(results: Mapping[str, Any], parameters: Parameters | None = None) -> Templates:
     """Make what fills in the pages: `r.<key>` ours, `paper.<id>` the paper's, and sentences."""
     claims = read_claims(CLAIMS)
 
@@ -43,14 +45,27 @@ def templates(results: Mapping[str, Any]) -> Templates:
     def ledger() -> pd.DataFrame:
         return scorecard_table(claims, results)
 
+    def n_claims(*verdicts: str) -> int:
+        independent = ledger()[ledger()["repeats"] == ""]
+        return int(independent["verdict"].isin(verdicts or [*ClaimVerdict]).sum())
+
     further = {
         "ledger": lambda: scorecard_html(ledger()),
-        "n_claims": lambda *verdicts: int(
-            ledger()["verdict"].isin(verdicts or [*ClaimVerdict]).sum()
-        ),
+        "n_claims": n_claims,
+        "departures": lambda: departures_text(parameters or Parameters()),
     }
     paper = {claim.id: (claim.value, claim.text) for claim in claims}
     return Templates(results, paper, further=further)
+
+
+def departures_text(parameters: Parameters) -> str:
+    """Say where a run departs from the profile `book`; empty if nowhere."""
+    names = ", ".join(f"`{name}`" for name in departures(parameters))
+    sentence = (
+        "**This run departs from the profile `book`, which reproduces the paper, in** "
+        f"{names}: what it finds of its own clusters is no verdict on the paper's."
+    )
+    return sentence if names else ""
 
 
 def render(folder: RunFolder) -> Path:
@@ -75,7 +90,8 @@ def render(folder: RunFolder) -> Path:
     folder.write_json("results.json", results)
     build = folder.path / "build"
     shutil.rmtree(build, ignore_errors=True)
-    _stage(folder, build, templates(results))
+    _, parameters = read_parameters(folder.existing("parameters.yml"))
+    _stage(folder, build, templates(results, parameters))
     shutil.copy(CONFIG, build / "_config.yml")
     _jupyter_book(build)
     index = _publish(build / "_build" / "html", folder)
@@ -91,8 +107,13 @@ def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:
     parameters = parameter_table()
     code = parameters[["parameter", "default"]].map("`{}`".format)
     parameters.assign(**code).to_csv(source / "tables" / "parameters.csv", index=False)
-    for page in source.glob("*.md"):
+    for page in source.rglob("*.md"):
         page.write_text(filled_in(page.read_text(encoding="utf-8"), page, fill), encoding="utf-8")
+    for lesson in sorted((source / "teaching").glob("*.ipynb")):
+        notebook = nbformat.read(lesson, as_version=4)  # type: ignore[no-untyped-call]
+        resources = {"metadata": {"path": str(lesson.parent)}}
+        NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+        nbformat.write(notebook, lesson)  # type: ignore[no-untyped-call]
     (source / "notebooks").mkdir()
     download.mkdir(parents=True)
     for section in SECTIONS:
@@ -134,6 +155,8 @@ def for_the_book(text: str) -> str:
         cell["source"] = source
     cells = []
     for cell in notebook["cells"]:
+        if "injected-parameters" in cell["metadata"].get("tags", ()):
+            cell["metadata"]["tags"].append("hide-input")
         if number := cell.get("execution_count"):
             name = f"cell-{number}"
             span = f'<span id="{name}"></span>'
@@ -177,6 +200,17 @@ def _publish(built: Path, folder: RunFolder) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(built, fresh)
     shutil.copytree(built.parents[1] / "download", fresh / "_sources", dirs_exist_ok=True)
+    _lighten(fresh)
     shutil.rmtree(final, ignore_errors=True)
     fresh.rename(final)
     return final / "index.html"
+
+
+def _lighten(html: Path) -> None:
+    """Remove what no page loads: source maps, and the variants of MathJax but the one in use."""
+    kept = ("tex-chtml.js", "output/chtml")
+    mathjax = html / "_static" / "mathjax"
+    for path in [*html.rglob("*.map"), *mathjax.rglob("*")]:
+        relative = path.relative_to(mathjax).as_posix() if mathjax in path.parents else ""
+        if path.is_file() and not relative.startswith(kept):
+            path.unlink()

@@ -40,7 +40,6 @@ class Section(BaseModel):
     shows: tuple[str, ...] = ()
     sample: bool = False
     example_field: bool = False
-    reads_results: bool = False
     all_cores: bool = False
     waits_for: tuple[str, ...] = ()
     starts_early: bool = False
@@ -119,13 +118,6 @@ def section_of(number: str) -> Section:
         if section.number == number:
             return section
     raise UserError(f"no page {number!r}; there are 01 to {SECTIONS[-1].number}")
-
-
-def result_sources(section: Section) -> tuple[Section, ...]:
-    """Pages whose results a page reads: those before it that read no results themselves."""
-    if not section.reads_results:
-        return ()
-    return tuple(s for s in SECTIONS if s.number < section.number and not s.reads_results)
 
 
 def declared_parameters(notebook: Path) -> dict[str, Any]:

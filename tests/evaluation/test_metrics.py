@@ -15,7 +15,7 @@ from galaxy_utils.evaluation.metrics import (
     recall,
     relabel,
 )
-from galaxy_utils.evaluation.resampling import bootstrap, interval, p_value, permutation
+from galaxy_utils.evaluation.resampling import bootstrap, interval, permutation
 
 CENTRES = np.array([[0.0, 0], [12, 0], [0, 12]])
 GROUP = np.repeat([0, 1, 2], 80)
@@ -71,9 +71,7 @@ def test_a_permuted_label_is_inside_its_null(seed: int) -> None:
     for name, value in agreement(CLASSES, shuffled).items():
         low, high = np.percentile(null[name], [0.25, 99.75])
         assert low <= value <= high
-    best = agreement(CLASSES, GROUP)["ari"]
-    assert best > null["ari"].max() + 0.5
-    assert p_value(best, null["ari"]) == pytest.approx(1 / 201)
+    assert agreement(CLASSES, GROUP)["ari"] > null["ari"].max() + 0.5
 
 
 def test_intervals_of_resampled_galaxies_hold_the_value() -> None:
@@ -85,9 +83,6 @@ def test_intervals_of_resampled_galaxies_hold_the_value() -> None:
         assert low < value[name] < high
 
 
-def test_p_values_and_intervals_worked_by_hand() -> None:
-    null = np.array([1.0, 2, 3])
-    assert p_value(2.5, null) == pytest.approx(2 / 4)
-    assert p_value(9.0, null) == pytest.approx(1 / 4)
+def test_intervals_worked_by_hand() -> None:
     assert interval(np.array([*range(101), np.nan])) == pytest.approx((2.5, 97.5))
     assert np.isnan(interval(np.array([np.nan]))).all()

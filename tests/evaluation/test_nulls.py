@@ -16,13 +16,11 @@ from galaxy_utils.evaluation.nulls import (
     NULLS,
     REAL,
     SHUFFLED_PAIRS,
-    best_partition,
     compare_scores,
     gaussian_copula,
     shuffled_pairs,
     single_gaussian,
 )
-from galaxy_utils.evaluation.resampling import p_value
 from galaxy_utils.features.feature_table import make_feature_table
 
 CENTRES = np.array([[0.0, 0, 0], [9, 0, 0], [0, 9, 3]])
@@ -105,7 +103,7 @@ def test_planted_groups_exceed_every_null(null: Any) -> None:
 def test_one_gaussian_does_not_exceed_its_null(seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=(300, 3))
     null = np.array([silhouette(single_gaussian(values, 100 + draw)) for draw in range(20)])
-    assert p_value(silhouette(values), null) > 0.05
+    assert (null >= silhouette(values)).any()
 
 
 def drawn_scores(real: list[float], shuffled: list[float], **columns: str) -> pd.DataFrame:
@@ -136,20 +134,3 @@ def test_of_nulls_that_tie_the_first_is_named_and_without_any_none() -> None:
     scored = drawn_scores([1.0, 1.0], [0.0, 0.0])
     alone = compare_scores(scored[scored["data"] == REAL]).iloc[0]
     assert alone["null"] is None and not alone["exceeds_null"] and np.isnan(alone["gain"])
-
-
-def gains(fused: tuple[float, float], deep: tuple[float, float]) -> pd.DataFrame:
-    ranges = {"fused": fused, "deep": deep, "morphology": (np.nan, np.nan)}
-    return pd.DataFrame([
-        {"space": "latent", "partition": name, "gain": (low + high) / 2,
-         "gain_low": low, "gain_high": high}
-        for name, (low, high) in ranges.items()
-    ])  # fmt: skip
-
-
-def test_the_best_partition_is_above_its_null_and_outside_the_scatter_of_the_others() -> None:
-    assert best_partition(gains((0.2, 0.3), (-0.1, 0.1))) == {"latent": "fused"}
-    assert best_partition(gains((0.0, 0.1), (0.2, 0.3))) == {"latent": "deep"}
-    assert best_partition(gains((-0.1, 0.3), (-0.3, -0.2))) == {"latent": None}  # not above 0
-    assert best_partition(gains((0.2, 0.3), (0.1, 0.25))) == {"latent": None}  # not apart
-    assert best_partition(gains((-0.2, -0.1), (-0.5, -0.3))) == {"latent": None}

@@ -18,7 +18,6 @@ from galaxy_utils.experiments import perturbations, recovery
 from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABEL, Inputs
 from galaxy_utils.experiments.recovery import (
     FIVE_ALONE,
-    MEASURED_K_MEANS,
     MEASURED_MIXTURE,
     Simulated,
 )
@@ -100,14 +99,8 @@ def test_unchanged_images_stay_and_swapped_ones_leave(rows: pd.DataFrame) -> Non
     assert (changed[["turned by 90°", "mirrored"]] > 0.7).all(axis=None)
     assert changed.loc[PAPER_LABEL, ANOTHER_SEED] == 0
     assert list(changed.index) == [PAPER_LABEL, ALTERNATIVE_LABEL]
-    assert list(changed.columns) == [ANOTHER_SEED, UNCHANGED, "turned by 90°", "mirrored"]
-
-
-def test_parameters_move_where_images_do(rows: pd.DataFrame) -> None:
-    bias = _mean(rows, "bias")
-    assert list(bias.index) == list(FIVE) and (bias[UNCHANGED].abs() < 1e-9).all()
-    assert (_mean(rows, "lost") == 0).all(axis=None)
     assert (_mean(rows, "number") == 40).all(axis=None)
+    assert list(changed.columns) == [ANOTHER_SEED, UNCHANGED, "turned by 90°", "mirrored"]
 
 
 def test_galaxies_that_cannot_be_measured_any_more_are_counted() -> None:
@@ -175,24 +168,19 @@ def recovered() -> pd.DataFrame:
 def test_simulated_families_are_found(recovered: pd.DataFrame) -> None:
     table = recovered.pivot_table("value", ["recipe", "k"], "score")
     assert set(table.index.get_level_values("recipe")) == {
-        PAPER_LABEL, ALTERNATIVE_LABEL, FIVE_ALONE, MEASURED_MIXTURE, MEASURED_K_MEANS,
+        PAPER_LABEL, ALTERNATIVE_LABEL, FIVE_ALONE, MEASURED_MIXTURE,
     }  # fmt: skip
     assert (
         table.loc[(ALTERNATIVE_LABEL, 5), "ari"] > 0.9 and table.loc[(PAPER_LABEL, 5), "ari"] > 0.5
     )
-    assert table.loc[(MEASURED_K_MEANS, 5), "ari"] > 0.9  # artefacts take clusters
     assert (table["null_ari"].abs() < 0.05).all() and table.loc[
         (ALTERNATIVE_LABEL, 3), "ceiling"
     ] > 0.9
-    assert table.loc[MEASURED_K_MEANS, "false_anomalies"].isna().all()
-    assert (table.loc[ALTERNATIVE_LABEL, "false_anomalies"] < 0.5).all()
 
 
 def test_every_galaxy_has_its_cluster(recovered: pd.DataFrame) -> None:
     each = recovered[recovered["objid"].notna()]
     assert (each["k"] == 5).all() and (each.groupby("recipe").size() == 190).all()
-    odd = each[(each["recipe"] == ALTERNATIVE_LABEL) & (each["odd"] == 1)]
-    assert len(odd) == round(0.05 * 190) and (odd["objid"] >= "mock_000180").mean() > 0.5
 
 
 def test_structureless_galaxies_are_not_recovered() -> None:
@@ -216,19 +204,11 @@ SPACE = np.random.default_rng(0).normal(size=(140, 3)) + 6 * LABELS[:, None]
 
 
 def test_families_are_recovered_and_permuted_ones_are_not() -> None:
-    scores = recovery.recovery_scores(FAMILIES, LABELS, LABELS == 2, SPACE, 0)
+    scores = recovery.recovery_scores(FAMILIES, LABELS, SPACE, 0)
     assert scores["ari"] == 1 and abs(scores["null_ari"]) < 0.05
     assert scores["ceiling"] > 0.95
-    nothing = recovery.recovery_scores(FAMILIES, np.arange(140) % 3, LABELS == 2, SPACE[::-1], 0)
+    nothing = recovery.recovery_scores(FAMILIES, np.arange(140) % 3, SPACE[::-1], 0)
     assert abs(nothing["ari"]) < 0.05
     noise = np.random.default_rng(1).normal(size=(140, 60))  # enough to learn by heart
-    found = recovery.recovery_scores(FAMILIES, LABELS, LABELS == 2, noise, 0)
+    found = recovery.recovery_scores(FAMILIES, LABELS, noise, 0)
     assert abs(found["ceiling"]) < 0.15
-
-
-def test_false_outliers_are_the_share_that_are_galaxies() -> None:
-    outliers = np.arange(140) % 40 == 10  # one of the twenty artefacts, and three galaxies
-    scores = recovery.recovery_scores(FAMILIES, LABELS, outliers, SPACE, 0)
-    assert scores["false_anomalies"] == pytest.approx(3 / 4)
-    none = recovery.recovery_scores(FAMILIES, LABELS, np.zeros(140, bool), SPACE, 0)
-    assert np.isnan(none["false_anomalies"])

@@ -90,3 +90,11 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
 def test_an_id_stands_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'table1.n' stands more than once"):
         read_claims(written(tmp_path, NUMBER, NUMBER | {"text": "201"}))
+
+
+def test_a_claim_can_only_repeat_an_independent_one(tmp_path: Path) -> None:
+    again = NUMBER | {"id": "b", "repeats": "table1.n"}
+    assert read_claims(written(tmp_path, again, NUMBER))[0].repeats == "table1.n"
+    for wrong in (again | {"repeats": "gone"}, again | {"repeats": "b"}):
+        with pytest.raises(UserError, match="claim b repeats"):
+            read_claims(written(tmp_path, NUMBER, wrong))

@@ -16,6 +16,7 @@ from galaxy_utils.run_folder import ROOT
 
 MATCH, DIFFERS, CHANCE = ClaimVerdict.MATCH, ClaimVerdict.DIFFERS, ClaimVerdict.CHANCE
 SETTING, NOT_MEASURED = ClaimVerdict.SETTING, ClaimVerdict.NOT_MEASURED
+CHOICE = ClaimVerdict.CHOICE
 
 NUMBER: dict[str, Any] = {
     "id": "table1.n", "place": "Table 1", "statement": "Galaxies kept", "value": 200,
@@ -55,7 +56,8 @@ def test_every_committed_claim_matches_the_papers_own_value_and_no_other(
             assert found == (SETTING if claim.check == "setting" else MATCH), claim.id
         if claim.check in NUMERIC:
             far = named_results(claim, float(claim.value) * 3 + 1000)
-            assert claim_verdict(claim, far)[0] == DIFFERS, claim.id
+            chosen = claim.by_choice or claim.check == "setting"
+            assert claim_verdict(claim, far)[0] == (CHOICE if chosen else DIFFERS), claim.id
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,21 @@ def test_an_upper_limit_is_one_sided() -> None:
 def test_a_setting_is_no_match() -> None:
     claim = NUMBER | {"check": "setting", "tolerance": {"absolute": 0}}
     assert verdict(claim, n_kept=200) == SETTING
-    assert verdict(claim, n_kept=199) == DIFFERS
+    assert verdict(claim, n_kept=199) == CHOICE
+
+
+def test_what_differs_because_we_chose_so_is_told_apart() -> None:
+    claim = NUMBER | {"by_choice": True}
+    assert verdict(claim, n_kept=100) == CHOICE
+    assert verdict(claim, n_kept=200) == MATCH
+    assert verdict(claim, n_kept=None) == NOT_MEASURED
+
+
+def test_a_repeated_claim_names_the_one_that_counts() -> None:
+    claims = [Claim(**NUMBER), Claim(**NUMBER | {"id": "b", "repeats": "table1.n"})]
+    card = scorecard_table(claims, {"n_kept": result(199)})
+    assert card["repeats"].tolist() == ["", "table1.n"]
+    assert card["reason"].tolist()[1] == "match within 3; not independent of table1.n"
 
 
 @pytest.mark.parametrize(
@@ -200,9 +216,9 @@ def test_the_html_escapes_and_links_to_the_cell() -> None:
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(&#39;A &lt; B &amp; C&#39;)&lt;/script&gt;" in html
     assert '<tr id="a&#34;&gt;&lt;b" data-verdict="match">' in html
-    assert html.count('<a href="03-purging.html">03-purging</a>') == 1
+    assert html.count('<a href="notebooks/03-purging.html">03-purging</a>') == 1
     of_cell = scorecard_table(claims, {"n_kept": result(199) | {"cell": 7}})
-    assert '<a href="03-purging.html#cell-7">' in scorecard_html(of_cell)
+    assert '<a href="notebooks/03-purging.html#cell-7">' in scorecard_html(of_cell)
     assert all(f"<option>{name}</option>" in html for name in ClaimVerdict)
 
 
@@ -212,4 +228,4 @@ def test_every_committed_claim_has_its_row_with_a_value_or_a_reason(claims: list
     assert ((card["ours"] != "") | (card["reason"] != "")).all()
     assert (card.loc[card["verdict"].isin([MATCH, CHANCE, DIFFERS]), "ours"] != "").all()
     html = scorecard_html(card)
-    assert (html.count("<tr id="), html.count("<td>")) == (len(claims), 7 * len(claims))
+    assert (html.count("<tr id="), html.count("<td>")) == (len(claims), 5 * len(claims))

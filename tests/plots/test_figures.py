@@ -114,6 +114,19 @@ def test_a_heat_map_shows_numbers_and_leaves_what_is_unknown_empty() -> None:
     plots.plot_heatmap(table * np.nan, "x", "y", "percent")
 
 
+def test_effects_of_groupings_stand_in_their_rows_and_none_leave_the_panel_empty() -> None:
+    table = pd.DataFrame({
+        "grouping": ["a", "b"] * 2, "property": ["x"] * 2 + ["y"] * 2,
+        "value": [1.0, 2.0, 3.0, 4.0], "low": 0.5, "high": 5.0,
+    })  # fmt: skip
+    (axis,) = plots.plot_effect_sizes(table, {"": ["y", "x"]}, "percent").axes
+    assert [line.get_xdata().tolist() for line in axis.lines[1::2]] == [[3], [4], [1], [2]]
+    assert axis.get_xlabel() == "percent" and not axis.patches
+    (with_null,) = plots.plot_effect_sizes(table.assign(null=0.2), {"": ["x"]}).axes
+    assert with_null.patches[0].get_width() == 0.2
+    assert not plots.plot_effect_sizes(table.head(0), {"": []}).axes[0].lines
+
+
 def test_intervals_stand_at_their_rows_and_only_the_first_panel_has_names() -> None:
     table = pd.DataFrame({"value": [1.0, 2.0], "low": [0.5, 1.0], "high": [1.5, 4.0]}, ["a", "b"])
     first, second = plots.plot_intervals({"ARI": table, "AMI": table}).axes

@@ -28,7 +28,7 @@ from galaxy_utils.workflow.execution import (
     run_inputs,
 )
 from galaxy_utils.workflow.progress import BOOK, PLAN, LiveLine, Progress
-from galaxy_utils.workflow.sections import SECTIONS, Section, result_sources, section_of
+from galaxy_utils.workflow.sections import SECTIONS, Section, section_of
 
 CARRIED = ("galaxy_utils", "notebooks", "book", "tests/baseline", "Snakefile", "_config.yml",
            "requirements.lock", "pyproject.toml")  # fmt: skip
@@ -78,9 +78,9 @@ def test_other_sections_share_the_cores() -> None:
     assert section_of("07").cores(8, run_folder.SMALL) == 1
 
 
-def test_only_in_a_large_sample_known_truth_waits_for_what_measures_time() -> None:
-    assert section_of("21").awaited(run_folder.SMALL) == ("artefacts/pixel_times.parquet",)
-    assert section_of("21").awaited(run_folder.SMALL - 1) == ()
+def test_only_in_a_large_sample_recovery_waits_for_what_measures_time() -> None:
+    assert section_of("17").awaited(run_folder.SMALL) == ("artefacts/pixel_times.parquet",)
+    assert section_of("17").awaited(run_folder.SMALL - 1) == ()
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.number)
@@ -91,12 +91,6 @@ def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Secti
         "search" in study.upstream for study in studies if study.files is None or study.profile
     ) or any(f"{name}(" in source for name in ("run_consensus", "selected_spec"))
     assert (SEARCH <= set(section.data)) == takes
-
-
-def test_what_judges_results_is_not_judged_itself() -> None:
-    judged = [section.number for section in result_sources(section_of("26"))]
-    assert judged == [f"{number:02}" for number in range(1, 25)]
-    assert result_sources(section_of("24")) == ()
 
 
 def with_parameters(smoke: RunFolder, folder: Path, **changed: str) -> RunFolder:
@@ -136,16 +130,15 @@ def test_parameters_count_where_they_are_used_or_shown(
 
 
 def test_files_of_the_checkout_and_of_the_run_count() -> None:
-    section = section_of("24")
+    section = section_of("05")
     assert {
-        ROOT / "notebooks/24-an-encoder-that-has-seen-galaxies.ipynb",
+        ROOT / "notebooks/05-deep-features.ipynb",
         ROOT / "galaxy_utils/experiments/encoders.py",
         ROOT / "requirements.lock",
         ROOT / "data/encoder/encoder.json",
         ROOT / "data/studies/encoders.csv",
     } <= set(external_inputs(section))
     assert {"sample.json", "artefacts/deep.npz"} <= set(run_inputs(section))
-    assert "results/24.json" in run_inputs(section_of("26"))
 
 
 def test_a_run_older_than_a_parameter_has_its_default(smoke: RunFolder, tmp_path: Path) -> None:
@@ -153,7 +146,7 @@ def test_a_run_older_than_a_parameter_has_its_default(smoke: RunFolder, tmp_path
     older = "\n".join(line for line in text.splitlines() if not line.startswith("n_mocks"))
     (tmp_path / "older").mkdir()
     (tmp_path / "older" / "parameters.yml").write_text(older, encoding="utf-8")
-    found = parameters_of(section_of("21"), RunFolder(tmp_path / "older"))
+    found = parameters_of(section_of("17"), RunFolder(tmp_path / "older"))
     assert found["used"]["n_mocks"] == Parameters().n_mocks != make_parameters("smoke").n_mocks
 
 

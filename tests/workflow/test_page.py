@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from re import findall
 
 import nbformat
 import numpy as np
@@ -57,11 +56,6 @@ def test_no_path_leads_out_of_the_run_folder(tmp_path: Path) -> None:
 def test_a_missing_artefact_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run the whole book first"):
         RunFolder(tmp_path).read_arrays("artefacts/latent.npz")
-
-
-def test_results_are_read_only_where_that_is_declared(page: Page) -> None:
-    with pytest.raises(UserError, match="`reads_results: true`"):
-        page.earlier_results()
 
 
 def test_only_declared_artefacts_are_read_and_written(page: Page) -> None:
@@ -116,17 +110,6 @@ def test_a_number_is_recorded_with_the_form_that_the_page_shows(
     share, none = page.recorded["autoencoder.share"], page.recorded["autoencoder.none"]
     assert (share["value"], share["text"], share["unit"]) == (1234.567, "1,234.6", "%")
     assert (none["value"], none["text"]) == (None, "an unknown share")
-
-
-def test_a_page_says_where_the_run_departs_from_the_profile_of_the_paper(page: Page) -> None:
-    page.settings = make_parameters("book", {"seed": 3})
-    assert page.departures_text() == ""
-    page.settings = make_parameters("best", {})
-    assert findall(r"`(\w+)`", page.departures_text())[1:] == [
-        "framing", "space", "measured", "scale", "mixture_fit", "covariance_type",
-    ]  # fmt: skip
-    page.settings = make_parameters("book", {"confidence": 0.5, "measured": "five+axis"})
-    assert findall(r"`(\w+)`", page.departures_text())[1:] == ["confidence"]
 
 
 def test_finish_refuses_a_page_that_made_less_than_it_declares(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -15,11 +16,13 @@ import nbformat
 import pytest
 import yaml
 
+from galaxy_utils.config import make_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import read_claims
+from galaxy_utils.ledger.templates import Templates, read_conclusions
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import rendering as book
-from galaxy_utils.workflow.rendering import CLAIMS, substitutions
+from galaxy_utils.workflow.rendering import CLAIMS, departures_text, filled_in
 from galaxy_utils.workflow.sections import SECTIONS
 
 BASELINE = Path(__file__).parents[1] / "baseline" / "smoke.json"
@@ -246,17 +249,63 @@ def test_every_page_says_with_what_it_was_made(smoke: RunFolder) -> None:
             assert part in plain, f"{section.notebook}: {part}"
 
 
-def test_every_claim_stands_on_the_scorecard_with_a_verdict(smoke: RunFolder) -> None:
-    text = (smoke.path / "html" / "notebooks" / "26-scorecard.html").read_text()
+def test_a_claim_that_repeats_another_is_not_counted() -> None:
+    claims = read_claims(CLAIMS)
+    keys = {key for c in claims for key in (c.ours, *c.compared_with.values(), *c.chance) if key}
+    unmeasured = {key: {"value": None, "text": "not measured", "unit": ""} for key in keys}
+    fill = book.templates(unmeasured)
+    independent = [claim for claim in claims if not claim.repeats]
+    assert len(independent) < len(claims)
+    assert fill.render("{{ n_claims() }}") == str(len(independent))
+    inconsistent = sum(claim.check == "inconsistent" for claim in independent)
+    assert fill.render('{{ n_claims("inconsistent in paper") }}') == str(inconsistent)
+
+
+def test_every_claim_stands_in_the_ledger_with_a_verdict(smoke: RunFolder) -> None:
+    text = (smoke.path / "html" / "ledger.html").read_text()
     for claim in read_claims(CLAIMS):
         row = re.search(rf'<tr id="{re.escape(claim.id)}" data-verdict="([^"]+)"', text)
         assert row, claim.id
 
 
-def test_substitutions_are_nested_by_dots() -> None:
-    tree = substitutions({"a.b": {"text": "1"}, "a.c.d": {"text": "2"}})
-    assert tree["r"] == {"a": {"b": "1", "c": {"d": "2"}}}
-    assert tree["paper"]["purging"]["n_kept"] == "4,950"
+def test_every_conclusion_stands_in_the_verdict_and_on_its_page(smoke: RunFolder) -> None:
+    table = (smoke.path / "html" / "verdict.html").read_text()
+    for conclusion in read_conclusions().values():
+        claim = html.escape(conclusion.claim)
+        assert claim in table
+        page = smoke.path / "html" / "notebooks" / f"{conclusion.page}.html"
+        assert claim in page.read_text(), conclusion.claim
+
+
+def test_a_downloaded_notebook_stands_alone(smoke: RunFolder) -> None:
+    for section in SECTIONS:
+        path = smoke.path / "html" / "_sources" / "notebooks" / f"{section.notebook}.ipynb"
+        cells = nbformat.read(path, as_version=4).cells
+        assert "make lab" in cells[0].source
+        prose = "".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        assert "{{" not in prose and "{term}" not in prose
+
+
+def test_the_published_book_is_light(smoke: RunFolder) -> None:
+    published = smoke.path / "html"
+    assert not list(published.rglob("*.map"))
+    variants = [path.name for path in (published / "_static" / "mathjax").glob("*.js")]
+    assert variants == ["tex-chtml.js"]
+
+
+def test_the_verdict_says_where_the_run_departs_from_the_profile_of_the_paper() -> None:
+    assert departures_text(make_parameters("book", {"seed": 3})) == ""
+    assert re.findall(r"`(\w+)`", departures_text(make_parameters("best", {})))[1:] == [
+        "framing", "space", "measured", "scale", "mixture_fit", "covariance_type",
+    ]  # fmt: skip
+    changed = make_parameters("book", {"confidence": 0.5, "measured": "five+axis"})
+    assert re.findall(r"`(\w+)`", departures_text(changed))[1:] == ["confidence"]
+
+
+def test_a_template_that_names_nothing_is_refused_with_its_page() -> None:
+    fill = Templates({}, {}, {}, {})
+    with pytest.raises(UserError, match=r"book/x\.md.*undefined"):
+        filled_in("{{ r.no.key }}", Path("book/x.md"), fill)
 
 
 def test_a_page_that_warns_is_refused_each_time_and_the_old_book_stays(

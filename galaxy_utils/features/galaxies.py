@@ -48,6 +48,9 @@ from galaxy_utils.features.named_samples import (
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import MEASUREMENTS, ROOT
 
+EXAMPLES = 40
+"""Images on which the pages on preprocessing look; a run without images simulates as many."""
+
 
 @dataclass(frozen=True)
 class Galaxies:
@@ -180,20 +183,24 @@ class Galaxies:
                 found.append(None)
         return found
 
-    def examples(self, number: int) -> tuple[list[Image], pd.DataFrame, str]:
-        """Readable cutouts evenly over the sample, or simulated galaxies where it has no images.
+    def examples(self, number: int = EXAMPLES) -> tuple[list[Image], pd.DataFrame, str]:
+        """Readable cutouts evenly over the sample, or simulated galaxies where there are none.
 
         Returns the cutouts, at most `number`, their rows of the catalogue, and what they are.
         """
-        if self.sample.has_images:
-            sample, source = self.sample, f"photographs of the sample `{self.sample.name}`"
-        else:
-            sample, source = _simulated(number), "simulated galaxies, since the run has no images"
+        photographs = self._readable(self.sample, number)
+        if photographs[0]:
+            return *photographs, f"photographs of the sample `{self.sample.name}`"
+        simulated = self._readable(_simulated(number), number)
+        return *simulated, "simulated galaxies, since the run has no images"
+
+    def _readable(self, sample: Sample, number: int) -> tuple[list[Image], pd.DataFrame]:
         rows = evenly(sample.catalogue, number)
         found = replace(self, sample=sample).pictures(rows["objid"])
         readable = [image is not None for image in found]
-        images = [image for image in found if image is not None]
-        return images, rows[readable].reset_index(drop=True), source
+        return [image for image in found if image is not None], rows[readable].reset_index(
+            drop=True
+        )
 
 
 def _simulated(number: int) -> Sample:

@@ -10,7 +10,7 @@ from galaxy_utils.data.manifest import FAILURES, MANIFEST, lacks_images
 from galaxy_utils.data.paper_sample import is_complete
 from galaxy_utils.data.skyserver import SERVER, fetch_known, fetch_sample
 from galaxy_utils.errors import UserError
-from galaxy_utils.features.galaxies import evenly, open_galaxies
+from galaxy_utils.features.galaxies import EXAMPLES, evenly, open_galaxies
 from galaxy_utils.features.measured_table import read_measured
 from galaxy_utils.features.named_samples import (
     PRECOMPUTED,
@@ -55,7 +55,7 @@ def _report_failures(done: Downloads, folder: Path) -> None:
 def shown_objids(folder: RunFolder) -> list[str]:
     """Galaxies whose pictures the pages of a finished run show, or would show, each once.
 
-    Examples (pages 01 to 03), purged galaxies (04), and those that stand for clusters and
+    Examples (pages 01 and 02), purged galaxies (04), and those that stand for clusters and
     anomalies (09).
     """
     from galaxy_utils.clustering.taxonomy import representatives
@@ -67,7 +67,7 @@ def shown_objids(folder: RunFolder) -> list[str]:
     dropped = dropped.groupby("drop_reason").head(p.n_examples)
     catalogue = folder.read_table(CATALOGUE)
     grid = representatives(catalogue[catalogue["kept"]], p.grid_size // 2)
-    objids = [*evenly(everyone, p.n_examples)["objid"], *dropped["objid"], *grid["objid"]]
+    objids = [*evenly(everyone, EXAMPLES)["objid"], *dropped["objid"], *grid["objid"]]
     return [objid for objid in dict.fromkeys(map(str, objids)) if objid]
 
 

@@ -395,9 +395,9 @@ def test_pictures_of_a_run_are_fetched(carried: Path, sky: Sky, at_home: Path) -
 
     done, images = pictures.fetch_pictures("sdss5000", "book", False, sky.url)
     shown = pictures.shown_objids(folder)
-    # 8 even ones, 8 dropped (the first is both), 6 of each of two clusters and of anomalies
+    # 40 even ones, 8 dropped (the first is both), 6 of each of two clusters and of anomalies
     # (the last of the even ones is an anomaly)
-    assert len(shown) == 8 + 8 + 3 * 6 - 2 and images == carried / "images"
+    assert len(shown) == 40 + 8 + 3 * 6 - 2 and images == carried / "images"
     assert done.fetched + len(done.failures) == len(shown)
     assert {path.stem for path in images.glob("*.jpg")} == set(shown) - set(done.failures)
     assert all(objid.endswith("9") for objid in done.failures)  # SkyServer did not know them

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.features import galaxies as module
@@ -22,9 +24,9 @@ def test_examples_are_photographs_where_there_are_some() -> None:
         assert (image == sample.cutouts[objid]).all()
 
 
-@pytest.mark.parametrize("folder_is_there", [False, True])
+@pytest.mark.parametrize("others_are_there", [False, True])
 def test_examples_are_simulated_where_there_are_no_photographs(
-    folder_is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    others_are_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "mock_folder", lambda *settings: tmp_path / "simulated")
     table = tmp_path / "table"
@@ -32,8 +34,10 @@ def test_examples_are_simulated_where_there_are_no_photographs(
     for path in PRECOMPUTED["sdss5000"].iterdir():
         if path.is_file():
             (table / path.name).symlink_to(path)
-    if folder_is_there:
+    if others_are_there:
         (table / "images").mkdir()
+        second = open_galaxies(str(table)).sample.catalogue["objid"].iloc[1]
+        Image.fromarray(np.zeros((256, 256, 3), np.uint8)).save(table / "images" / f"{second}.jpg")
     images, rows, source = open_galaxies(str(table)).examples(3)
     assert [image.shape for image in images] == [(256, 256, 3)] * 3
     assert source.startswith("simulated") and rows["objid"].str.startswith("mock").all()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_utils.config import Parameters
+from galaxy_utils.ledger.templates import read_conclusions
 from galaxy_utils.run_folder import ROOT
 from galaxy_utils.workflow.sections import SECTIONS, Section, declared_parameters
 
@@ -24,9 +25,9 @@ NAMES_WITH_DIGITS = re.compile(
     | \]\([^)]*\)                  # the address of a link
     | \([a-z]+-[a-z0-9]+\)         # the label of a formula
     | M_\{?20\}? | \bEfficientNet-B0 | \bV100 | \b8-bit | \bGalaxy\ Zoo\ 1
-    | \b([Tt]able|[Ff]igures?)\ \d(,\ \d)*(\ and\ \d)?
+    | \b([Tt]ables?|[Ff]igures?|[Ee]quations?|[Ss]ections?)\ \d(\.\d)*(,\ \d)*(\ and\ \d)?
     | ^\#\s*\d\.                   # the number of a list's entry
-    | ^:name:.*$
+    | ^:name:.*$ | ·\ \d+\ minutes$
     | ^:+\{grid\}.*$ | ^:gutter:.*$  # the layout of cards
     """,
     re.VERBOSE | re.DOTALL | re.MULTILINE,
@@ -72,14 +73,14 @@ def test_every_result_can_be_found_by_searching_for_its_key(section: Section) ->
     assert not [key for key in recorded if key.startswith("f")], "a key is put together"
 
 
-def test_every_result_is_shown_or_judged() -> None:
+def test_every_result_is_shown_or_decides() -> None:
     pages = [*NOTEBOOKS, *(ROOT / "book").rglob("*.md")]
-    texts = [path.read_text(encoding="utf-8") for path in pages]
-    shown = {key for text in texts for key in re.findall(r"\{\{\s*r\.([\w.]+)", text)}
-    ledger = (ROOT / "data" / name for name in ("paper_values.yml", "conclusions.yml"))
-    judged = "\n".join(path.read_text(encoding="utf-8") for path in ledger)
+    templates = [ROOT / "book" / name for name in ("sentences.yml", "conclusions.yml")]
+    texts = [path.read_text(encoding="utf-8") for path in (*pages, *templates)]
+    shown = {key for text in texts for key in re.findall(r"\br\.([a-z]\w*\.\w+)", text)}
+    ledger = (ROOT / "data" / "paper_values.yml").read_text(encoding="utf-8")
     listed = {key for section in SECTIONS for key in section.results}
-    assert not {k for k in listed - shown if not re.search(rf"{re.escape(k)}(?!\w)", judged)}
+    assert not {k for k in listed - shown if not re.search(rf"{re.escape(k)}(?!\w)", ledger)}
 
 
 @pytest.mark.parametrize("section", [s for s in SECTIONS if s.waits_for], ids=lambda s: s.notebook)
@@ -117,7 +118,9 @@ def test_uses_every_parameter_it_declares(notebook: Path) -> None:
             if "parameters" not in cell["metadata"].get("tags", ())]  # fmt: skip
     names = {node.id for part in code for node in ast.walk(ast.parse(part))
              if isinstance(node, ast.Name)}  # fmt: skip
-    assert not set(declared_parameters(notebook)) - names - {"run"}
+    studies = next(section for section in SECTIONS if section.path == notebook).studies
+    by_studies = {"judged_components", "study_draws"} if studies else set()
+    assert not set(declared_parameters(notebook)) - names - by_studies - {"run"}
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.notebook)
@@ -150,11 +153,66 @@ def test_every_figure_has_caption_and_alternative_text(notebook: Path) -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_tells_claim_verdict_exercise_and_is_checked(notebook: Path) -> None:
+def test_begins_with_question_answer_and_claim(notebook: Path) -> None:
+    title, question, answer, *claim = [
+        part for part in "".join(cells(notebook, "markdown")[0]["source"]).split("\n\n") if part
+    ]
+    assert title.startswith("# ") and "\n" not in title
+    assert re.fullmatch(r"\*[^*]+\?\*( \{\{ badge\(\"\w+\"\) \}\})?", question)
+    assert answer.startswith("**Answer.** ")
+    assert not claim or claim[0].startswith("**The paper says**")
+    named = set(re.findall(r'(?:badge|card)\("(\w+)"\)', prose(notebook)))
+    conclusions = read_conclusions()
+    assert named <= set(conclusions)
+    decided = {name for name, found in conclusions.items() if found.page == notebook.stem}
+    assert decided <= named, "every claim that the page decides has its card there"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_has_idea_warning_and_exercise_with_solution(notebook: Path) -> None:
     text = prose(notebook)
-    if notebook.stem != "26-scorecard":
-        for part in ("What the paper claims", "## Verdict", "**Exercise.**", "**Knob"):
-            assert part in text
+    assert "## The idea" in text and "## Why this can fool you" in text
+    exercise = re.search(
+        r":::\{admonition\} Exercise · (\w+) · \d+ minutes\n:class: exercise\n", text
+    )
+    assert exercise and exercise[1] in {"beginner", "intermediate", "advanced"}
+    assert re.search(r":::\{admonition\} Solution\n:class: dropdown solution\n\n\S", text)
+    assert text.count("**Exercise.**") == 1 and "**Knobs:**" in text
+
+
+HIDING = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
+FIELD = {"numpy", "pandas", "scipy", "sklearn", "torch", "astropy", "photutils", "statmorph",
+         "umap", "hdbscan", "skops"}  # fmt: skip
+ESTIMATORS = "galaxy_utils.clustering"  # subclasses of scikit-learn's
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_one_open_cell_has_the_computation_in_the_fields_own_api(notebook: Path) -> None:
+    (opened,) = [
+        c for c in cells(notebook, "code") if not HIDING & set(c["metadata"].get("tags", ()))
+    ]
+    source = "".join(opened["source"])
+    body = [line for line in source.splitlines() if line.strip()]
+    statements = [
+        n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
+    modules = [n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in statements]
+    packages = {str(name).split(".")[0] for name in modules}
+    assert packages & (FIELD - {"numpy", "pandas"}) or ESTIMATORS in modules, modules
+    assert 8 <= len(body) - len(statements) <= 20
+    assert max(map(len, body)) <= 100
+    assert "page.record" not in source and "page.show" not in source
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_has_one_or_two_figures(notebook: Path) -> None:
+    code = "\n".join("".join(cell["source"]) for cell in cells(notebook, "code"))
+    numbered = len(re.findall(r'show_figure\([^\n]*"figure_\d"\)', code))
+    assert 1 <= code.count("page.show_figure(") <= max(2, numbered + 1)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_ends_with_what_it_recorded(notebook: Path) -> None:
     assert "".join(cells(notebook, "code")[-1]["source"]) == "page.duration()"
     last = "".join(cells(notebook, "code")[-2]["source"])
     assert "page.finish()" in last

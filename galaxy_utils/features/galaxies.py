@@ -48,6 +48,9 @@ from galaxy_utils.features.named_samples import (
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import MEASUREMENTS, ROOT
 
+EXAMPLES = 40
+"""Images on which the pages on preprocessing look; a run without images simulates as many."""
+
 
 @dataclass(frozen=True)
 class Galaxies:
@@ -180,18 +183,31 @@ class Galaxies:
                 found.append(None)
         return found
 
-    def pictures_or_field(self, number: int) -> tuple[list[Image], list[str], str]:
-        """Readable cutouts evenly over the sample, or over the built-in field without images.
+    def examples(self, number: int = EXAMPLES) -> tuple[list[Image], pd.DataFrame, str]:
+        """Readable cutouts evenly over the sample, or simulated galaxies where there are none.
 
-        Returns the cutouts, at most `number`, their objids, and in words where they are from.
+        Returns the cutouts, at most `number`, their rows of the catalogue, and what they are.
         """
-        sample = self._sample_with_images()
-        objids = evenly(sample.catalogue, number)["objid"].tolist()
-        found = dict(zip(objids, replace(self, sample=sample).pictures(objids), strict=True))
-        readable = {objid: image for objid, image in found.items() if image is not None}
-        source = f"These are examples from the sample `{sample.name}`"
-        source += "." if sample is self.sample else ", since the run has no images of its own."
-        return list(readable.values()), list(readable), source
+        photographs = self._readable(self.sample, number)
+        if photographs[0]:
+            return *photographs, f"photographs of the sample `{self.sample.name}`"
+        simulated = self._readable(_simulated(number), number)
+        return *simulated, "simulated galaxies, since the run has no images"
+
+    def _readable(self, sample: Sample, number: int) -> tuple[list[Image], pd.DataFrame]:
+        rows = evenly(sample.catalogue, number)
+        found = replace(self, sample=sample).pictures(rows["objid"])
+        readable = [image is not None for image in found]
+        return [image for image in found if image is not None], rows[readable].reset_index(
+            drop=True
+        )
+
+
+def _simulated(number: int) -> Sample:
+    """Simulated galaxies without artefacts, drawn once for all runs."""
+    from galaxy_utils.simulate.drawing import mock_sample  # imports GalSim
+
+    return mock_sample(mock_folder(MOCK_SEED, 0.0), number, MOCK_SEED, 0.0, cores=1)
 
 
 def open_galaxies(

@@ -5,11 +5,9 @@ from .galaxies import plot_galaxies as plot_galaxies
 from .intervals import plot_intervals as plot_intervals
 from .lines import plot_lines as plot_lines
 from .parameters import plot_distributions as plot_distributions
-from .parameters import plot_planes as plot_planes
 from .parity import plot_parity as plot_parity
 from .pipeline import plot_pipeline as plot_pipeline
 from .repeats import plot_repeats as plot_repeats
-from .segmentation import plot_segmentation as plot_segmentation
 from .style import QUANTITY_LABELS as QUANTITY_LABELS
 from .style import colour as colour
 from .style import panels as panels

@@ -1,6 +1,6 @@
-"""Distributions of the morphological parameters, and the planes of the literature."""
+"""Distributions of the morphological parameters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -50,32 +50,3 @@ def _draw_histogram(axis: Axes, values: pd.Series, by: pd.Series | None, full: b
         axis.set_title(f"{outside} of {len(values)} outside", fontsize=7, color="0.35")
     if not full:
         axis.set_yticks([])
-
-
-def plot_planes(table: pd.DataFrame, lines: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Gini against M20, and asymmetry against concentration, with published lines.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The five parameters; the panels count the galaxies beyond their axes.
-    lines : mapping
-        `gini_m20`: name to (slope, intercept) of Gini = slope * M20 + intercept;
-        `asymmetry`: name to A of a horizontal line; `concentration`: name to C of
-        a vertical line.
-    """
-    figure, (left, right) = style.panels(2, 9.5, 4.2)
-    for index, (name, (slope, intercept)) in enumerate(lines["gini_m20"].items()):
-        left.axline((0, intercept), slope=slope, color=style.colour(5 - index), label=name)
-    for index, (name, asymmetry) in enumerate(lines["asymmetry"].items()):
-        right.axhline(asymmetry, color=style.colour(5 - index), label=name)
-    for index, (name, concentration) in enumerate(lines["concentration"].items()):
-        right.axvline(concentration, color=style.colour(2 + index), ls="--", label=name)
-    left.set(xlim=(0, -2.6), ylim=(0.25, 0.75))
-    right.set(xlim=(1, 5), ylim=(-0.4, 1.0))
-    for axis, x, y in ((left, "m20", "gini"), (right, "concentration", "asymmetry")):
-        style.scatter(axis, table[x], table[y], alpha=0.35)
-        axis.set(xlabel=style.FIVE_LABELS[x], ylabel=style.FIVE_LABELS[y])
-        axis.legend(fontsize=7, frameon=False, loc="upper left")
-        style.count_outside(axis, table[x], table[y])
-    return figure

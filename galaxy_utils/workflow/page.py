@@ -225,8 +225,8 @@ class Page:
             f"profile `{run['profile']}`",
             f"code `{git_commit(ROOT)}`",
         ]
-        if self.section.example_field and not self.folder.read_json("sample.json")["images"]:
-            parts.append("**pictures of another sample:** `hdf`, the Hubble Deep Field")
+        if self.section.examples and not self.folder.read_json("sample.json")["images"]:
+            parts.append("**pictures:** simulated galaxies")
         if self.changed:
             changed = ", ".join(f"`{name} = {value}`" for name, value in self.changed.items())
             parts.append(f"**changed on this page alone:** {changed}; it writes into `trial/`")

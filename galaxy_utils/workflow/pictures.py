@@ -10,7 +10,7 @@ from galaxy_utils.data.manifest import FAILURES, MANIFEST, lacks_images
 from galaxy_utils.data.paper_sample import is_complete
 from galaxy_utils.data.skyserver import SERVER, fetch_known, fetch_sample
 from galaxy_utils.errors import UserError
-from galaxy_utils.features.galaxies import evenly, open_galaxies
+from galaxy_utils.features.galaxies import EXAMPLES, evenly, open_galaxies
 from galaxy_utils.features.measured_table import read_measured
 from galaxy_utils.features.named_samples import (
     PRECOMPUTED,
@@ -63,7 +63,7 @@ def shown_objids(folder: RunFolder) -> list[str]:
     everyone = open_galaxies(p.sample, p.n_galaxies).sample.catalogue
     catalogue = folder.read_table(CATALOGUE)
     grid = representatives(catalogue[catalogue["kept"]], p.grid_size // 2)
-    objids = [*evenly(everyone, p.n_examples)["objid"], *grid["objid"]]
+    objids = [*evenly(everyone, EXAMPLES)["objid"], *grid["objid"]]
     return [objid for objid in dict.fromkeys(map(str, objids)) if objid]
 
 

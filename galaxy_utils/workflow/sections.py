@@ -39,7 +39,7 @@ class Section(BaseModel):
     studies: tuple[str, ...] = ()
     shows: tuple[str, ...] = ()
     sample: bool = False
-    example_field: bool = False
+    examples: bool = False
     all_cores: bool = False
     waits_for: tuple[str, ...] = ()
     starts_early: bool = False

@@ -6,7 +6,6 @@ import pytest
 from matplotlib.colors import to_hex
 
 from galaxy_utils import plots
-from galaxy_utils.morphology.segmentation import Segmentation
 from galaxy_utils.plots.style import GREY, PALETTE
 
 
@@ -35,21 +34,6 @@ def test_distributions_count_the_galaxies_beyond_the_axis(tailed: pd.DataFrame) 
     (axis,) = plots.plot_distributions(tailed, ["gini"]).axes
     assert outside >= 4
     assert axis.get_title() == f"{outside} of 1000 outside"
-
-
-def test_planes_draw_published_lines_and_count_what_lies_beyond() -> None:
-    table = pd.DataFrame(
-        {"m20": [-1, 1.0], "gini": [0.5, 0.5], "concentration": [3, 3], "asymmetry": [0, 9]}
-    )
-    published = {
-        "gini_m20": {"merger": (-0.14, 0.33)}, "asymmetry": {"merger": 0.35},
-        "concentration": {"discs": 2.9},
-    }  # fmt: skip
-    left, right = plots.plot_planes(table, published).axes
-    assert left.lines[0].get_slope() == -0.14 and left.lines[0].get_xy1() == (0, 0.33)
-    assert [line.get_label() for line in right.lines] == ["merger", "discs"]
-    assert set(right.lines[0].get_ydata()) == {0.35} and set(right.lines[1].get_xdata()) == {2.9}
-    assert [axis.texts[0].get_text() for axis in (left, right)] == ["1 of 2 outside"] * 2
 
 
 def test_parity_counts_what_lies_beyond_its_limits() -> None:
@@ -87,16 +71,6 @@ def test_classes_and_clusters_have_their_colours_and_partitions_their_bars() -> 
     assert left.texts[0].get_text() == "1 of 3 outside"
     assert [bar.get_width() for bar in right.patches] == [0.3, -0.1]
     assert right.get_xlim() == (-0.1, 1)
-
-
-def test_the_outline_of_the_central_source_is_thick() -> None:
-    labels = np.zeros((9, 9), dtype=np.int32)
-    labels[1:4, 1:4], labels[5:8, 5:8] = 1, 2
-    found = Segmentation(labels.astype(float), labels, central=2, sky_noise=1.0)
-    (axis,) = plots.plot_segmentation([found], ["galaxy"]).axes
-    thin, thick = axis.collections
-    assert thick.get_linewidth()[0] > thin.get_linewidth()[0]
-    assert thick.get_paths()[0].vertices.min() > 4 > thin.get_paths()[0].vertices.max()
 
 
 def test_confusion_is_coloured_by_the_share_of_the_class() -> None:

@@ -9,8 +9,8 @@ from .pipelines import CANDIDATE_CROPS as CANDIDATE_CROPS
 from .pipelines import COVARIANCES as COVARIANCES
 from .pipelines import MEASURED as MEASURED
 from .pipelines import PAPER as PAPER
-from .pipelines import PipelineSpec as PipelineSpec
 from .pipelines import SCALES as SCALES
+from .pipelines import PipelineSpec as PipelineSpec
 from .pipelines import paper_pipeline as paper_pipeline
 from .taxonomy import LEVEL_WIDTH as LEVEL_WIDTH
 from .taxonomy import check_cluster_names as check_cluster_names

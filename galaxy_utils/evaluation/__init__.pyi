@@ -1,8 +1,8 @@
 from .association import effect_sizes as effect_sizes
 from .association import effect_sizes_within as effect_sizes_within
 from .association import permuted_effect_sizes as permuted_effect_sizes
-from .drift import Drift as Drift
 from .drift import FEWEST_FOR_DRIFT as FEWEST_FOR_DRIFT
+from .drift import Drift as Drift
 from .drift import measure_drift as measure_drift
 from .metrics import AGREEMENT as AGREEMENT
 from .metrics import agreement as agreement

@@ -25,8 +25,8 @@ from .named_samples import mock_folder as mock_folder
 from .named_samples import skyserver_folder as skyserver_folder
 from .named_samples import skyserver_recipe as skyserver_recipe
 from .preprocessing import CROPS as CROPS
-from .preprocessing import Crop as Crop
 from .preprocessing import SIGMA as SIGMA
+from .preprocessing import Crop as Crop
 from .preprocessing import centre_crop as centre_crop
 from .preprocessing import standardise as standardise
 from .pretraining import read_plan as read_plan

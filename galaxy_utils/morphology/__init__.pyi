@@ -7,8 +7,8 @@ from .measurement import measure as measure
 from .measurement import measure_source as measure_source
 from .measurement import warm_up as warm_up
 from .parity import agreement as agreement
-from .photometry import Photometry as Photometry
 from .photometry import SHAPE as SHAPE
+from .photometry import Photometry as Photometry
 from .photometry import measure_photometry as measure_photometry
 from .purging import purge as purge
 from .saturation import frame_defect as frame_defect

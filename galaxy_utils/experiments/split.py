@@ -9,18 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline
 
 from galaxy_utils.clustering.pipelines import PipelineSpec, paper_pipeline
 from galaxy_utils.config import Parameters
 from galaxy_utils.data.split import N_FOLDS, fold_of
 from galaxy_utils.data.twins import TWINS_FILE, has_twin_elsewhere, read_twins
 from galaxy_utils.evaluation.metrics import agreement
-from galaxy_utils.evaluation.probes import N_COMPONENTS
+from galaxy_utils.evaluation.probes import probes
 from galaxy_utils.evaluation.selection import (
     distilled_spec,
     eligible,
@@ -43,7 +40,7 @@ METHODS = (NEAREST, "kmeans", "selected", "supervised", "voting", "paper")
 """A classifier that takes the type of the most similar training galaxy, and the partitions of the
 experiment `alternative`."""
 
-ALL, WITHOUT, TWINS, PARTED = "all", "without twins", "twins", "twins, partner left out"
+ALL, WITHOUT, TWINS, WITHOUT_PARTNER = "all", "without twins", "twins", "twins, partner left out"
 """Test galaxies that are scored: all; those that have no twin in the training sample; those that
 have one; and these again after all their twins have been left out of the training sample."""
 
@@ -95,7 +92,7 @@ def _measure(data: Inputs, unit: Row) -> list[Row]:
     scored = [(name, predicted, kept) for name, kept in groups.items()]
     if method == NEAREST:
         alone = estimator.fit(data.X[shown & ~twin], y[shown & ~twin]).predict(data.X[test])
-        scored.append((PARTED, alone, twin[test]))
+        scored.append((WITHOUT_PARTNER, alone, twin[test]))
     rows = []
     for name, labels, kept in scored:
         kept = kept & pd.notna(y[test])
@@ -127,9 +124,8 @@ def _estimator(method: str, table: pd.DataFrame, data: Inputs, seed: int) -> Any
     kept = ("columns", ColumnTransformer([("kept", "passthrough", columns)]))
     if method == "supervised":
         return Pipeline([kept, *supervised_upper_bound().steps])
-    return make_pipeline(
-        kept[1], StandardScaler(), PCA(N_COMPONENTS, random_state=seed), KNeighborsClassifier(1)
-    )
+    nearest = probes(len(columns), len(data.X) // 2, seed)["neighbours"]
+    return Pipeline([kept, *nearest.set_params(kneighborsclassifier__n_neighbors=1).steps])
 
 
 SPLIT = Experiment(

@@ -1,4 +1,4 @@
-"""Standard errors of all galaxies of the measured sample, measured once and stored with it."""
+"""Standard errors and twins of the precomputed sample, measured once and stored with its table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from galaxy_utils.data.sample import Sample, folder_sample, read_rows
+from galaxy_utils.data.twins import TWINS_FILE, find_twins
 from galaxy_utils.experiments.store import Row, Store
 from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.uncertainty import PARAMETERS, standard_errors
@@ -76,10 +77,18 @@ def write_standard_errors(images: Path, work: Path, name: str = "sdss5000") -> P
     return store_with_table(folder, UNCERTAINTY_FILE, errors.loc[order].reset_index())
 
 
+def write_twins(images: Path, name: str = "sdss5000") -> Path:
+    """Find the twins of a precomputed sample, and store them with its table."""
+    sample = folder_sample(images, PRECOMPUTED[name] / "catalogue.csv")
+    return store_with_table(
+        PRECOMPUTED[name], TWINS_FILE, find_twins(sample.catalogue, sample.image)
+    )
+
+
 def store_with_table(folder: Path, name: str, rows: pd.DataFrame) -> Path:
     """Write a CSV file into a measured table, and renew its entry in the manifest."""
     path, manifest = folder / name, folder / "manifest.json"
-    write_atomically(path, rows.to_csv(index=False, float_format="%.4g", lineterminator="\n"))
+    write_atomically(path, rows.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     checksums = json.loads(manifest.read_text(encoding="utf-8")) | {name: sha256_of_file(path)}
     text = json.dumps(dict(sorted(checksums.items())), indent=1) + "\n"
     write_atomically(manifest, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,13 @@ Statistic = Callable[[NDArray[np.int64]], float | Mapping[str, float]]
 """Takes the rows of the resampled galaxies; returns a number or several by name."""
 
 
-def bootstrap(statistic: Statistic, n: int, seed: int, n_resamples: int = N_RESAMPLES) -> Any:
+def bootstrap(
+    statistic: Statistic,
+    n: int,
+    seed: int,
+    n_resamples: int = N_RESAMPLES,
+    groups: Sequence[Any] | NDArray[Any] | None = None,
+) -> Any:
     """Evaluate a statistic on galaxies drawn with replacement.
 
     Parameters
@@ -31,6 +37,10 @@ def bootstrap(statistic: Statistic, n: int, seed: int, n_resamples: int = N_RESA
         Of the draws.
     n_resamples : int
         Number of draws.
+    groups : sequence of shape (n,), optional
+        Group of each galaxy, such as its SDSS field (`group_of`). Complete groups are drawn, as
+        many as there are, and the statistic takes as many rows as the drawn ones have: the
+        interval then holds where galaxies of a group are alike.
 
     Returns
     -------
@@ -39,10 +49,18 @@ def bootstrap(statistic: Statistic, n: int, seed: int, n_resamples: int = N_RESA
 
     References
     ----------
-    Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13; Davison & Hinkley
+    (1997), Bootstrap Methods and their Application, section 3.8, for groups.
     """
-    draws = np.random.default_rng(seed).integers(0, n, (n_resamples, n))
-    return _collect([statistic(rows) for rows in draws])
+    rng = np.random.default_rng(seed)
+    if groups is None:
+        return _collect([statistic(rows) for rows in rng.integers(0, n, (n_resamples, n))])
+    codes = pd.factorize(np.asarray(groups))[0]
+    if len(codes) != n:
+        raise ValueError(f"{len(codes)} groups for {n} galaxies; expected one per galaxy")
+    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    draws = rng.integers(0, len(members), (n_resamples, len(members)))
+    return _collect([statistic(np.concatenate([members[g] for g in draw])) for draw in draws])
 
 
 def permutation(statistic: Statistic, n: int, seed: int, n_resamples: int = N_RESAMPLES) -> Any:

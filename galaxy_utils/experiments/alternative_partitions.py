@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from galaxy_utils.config import Parameters
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.partition_text import partition_as_text
 from galaxy_utils.experiments.selection import (
     SEARCH,
     SEARCH_FILES,
     Inputs,
+    alternative_members,
     alternative_pipeline,
-    read_inputs,
 )
+from galaxy_utils.experiments.selection import read_inputs as read_selection
 from galaxy_utils.experiments.store import Row
+from galaxy_utils.run_folder import RunFolder
+
+
+def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
+    """Read a run; None where it lacks a crop that the alternative needs."""
+    found = read_selection(folder, parameters)
+    crops = {spec.crop for spec in alternative_members()} - {"none"}
+    there = all(any(f"-{crop}:" in name for name in found.X) for crop in crops)
+    return found if there else None
 
 
 def _units(draws: int, seed: int) -> list[Row]:

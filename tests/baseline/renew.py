@@ -14,21 +14,20 @@ from typing import Any
 from galaxy_utils.run_folder import RunFolder
 
 MEASURED = ("dataset", "preprocessing", "morphology", "purging", "features")
-TIMES = ("scalability", "scorecard")
+TIMES = ("scalability",)
 JUDGED = (
-    "nulls",
+    "ablation",
+    "stability",
+    "comparison",
     "number",
-    "circularity",
-    "labels",
-    "anomalies",
-    "tested",
-    "instead",
-    "truth",
+    "follow",
+    "outliers",
+    "recovery",
     "robust",
+    "instead",
     "own",
-    "survival",
 )
-"""Pages of the second look: few draws of few galaxies, where a mixture that falls the other
+"""Comparisons: few draws of few galaxies, where a mixture that falls the other
 way on another machine moves much."""
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from galaxy_utils.run_folder import RunFolder
-from galaxy_utils.workflow.reading import (
+from reading import (
     MOST_IN_A_SENTENCE,
     MOST_IN_ALL,
     MOST_PER_HUNDRED_WORDS,
@@ -15,6 +13,8 @@ from galaxy_utils.workflow.reading import (
     PageCount,
     count_page,
 )
+
+from galaxy_utils.run_folder import RunFolder
 
 LISTS = {"bibliography", "parameters", "ledger", "glossary", "genindex", "search"}
 """Pages to look things up in, not to be read from the first line to the last."""

@@ -26,7 +26,7 @@ from galaxy_utils.workflow.rendering import CLAIMS, departures_text, filled_in
 from galaxy_utils.workflow.sections import SECTIONS
 
 BASELINE = Path(__file__).parents[1] / "baseline" / "smoke.json"
-TIMES = ("scalability.", "scorecard.")
+TIMES = ("scalability.",)
 """Results that depend on the machine's speed."""
 
 

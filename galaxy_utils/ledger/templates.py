@@ -186,10 +186,10 @@ class Templates:
         for name in order:
             found = self.conclusions[name]
             link = f'<a href="notebooks/{found.page}.html">{html.escape(found.claim)}</a>'
-            cells = [link, self.badge(name), *map(self.fill, (found.paper, found.ours))]
-            cells.append(self.fill(found.by_chance))
+            numbers = map(self.fill, (found.paper, found.ours, found.by_chance))
+            cells = [f"{link}<br>{self.badge(name)}", *numbers]
             rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        heads = ("Conclusion", "Verdict", "Paper", "Ours", "By chance")
+        heads = ("Conclusion", "Paper", "Ours", "By chance")
         head = "".join(f'<th scope="col">{name}</th>' for name in heads)
         return (
             '<div class="verdict-table"><table class="table"><thead><tr>' + head

@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils.clustering.pipelines import PipelineSpec, paper_pipeline
 from galaxy_utils.config import Parameters
 from galaxy_utils.data.split import N_FOLDS, fold_of
 from galaxy_utils.data.twins import TWINS_FILE, has_twin_elsewhere, read_twins
 from galaxy_utils.evaluation.metrics import agreement
-from galaxy_utils.evaluation.probes import probes
 from galaxy_utils.evaluation.selection import (
     distilled_spec,
     eligible,
@@ -124,8 +126,9 @@ def _estimator(method: str, table: pd.DataFrame, data: Inputs, seed: int) -> Any
     kept = ("columns", ColumnTransformer([("kept", "passthrough", columns)]))
     if method == "supervised":
         return Pipeline([kept, *supervised_upper_bound().steps])
-    nearest = probes(len(columns), len(data.X) // 2, seed)["neighbours"]
-    return Pipeline([kept, *nearest.set_params(kneighborsclassifier__n_neighbors=1).steps])
+    pca = PCA(min(128, len(columns), len(data.X) // 2), random_state=seed)
+    nearest = KNeighborsClassifier(n_neighbors=1)
+    return Pipeline([kept, ("scale", StandardScaler()), ("reduce", pca), ("nearest", nearest)])
 
 
 SPLIT = Experiment(

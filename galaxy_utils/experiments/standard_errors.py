@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pandas as pd
 
 from galaxy_utils.data.sample import Sample, folder_sample, read_rows
 from galaxy_utils.data.twins import TWINS_FILE, find_twins
-from galaxy_utils.experiments.store import Row, Store
+from galaxy_utils.experiments.experiment import in_parallel, unit_key
+from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.uncertainty import PARAMETERS, standard_errors
 from galaxy_utils.provenance import sha256_of_file, write_atomically
+from galaxy_utils.store import Key, Store
 
 UNCERTAINTY_FILE = "uncertainty.csv"
 
@@ -39,17 +42,23 @@ def measure_standard_errors(
         Columns objid and `PARAMETERS`, one row per galaxy in catalogue order; empty where there
         is no standard error.
     """
-    units: list[Row] = [{"objid": objid} for objid in sample.catalogue["objid"].astype(str)]
-    found = store.compute(partial(_measure, sample), units, n_processes, "standard errors")
-    rows = [unit | row for unit, row in zip(units, found, strict=True)]
+    units = [{"objid": objid} for objid in sample.catalogue["objid"].astype(str)]
+    by_key = {unit_key(unit): unit for unit in units}
+
+    def run(keys: list[Key]) -> Iterator[dict[Key, list[Row]]]:
+        todo = {key: by_key[key] for key in keys}
+        return in_parallel(partial(_measure, sample), todo, n_processes)
+
+    found = store.compute(list(by_key), run, "standard errors")
+    rows = [unit | row for unit, (row,) in zip(units, found, strict=True)]
     return pd.DataFrame(rows, columns=["objid", *PARAMETERS]).astype(
         dict.fromkeys(PARAMETERS, float)
     )
 
 
-def _measure(sample: Sample, unit: Row) -> Row:
+def _measure(sample: Sample, unit: Row) -> list[Row]:
     errors = standard_errors(sample.image(unit["objid"]))
-    return {name: value if np.isfinite(value) else None for name, value in errors.items()}
+    return [{name: value if np.isfinite(value) else None for name, value in errors.items()}]
 
 
 def write_standard_errors(images: Path, work: Path, name: str = "sdss5000") -> Path:
@@ -60,7 +69,7 @@ def write_standard_errors(images: Path, work: Path, name: str = "sdss5000") -> P
     images : Path
         Folder of the images that the table was measured on.
     work : Path
-        Folder for finished galaxies; may be deleted afterwards.
+        File for finished galaxies; may be deleted afterwards.
     name : str
         Of the sample.
 

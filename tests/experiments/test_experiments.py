@@ -18,7 +18,6 @@ from galaxy_utils.config import PROFILES, Parameters, make_parameters, write_par
 from galaxy_utils.errors import UserError
 from galaxy_utils.experiments import (
     EXPERIMENTS,
-    Experiment,
     Row,
     check_names,
     experiments_note,
@@ -28,7 +27,7 @@ from galaxy_utils.experiments import (
     read_result,
     rows_digest,
 )
-from galaxy_utils.experiments.experiment import measured_digest
+from galaxy_utils.experiments.experiment import Experiment, measured_digest
 from galaxy_utils.experiments.store import differences, read_settings, write_result
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.store import Store

@@ -11,10 +11,10 @@ import pytest
 
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.experiments import standard_errors
-from galaxy_utils.experiments.store import Store
 from galaxy_utils.features.measured_table import read_measured
 from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.uncertainty import PARAMETERS
+from galaxy_utils.store import Store
 
 
 def test_finished_galaxies_are_not_measured_again(
@@ -30,7 +30,7 @@ def test_finished_galaxies_are_not_measured_again(
         return dict.fromkeys(PARAMETERS, float(image.max())) | missing
 
     monkeypatch.setattr(standard_errors, "standard_errors", errors)
-    store = Store(tmp_path)
+    store = Store(tmp_path / "errors.jsonl")
     first = standard_errors.measure_standard_errors(sample, store, 1)
     again = standard_errors.measure_standard_errors(sample, store, 1)
     assert measured == [0, 1, 2]

@@ -5,7 +5,6 @@ from .galaxies import plot_galaxies as plot_galaxies
 from .intervals import plot_intervals as plot_intervals
 from .lines import plot_lines as plot_lines
 from .parameters import plot_distributions as plot_distributions
-from .parity import plot_parity as plot_parity
 from .pipeline import plot_pipeline as plot_pipeline
 from .repeats import plot_repeats as plot_repeats
 from .style import QUANTITY_LABELS as QUANTITY_LABELS

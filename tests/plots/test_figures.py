@@ -6,6 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from galaxy_utils import plots
+from galaxy_utils.evaluation.proxy import PROXY_CLASSES
 from galaxy_utils.plots.style import GREY, PALETTE
 
 
@@ -36,38 +37,20 @@ def test_distributions_count_the_galaxies_beyond_the_axis(tailed: pd.DataFrame) 
     assert axis.get_title() == f"{outside} of 1000 outside"
 
 
-def test_parity_counts_what_lies_beyond_its_limits() -> None:
-    table = pd.DataFrame({"in": [0.0] * 10, "out": [7.0, -7.0, np.nan] + [0.0] * 7})
-    pairs = {"gini": table[["in", "in"]].set_axis(["in", "out"], axis=1), "m20": table}
-    axes = plots.plot_parity(pairs, limits=(-4, 4)).axes
-    assert [axis.texts[0].get_text() for axis in axes] == ["0 of 10 outside", "2 of 9 outside"]
-    assert [(axis.get_xlabel(), axis.get_xlim()) for axis in axes] == [("in", (-4, 4))] * 2
-    assert [axis.get_ylabel() for axis in axes] == ["out", ""]
-    assert [axis.get_title() for axis in axes] == ["Gini", "$M_{20}$"]
-
-
-def test_parity_draws_the_second_column_against_the_first_by_group() -> None:
-    table = pd.DataFrame({"statmorph": [1.0, 2.0, 3.0], "engine": [1.5, 2.5, 3.5]}, [7, 8, 9])
-    group = pd.Series(["flag 0", "flagged", "flag 0"], [7, 8, 9])
-    (axis,) = plots.plot_parity({"gini": table}, by=group).axes
-    good, flagged = (points.get_offsets().tolist() for points in axis.collections)
-    assert good == [[1, 1.5], [3, 3.5]] and flagged == [[2, 2.5]]
-    assert axis.get_xlim() == pytest.approx(np.percentile(table, [0.5, 99.5]))
-    (empty,) = plots.plot_parity({"gini": table.head(0)}).axes
-    assert empty.texts[0].get_text() == "0 of 0 outside"
-
-
 def test_classes_and_clusters_have_their_colours_and_partitions_their_bars() -> None:
     columns = {"concentration": [2, 3, 9.0], "asymmetry": [0.1, 0.2, 0.3], "cluster": [1, 1, 0]}
-    points, classes = np.arange(6.0).reshape(3, 2), np.array(["early", "late", "late"])
+    points, classes = (
+        np.arange(6.0).reshape(3, 2),
+        np.array(["early type", "late type", "late type"]),
+    )
     agreement = pd.Series({"clusters": 0.3, "permuted": -0.1})
     left, middle, right = plots.plot_dimensional_complexity(
-        pd.DataFrame(columns), points, classes, ["early", "late"], agreement
+        pd.DataFrame(columns), points, classes, PROXY_CLASSES, agreement
     ).axes
     shown = [[dots.get_offsets().tolist() for dots in axis.collections] for axis in (left, middle)]
-    assert shown == [[[[2, 0.1]], [[3, 0.2], [9, 0.3]]], [[[4, 5]], [[0, 1], [2, 3]]]]
+    assert shown == [[[], [[2, 0.1]], [], [[3, 0.2], [9, 0.3]]], [[[4, 5]], [[0, 1], [2, 3]]]]
     colours = [to_hex(dots.get_facecolor()[0]).upper() for dots in left.collections]
-    assert colours == [PALETTE[4], PALETTE[5]]
+    assert colours == [PALETTE[7], PALETTE[5], PALETTE[4], GREY]
     assert left.texts[0].get_text() == "1 of 3 outside"
     assert [bar.get_width() for bar in right.patches] == [0.3, -0.1]
     assert right.get_xlim() == (-0.1, 1)
@@ -78,14 +61,6 @@ def test_confusion_is_coloured_by_the_share_of_the_class() -> None:
     axis = plots.plot_confusion(table, "class").axes[0]
     assert axis.collections[0].get_array().tolist() == [[0.75, 0.25], [0, 0]]
     assert [text.get_text() for text in axis.texts] == ["3", "1", "0", "0"]
-
-
-def test_a_heat_map_shows_numbers_and_leaves_what_is_unknown_empty() -> None:
-    table = pd.DataFrame({"short": [1.25, np.nan], "a name of many letters": [3.0, 4.0]})
-    axis = plots.plot_heatmap(table, "x", "y", "percent", 1).axes[0]
-    assert [text.get_text() for text in axis.texts] == ["1.2", "3.0", "4.0"]
-    assert {label.get_rotation() for label in axis.get_xticklabels()} == {30}
-    plots.plot_heatmap(table * np.nan, "x", "y", "percent")
 
 
 def test_effects_of_groupings_stand_in_their_rows_and_none_leave_the_panel_empty() -> None:

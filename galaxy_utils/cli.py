@@ -122,7 +122,7 @@ def _measure(
     from galaxy_utils.data.sample import folder_sample
     from galaxy_utils.features.measured_table import ENGINES, measure_sample
     from galaxy_utils.features.named_samples import measured_folder
-    from galaxy_utils.morphology.measurement import FIVE
+    from galaxy_utils.morphology.columns import FIVE
 
     asked = {"backbones": backbones, "framing": framing}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})

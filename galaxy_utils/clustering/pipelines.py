@@ -18,7 +18,7 @@ from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.config import TRAINING, Parameters, split_names
 from galaxy_utils.features.feature_table import DeepColumns, FusionColumns
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 
 MEASURED: dict[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 HIGH, MODERATE, LOW = "High", "Moderate", "Low"
 LEVEL_WIDTH = 0.3

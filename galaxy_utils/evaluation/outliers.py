@@ -19,7 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from galaxy_utils.clustering.mixture import OrderedGaussianMixture
 from galaxy_utils.data.images import Image
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 MIXTURE_LIKELIHOOD = "mixture likelihood (paper)"
 CORRUPTIONS = ("trail", "blend", "shifted")

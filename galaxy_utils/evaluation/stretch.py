@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image, band_mean
-from galaxy_utils.morphology.measurement import FIVE, measure
+from galaxy_utils.morphology.columns import FIVE
+from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.simulate.drawing import draw
 
 LINEAR = "linear flux"

@@ -32,7 +32,7 @@ from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
 from galaxy_utils.features.run_table import read_feature_table, read_latent, read_types
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import RunFolder
 

@@ -25,7 +25,7 @@ from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.galaxies import evenly
 from galaxy_utils.features.preprocessing import centre_crop
 from galaxy_utils.features.run_table import galaxies_of, kept_objids, read_morphology, read_types
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.run_folder import RunFolder
 
 FIVE_PARAMETERS, PIXELS = "five parameters", "pixels, central quarter"

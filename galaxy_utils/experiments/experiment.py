@@ -25,7 +25,7 @@ from galaxy_utils.data.sample import read_rows
 from galaxy_utils.data.split import SPLIT_BY
 from galaxy_utils.experiments.store import Row, rows_digest
 from galaxy_utils.features.named_samples import PRECOMPUTED
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.store import Key, Store
 

@@ -10,7 +10,8 @@ import pandas as pd
 from galaxy_utils.data.images import Image, ImageError, band_mean
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE, measure
+from galaxy_utils.morphology.columns import FIVE
+from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.morphology.photometry import SHAPE, measure_photometry
 
 

@@ -22,7 +22,7 @@ from galaxy_utils.experiments.partition_text import partition_as_text
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
 from galaxy_utils.features.run_table import read_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.run_folder import RunFolder
 
 Inputs = tuple[pd.DataFrame, Parameters]

@@ -18,7 +18,7 @@ from galaxy_utils.experiments.images import ImageMeasurement
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import FusionColumns
 from galaxy_utils.features.run_table import galaxies_of, read_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.run_folder import RunFolder
 
 CHANCE = "chance"

@@ -31,7 +31,7 @@ from galaxy_utils.experiments.selection import SEARCH, alternative_pipeline
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import DeepColumns
 from galaxy_utils.features.run_table import galaxies_of, read_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import RunFolder
 

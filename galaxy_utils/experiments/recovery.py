@@ -23,7 +23,7 @@ from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies
 from galaxy_utils.features.named_samples import mock_folder
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.purging import purge
 from galaxy_utils.run_folder import RunFolder

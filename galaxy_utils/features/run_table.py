@@ -13,7 +13,7 @@ from galaxy_utils.config import Parameters, split_names
 from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies, open_galaxies
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import DEEP, GALAXIES, KEPT, LATENT, SHAPES, RunFolder
 

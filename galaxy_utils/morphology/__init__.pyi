@@ -1,6 +1,6 @@
 from . import parity as parity
 from . import saturation as saturation
-from .measurement import FIVE as FIVE
+from .columns import FIVE as FIVE
 from .measurement import MORPHOLOGY_COLUMNS as MORPHOLOGY_COLUMNS
 from .measurement import Morphology as Morphology
 from .measurement import measure as measure

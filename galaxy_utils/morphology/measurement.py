@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.reasons import CATASTROPHIC, Reason
 from galaxy_utils.morphology.segmentation import Segmentation, SegmentationSettings, segment
-
-FIVE = ("concentration", "asymmetry", "smoothness", "gini", "m20")
-"""The five morphological parameters, in the paper's order."""
 
 EXTRAS = ("rpetro_circ", "rpetro_ellip", "r20", "r80", "sn_per_pixel")
 """What is measured with them: radii in pixels and the mean S/N per pixel."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 REFERENCE = "statmorph_"
 """Prefix of the columns that hold statmorph's own values."""

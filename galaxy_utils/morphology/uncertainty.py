@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
 
 from galaxy_utils.data.images import Image, band_mean
-from galaxy_utils.morphology.measurement import FIVE, measure_source
+from galaxy_utils.morphology.columns import FIVE
+from galaxy_utils.morphology.measurement import measure_source
 from galaxy_utils.morphology.photometry import SHAPE, photometry_of
 from galaxy_utils.morphology.segmentation import SegmentationSettings, segment
 

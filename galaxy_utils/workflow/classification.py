@@ -23,7 +23,7 @@ from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
 from galaxy_utils.evaluation.drift import Drift, measure_drift
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies, fingerprint_of, open_galaxies
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.purging import purge
 from galaxy_utils.provenance import write_atomically

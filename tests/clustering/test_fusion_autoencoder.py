@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from galaxy_utils.clustering.fusion_autoencoder import FusionAutoencoder
 from galaxy_utils.features.feature_table import FusionColumns, make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 SMALL = {"hidden_dims": (24,), "latent_dim": 6, "epochs": 12, "batch_size": 64}
 

@@ -14,7 +14,7 @@ from galaxy_utils.clustering.taxonomy import (
     odds_ratio,
     representatives,
 )
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 
 def test_eta_squared_by_hand() -> None:

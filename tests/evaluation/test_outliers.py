@@ -27,7 +27,7 @@ from galaxy_utils.evaluation.outliers import (
     outlier_scores,
 )
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 IMAGES = [image[:64, :64] for image in list(hdf_sample().cutouts.values())[:8]]
 

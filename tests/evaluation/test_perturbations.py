@@ -25,7 +25,7 @@ from galaxy_utils.evaluation.perturbations import (
     share_changed_by_seed,
 )
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 IMAGE = next(iter(hdf_sample().cutouts.values()))
 

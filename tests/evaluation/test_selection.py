@@ -24,7 +24,7 @@ from galaxy_utils.evaluation.selection import (
     voting_mixture,
 )
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 RNG = np.random.default_rng(0)
 GROUP = np.arange(240) % 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from galaxy_utils.evaluation.stretch import KINDS, LINEAR, STRETCHED, measure_stretches
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.simulate.families import truth
 
 

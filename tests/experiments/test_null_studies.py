@@ -24,7 +24,7 @@ from galaxy_utils.evaluation.nulls import (
 from galaxy_utils.experiments import nulls
 from galaxy_utils.experiments.nulls import CHAIN, CIRCULARITY
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 N = 240
 GROUP = np.repeat([0, 1, 2], [100, 80, 60])

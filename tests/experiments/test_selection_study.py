@@ -18,7 +18,7 @@ from galaxy_utils.experiments.selection import (
     over_seeds,
 )
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 RNG = np.random.default_rng(0)
 X = make_feature_table(pd.DataFrame(RNG.normal(size=(60, 5)), columns=list(FIVE)), {})

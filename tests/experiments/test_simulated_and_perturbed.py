@@ -22,7 +22,7 @@ from galaxy_utils.experiments.recovery import (
     Simulated,
 )
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.store import Store
 

@@ -24,7 +24,7 @@ from galaxy_utils.experiments.split import (
 )
 from galaxy_utils.experiments.store import differences
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 
 PART = 2
 

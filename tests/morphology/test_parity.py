@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.parity import (
     REFERENCE,
     absolute_differences,

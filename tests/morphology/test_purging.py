@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
-from galaxy_utils.morphology.measurement import FIVE
+from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.purging import purge
 
 GOOD = {

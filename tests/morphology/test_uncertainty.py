@@ -12,7 +12,8 @@ from scipy.stats import median_abs_deviation
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.morphology import uncertainty
-from galaxy_utils.morphology.measurement import FIVE, measure
+from galaxy_utils.morphology.columns import FIVE
+from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.morphology.photometry import SHAPE, measure_photometry
 from galaxy_utils.morphology.uncertainty import PARAMETERS, standard_errors
 from galaxy_utils.simulate.drawing import (

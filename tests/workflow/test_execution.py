@@ -43,13 +43,13 @@ def names(paths: Iterable[Path]) -> set[str]:
 def test_modules_are_followed_through_modules() -> None:
     found = names(modules_of(ROOT / "notebooks" / "07-gaussian-mixture.ipynb"))
     assert {"page", "mixture", "selection", "style", "measurement"} <= found
-    assert not found & {"cli", "rendering", "execution", "claims", "taxonomy"}
+    assert not found & {"cli", "rendering", "execution", "scorecard", "taxonomy"}
 
 
 def test_every_page_depends_on_few_modules() -> None:
     shared = set.intersection(*(set(modules_of(section.path)) for section in SECTIONS))
-    assert len(shared) <= 8, sorted(shared)
-    assert names(modules_of(ROOT / "galaxy_utils/workflow/page.py")) | {"page"} == names(shared)
+    assert len(shared) <= 12, sorted(shared)
+    assert names(modules_of(ROOT / "galaxy_utils/workflow/page.py")) | {"page"} <= names(shared)
 
 
 def test_no_page_depends_on_an_http_client() -> None:
@@ -135,7 +135,6 @@ def test_files_of_the_checkout_and_of_the_run_count() -> None:
         ROOT / "notebooks/05-deep-features.ipynb",
         ROOT / "galaxy_utils/experiments/encoders.py",
         ROOT / "requirements.lock",
-        ROOT / "data/encoder/encoder.json",
         ROOT / "data/studies/encoders.csv",
     } <= set(external_inputs(section))
     assert {"sample.json", "artefacts/deep.npz"} <= set(run_inputs(section))
@@ -217,10 +216,10 @@ def test_only_what_depends_on_a_change_is_executed(fresh_clone: Path) -> None:
 
     edit(fresh_clone / "notebooks" / "10-proxy-validation.ipynb", 0, "\n\nOne more sentence.")
     pages = fresh_clone / "notebooks" / "pages.yml"
-    pages.write_text(pages.read_text().replace('"What survives?"', "Survivors"))
+    pages.write_text(pages.read_text().replace("title: Ablation", "title: Ablations"))
     (run / "artefacts" / "mixture.npz").unlink()
-    # 07 writes the same again, so nothing that reads it is executed; nor what reads results of 10
-    assert executed(build(fresh_clone)) == ["07", "10", "25"]
+    # 07 writes the same again, so nothing that reads it is executed
+    assert executed(build(fresh_clone)) == ["07", "08", "10"]
     assert "One more sentence" in (run / "html/notebooks/10-proxy-validation.html").read_text()
     assert executed(build(fresh_clone)) == []
 

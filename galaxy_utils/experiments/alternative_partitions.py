@@ -21,7 +21,7 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
     """Read a run; None where it lacks a crop that the alternative needs."""
     found = read_selection(folder, parameters)
     crops = {spec.crop for spec in alternative_members()} - {"none"}
-    there = all(any(f"-{crop}:" in name for name in found.X) for crop in crops)
+    there = all(any(f"-{crop}:" in str(name) for name in found.X) for crop in crops)
     return found if there else None
 
 

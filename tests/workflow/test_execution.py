@@ -137,7 +137,7 @@ def test_files_of_the_checkout_and_of_the_run_count() -> None:
         ROOT / "requirements.lock",
         ROOT / "data/studies/encoders.csv",
     } <= set(external_inputs(section))
-    assert {"sample.json", "artefacts/deep.npz"} <= set(run_inputs(section))
+    assert {"sample.json", "artefacts/purged.parquet"} <= set(run_inputs(section))
 
 
 def test_a_run_older_than_a_parameter_has_its_default(smoke: RunFolder, tmp_path: Path) -> None:

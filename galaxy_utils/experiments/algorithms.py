@@ -149,14 +149,6 @@ ALGORITHMS = Experiment(
 """Every algorithm in every representation on subsamples; HDBSCAN's noise."""
 
 
-def agreement_table(rows: pd.DataFrame, score: str) -> pd.DataFrame:
-    """Return the mean of a score over subsamples: representations (index) by algorithms."""
-    runs = rows[(rows["what"] == "algorithms") & (rows["data"] == REAL)]
-    found = runs[runs["score"] == score]
-    means = found.pivot_table("value", "representation", "algorithm", sort=False)
-    return means.rename_axis(columns=None)
-
-
 def noise_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return HDBSCAN's noise and clusters, one row per setting.
 

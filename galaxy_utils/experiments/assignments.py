@@ -8,11 +8,11 @@ import pandas as pd
 
 from galaxy_utils.clustering.pipelines import paper_pipeline
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters
-from galaxy_utils.data.sample import read_rows
 from galaxy_utils.evaluation.assignments import assignment_changes, changed_shares
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.selection import SEARCH_FILES, alternative_pipeline
 from galaxy_utils.experiments.selection import read_inputs as read_selection
+from galaxy_utils.experiments.standard_errors import UNCERTAINTY_FILE, read_standard_errors
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.run_folder import RunFolder
@@ -33,9 +33,9 @@ class Inputs:
 def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
     """Read a run and the standard errors of its sample; None where these were not measured."""
     path = PRECOMPUTED.get(parameters.sample)
-    if path is None or not (path / "uncertainty.csv").exists():
+    if path is None or not (path / UNCERTAINTY_FILE).exists():
         return None
-    errors = read_rows(path / "uncertainty.csv").set_index("objid")
+    errors = read_standard_errors(parameters.sample)
     return Inputs(read_selection(folder, parameters).X, errors, parameters)
 
 
@@ -52,6 +52,6 @@ def _measure(inputs: Inputs, unit: Row) -> list[Row]:
 
 ASSIGNMENTS = Experiment(
     "assignments", _units, _measure, (*UPSTREAM, *TRAINING, *MIXTURE),
-    (*SEARCH_FILES, "uncertainty.csv"), inputs=read_inputs,
+    (*SEARCH_FILES, UNCERTAINTY_FILE), inputs=read_inputs,
 )  # fmt: skip
 """Shares of galaxies whose cluster changes, as `changed_shares` gives them."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,13 +72,3 @@ class FusionColumns:
         """Return the names of the columns."""
         measured = [name for name in self.measured if name in table.columns]
         return [*measured, *DeepColumns(self.crop)(table)]
-
-
-def deep_blocks(table: pd.DataFrame) -> dict[str, NDArray[Any]]:
-    """Return the deep features of a table by configuration, each (n_galaxies, dimension)."""
-    names = pd.Series(table.columns, dtype=str).map(modality_of).to_numpy()
-    return {
-        name: table.loc[:, names == name].to_numpy()
-        for name in dict.fromkeys(names.tolist())
-        if name != MORPHOLOGY
-    }

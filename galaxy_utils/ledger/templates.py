@@ -8,7 +8,7 @@ printed is `paper.<id>`.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import total_ordering
@@ -268,20 +268,3 @@ def read_conclusions(path: Path = CONCLUSIONS) -> dict[str, Conclusion]:
             where = ".".join(map(str, problem["loc"]))
             raise UserError(f"{path}: {name}: {where}: {problem['msg']}") from None
     return found
-
-
-def keys_of(template: str, root: str = "r") -> Iterator[str]:
-    """Yield the results (`root` "r") or claims of the paper ("paper") that a template names."""
-    from jinja2 import nodes
-
-    attributes = list(environment().parse(template).find_all(nodes.Getattr))
-    inner = {id(found.node) for found in attributes}
-    for found in attributes:
-        if id(found) in inner:
-            continue
-        parts, node = [found.attr], found.node
-        while isinstance(node, nodes.Getattr):
-            parts.insert(0, node.attr)
-            node = node.node
-        if isinstance(node, nodes.Name) and node.name == root:
-            yield ".".join(parts)

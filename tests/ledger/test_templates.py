@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +18,6 @@ from galaxy_utils.ledger.templates import (
     Templates,
     Verdict,
     environment,
-    keys_of,
     plural,
     read_conclusions,
     read_sentences,
@@ -38,6 +38,21 @@ def _results(**values: Any) -> dict[str, Any]:
 
 def _fill(text: str, results: dict[str, Any], **conclusions: Conclusion) -> Templates:
     return Templates(results, {"a.b": (1.0, "one")}, {"x.y": text}, conclusions)
+
+
+def keys_of(template: str, root: str = "r") -> Iterator[str]:
+    """Yield the results (`root` "r") or claims of the paper ("paper") that a template names."""
+    attributes = list(environment().parse(template).find_all(nodes.Getattr))
+    inner = {id(found.node) for found in attributes}
+    for found in attributes:
+        if id(found) in inner:
+            continue
+        parts, node = [found.attr], found.node
+        while isinstance(node, nodes.Getattr):
+            parts.insert(0, node.attr)
+            node = node.node
+        if isinstance(node, nodes.Name) and node.name == root:
+            yield ".".join(parts)
 
 
 def branches(template: str) -> list[str]:

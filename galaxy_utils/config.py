@@ -237,9 +237,8 @@ RECIPE = (
 )  # fmt: skip
 """What decides clusters, anomalies and their scores; sample, networks and seed apart."""
 
-JUDGING = (
-    *(name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "judged_components"),
-    "anomaly_percent",
+JUDGING = tuple(
+    name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "judged_components"
 )
 """What the pages of second looks depend on without declaring it: their studies do."""
 

@@ -17,8 +17,6 @@ from .nulls import SHUFFLED_PAIRS as SHUFFLED_PAIRS
 from .nulls import SINGLE_GAUSSIAN as SINGLE_GAUSSIAN
 from .nulls import compare_scores as compare_scores
 from .nulls import shuffled_pairs as shuffled_pairs
-from .outliers import CONTROL as CONTROL
-from .outliers import MIXTURE_LIKELIHOOD as MIXTURE_LIKELIHOOD
 from .outliers import describe_outliers as describe_outliers
 from .partitions import SMALLEST_PERCENT as SMALLEST_PERCENT
 from .partitions import compare_partitions as compare_partitions

@@ -14,7 +14,6 @@ EXPERIMENTS = {
     "circularity": "nulls:CIRCULARITY",
     "cluster_number": "n_components:CLUSTER_NUMBER",
     "algorithms": "algorithms:ALGORITHMS",
-    "oddities": "outliers:OUTLIERS",
     "search": "selection:SEARCH",
     "folds": "selection:FOLDS",
     "alternative": "selection:ALTERNATIVE",

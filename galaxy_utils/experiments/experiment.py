@@ -109,23 +109,9 @@ class Experiment:
     def run(
         self, inputs: Any, draws: int, seed: int, store: Store, n_processes: int | None = None
     ) -> pd.DataFrame:
-        """Measure all units that are not in the store yet, in parallel.
+        """Measure all units that are not in the store yet, in parallel; all rows in their order.
 
-        Parameters
-        ----------
-        inputs : object
-            What `measure` takes; must be the same whenever the store is.
-        draws, seed : int
-            Number of draws and first seed.
-        store : Store
-            Finished units by their JSON.
-        n_processes : int, optional
-            Worker processes; all cores if not given.
-
-        Returns
-        -------
-        DataFrame
-            The rows of all units, in the order of the units.
+        The inputs must be the same whenever the store is.
         """
         units = {unit_key(unit): unit for unit in self.units(draws, seed)}
 

@@ -15,12 +15,10 @@ _libraries: list[object] = []
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision; declare the operators that it misses, and only these.
+    """Import torchvision; declare the operators that its extension would, where that does not load.
 
-    PyPI's torchvision is built for PyPI's torch. With another build of torch its
-    extension does not load, and the import fails with "operator torchvision::nms does not
-    exist". Declaring the operators' schemas, without an implementation, lets everything
-    but detection work.
+    It is built for PyPI's torch: with another build the import fails with "operator
+    torchvision::nms does not exist", although everything but detection works.
     """
     try:
         return importlib.import_module("torchvision")

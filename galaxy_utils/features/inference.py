@@ -181,24 +181,10 @@ def _cores() -> int:
 
 
 def embed(encoder: Encoder, images: Iterable[Source]) -> NDArray[np.float32]:
-    """Embed images; threads read and prepare them ahead of the network.
+    """Embed images (eq. 2); threads read and prepare them ahead of the network.
 
-    Parameters
-    ----------
-    encoder : Encoder
-        Loaded backbone.
-    images : iterable of ndarray of uint8, shape (height, width, 3), or callables
-        Colour composites, or functions that read them. One that cannot be read, or for
-        which eq. 1 is undefined (ValueError), gives NaN.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, dimension)
-        Feature vectors in the order of the images.
-
-    References
-    ----------
-    The paper's eq. 2.
+    Returns float32 of shape (n, dimension) in the order of the images. One that cannot be read,
+    or for which eq. 1 is undefined (ValueError), gives NaN.
     """
     empty = np.empty((0, BACKBONES[encoder.spec.backbone].dimension), np.float32)
     return np.concatenate([empty, *embed_in_batches(encoder, images)])

@@ -27,29 +27,10 @@ def smooth(image: Image) -> NDArray[np.float64]:
 
 
 def standardise(image: Image) -> NDArray[np.float32]:
-    """Smooth an image and rescale it to zero mean and unit standard deviation.
+    """Smooth an image and rescale it to zero mean and unit standard deviation (eq. 1).
 
-    Mean and standard deviation are global: over all pixels of all three bands
-    of this one image.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        Colour composite.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width, 3)
-        Standardised composite, dimensionless.
-
-    Raises
-    ------
-    ValueError
-        If the smoothed image is constant, so that eq. 1 divides by zero.
-
-    References
-    ----------
-    The paper's eq. 1.
+    Mean and standard deviation are those of all pixels of all three bands of this one image.
+    `ValueError` if it is constant once smoothed, so that eq. 1 divides by zero.
     """
     from galaxy_utils.morphology.compiled.smoothing import z_scores
 

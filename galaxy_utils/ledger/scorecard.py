@@ -81,26 +81,11 @@ def _compare_with_chance(
 
 
 def scorecard_table(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataFrame:
-    """Verdicts on all claims.
+    """Verdicts on all claims, given the run's recorded results; all columns are text but `cell`.
 
-    Parameters
-    ----------
-    claims : list of Claim
-        As of `read_claims`.
-    results : mapping of str to dict
-        The run's recorded results.
-
-    Returns
-    -------
-    DataFrame of str
-        Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`), reason,
-        repeats (the claim that it is no evidence beyond, or empty), section, cell (float,
-        number of the cell that recorded our value).
-
-    Raises
-    ------
-    UserError
-        If a claim names a result that the run does not have.
+    Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`), reason, repeats (the
+    claim that it is no evidence beyond, or empty), section and cell (that recorded our value).
+    `UserError` if a claim names a result that the run does not have.
     """
     rows = []
     for claim in claims:
@@ -172,19 +157,7 @@ _COLUMNS = ("claim", "paper", "ours", "verdict", "why")
 
 
 def scorecard_html(table: pd.DataFrame) -> str:
-    """The scorecard as a table that can be filtered by verdict and text.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As of `scorecard_table`.
-
-    Returns
-    -------
-    str
-        HTML with its own few lines of script; section names link to the cell that
-        recorded our value.
-    """
+    """The scorecard as a table that can be filtered by verdict and text, with links to cells."""
     anchors = [f"#cell-{cell:.0f}" if pd.notna(cell) else "" for cell in table["cell"]]
     rows = table.assign(link="notebooks/" + table["section"] + ".html" + anchors).to_dict("records")
     template = jinja2.Template(_TEMPLATE, autoescape=True)

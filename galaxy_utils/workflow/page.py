@@ -38,28 +38,11 @@ IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython", "
 
 
 def begin(number: str, namespace: Mapping[str, Any]) -> Page:
-    """Open a page: check the notebook's parameters and find its run.
+    """Open a page: check the notebook's parameters (its `globals()`) and find its run.
 
-    papermill only warns of a parameter that the notebook does not declare and
-    runs the default; called first after the parameters, this sees every name
-    that was injected and refuses what it does not know.
-
-    Parameters
-    ----------
-    number : str
-        Number of the page, two digits.
-    namespace : mapping
-        The notebook's `globals()`.
-
-    Returns
-    -------
-    Page
-        The page.
-
-    Raises
-    ------
-    UserError
-        For an unknown, mistyped or out-of-range parameter.
+    papermill only warns of a parameter that the notebook does not declare and runs the default;
+    called first after the parameters, this sees every name that was injected and refuses, as a
+    `UserError`, what it does not know, of another type or out of range.
     """
     section = section_of(number)
     found = {

@@ -118,18 +118,7 @@ def relabel(labels: NDArray[np.integer], reference: NDArray[np.integer]) -> NDAr
 
 
 def contingency(classes: Any, labels: Any) -> pd.DataFrame:
-    """Count galaxies by class and cluster.
-
-    Parameters
-    ----------
-    classes, labels : array-like of shape (n_samples,)
-        As in `agreement`.
-
-    Returns
-    -------
-    DataFrame
-        One row per class, one column per cluster, matched ones on the diagonal.
-    """
+    """Count galaxies by class (rows) and cluster (columns), matched ones on the diagonal."""
     classes, labels = np.asarray(classes, object), np.asarray(labels)
     known = np.asarray(pd.notna(classes))
     clusters = [str(c) for c in np.unique(labels)]

@@ -52,24 +52,12 @@ Source = Image | Callable[[], Image]
 
 @dataclass(frozen=True)
 class Encoder:
-    """A backbone with its weights loaded, for one crop.
-
-    Parameters
-    ----------
-    spec : EmbeddingSpec
-        Backbone and crop.
-    run : callable
-        Maps network inputs, shape (n, 3, side, side), to features, shape (n, dimension).
-    engine : str
-        What runs it, at which precision, on what.
-    batch_size : int
-        How many inputs are best given to `run` at once.
-    """
+    """A backbone with its weights loaded, for one crop."""
 
     spec: EmbeddingSpec
     run: Run
-    engine: str
-    batch_size: int = TORCH_BATCH
+    engine: str  # what runs it, at which precision, on what
+    batch_size: int = TORCH_BATCH  # how many inputs are best given to `run` at once
 
 
 def engine_name() -> str:

@@ -42,25 +42,12 @@ def standardise(image: Image) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Crop:
-    """The part of an image that a network gets, and how its counts are scaled.
-
-    Parameters
-    ----------
-    description : str
-        In words.
-    z_scored : bool
-        Whether the image is smoothed and z-scored (eq. 1); otherwise it gets the
-        backbone's own normalisation.
-    zoom : int
-        The central 1 / zoom of the frame's height and width is kept.
-    n_rotations : int
-        Rotations by 90 degrees that the features are averaged over; 1 for none.
-    """
+    """The part of an image that a network gets, and how its counts are scaled."""
 
     description: str
-    z_scored: bool = True
-    zoom: int = 1
-    n_rotations: int = 1
+    z_scored: bool = True  # smoothed and z-scored (eq. 1), not the backbone's own normalisation
+    zoom: int = 1  # the central 1 / zoom of the frame's height and width is kept
+    n_rotations: int = 1  # by 90 degrees, that the features are averaged over; 1 for none
 
 
 CROPS = {

@@ -27,5 +27,4 @@ from .resampling import permutation as permutation
 from .selection import SMALLEST_CLUSTER as SMALLEST_CLUSTER
 from .selection import eligible as eligible
 from .selection import voting_members as voting_members
-from .stability import stability as stability
 from .stretch import measure_stretches as measure_stretches

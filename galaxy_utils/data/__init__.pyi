@@ -23,4 +23,5 @@ from .skyserver import fetch_known as fetch_known
 from .skyserver import fetch_sample as fetch_sample
 from .split import N_FOLDS as N_FOLDS
 from .split import fold_of as fold_of
+from .split import group_of as group_of
 from .split import is_held_out as is_held_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -21,6 +22,12 @@ if TYPE_CHECKING:  # imported where it is needed: the command line starts at onc
 _PATH = click.Path(path_type=Path)
 _AT_LEAST_ONE = click.IntRange(min=1)
 _N_CORES = os.cpu_count() or 1
+
+_TROUBLE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR,
+    errno.EISDIR, errno.EFBIG,
+}  # fmt: skip
+"""Errors of the system that the user can mend: no space, no permission, a file for a folder."""
 
 
 def _check_server(_: click.Context, __: click.Parameter, value: str | None) -> str:
@@ -51,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _TROUBLE:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"galaxy-book: {place}{error.strerror}; what was finished is kept", file=sys.stderr)
+        return 2
     except click.Abort:
         print("galaxy-book: stopped; the same command takes it up again", file=sys.stderr)
         return 130

@@ -44,6 +44,7 @@ from galaxy_utils.data.sample import as_numbers
 from galaxy_utils.data.survey import PIXEL, SIDE
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import write_atomically
+from galaxy_utils.run_folder import output_folder
 
 SERVER = "https://skyserver.sdss.org/dr17"
 
@@ -209,15 +210,18 @@ def fetch_sample(wanted: PaperSample, folder: Path, server: str = SERVER) -> Dow
     ------
     UserError
         If the server cannot be reached or is down, an answer is not what was
-        asked for, or the folder holds another sample.
+        asked for, or the folder holds another sample or files of others.
     """
-    if (folder / QUERY).exists():
-        check_folder(wanted, folder)
-    else:
-        client = Client(QUERY_POLICY)
-        client.probe(server)
-        print(f"Asking {host_of(server)} for {wanted.number:,} galaxies; some minutes", flush=True)
-        table = run_query(wanted.statement(), COLUMNS, server, client)
-        write_catalogue(table, wanted, folder, server)
-    places = pd.read_csv(folder / CATALOGUE, dtype={"objid": str})
-    return _fetch_cutouts(places, folder, server, PIXEL)
+    with output_folder(folder, "sample from SkyServer"):
+        if (folder / QUERY).exists():
+            check_folder(wanted, folder)
+        else:
+            client = Client(QUERY_POLICY)
+            client.probe(server)
+            print(
+                f"Asking {host_of(server)} for {wanted.number:,} galaxies; some minutes", flush=True
+            )
+            table = run_query(wanted.statement(), COLUMNS, server, client)
+            write_catalogue(table, wanted, folder, server)
+        places = pd.read_csv(folder / CATALOGUE, dtype={"objid": str})
+        return _fetch_cutouts(places, folder, server, PIXEL)

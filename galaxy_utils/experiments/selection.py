@@ -173,9 +173,7 @@ def _alternative(data: Inputs, unit: Row) -> list[Row]:
             continue
         found = partitions(data, part, table, unit["seed"])
         classes, fields = types.to_numpy(object), list(map(group_of, types.index))
-        scores, draws = compare_with_classes(
-            classes, found, unit["seed"] + 100_000 * part, fields
-        )
+        scores, draws = compare_with_classes(classes, found, unit["seed"] + 100_000 * part, fields)
         shuffled = _shuffled(classes, found["voting"], unit["seed"])
         rows += _rows_of(str(part), scores["ari"], draws, shuffled)
         if part != VALIDATION:

@@ -27,7 +27,7 @@ from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.purging import purge
 from galaxy_utils.provenance import write_atomically
-from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
+from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT, output_folder
 
 MODEL = DATA / "model"
 """Where the committed model lies."""
@@ -79,18 +79,18 @@ def classify_folder(
     model = GalaxyClassifier.load(MODEL)
     sample = folder_sample(images, catalogue)
     folder = out or ROOT / "runs" / CLASSIFIED / _named_after(images)
-    folder.mkdir(parents=True, exist_ok=True)
-    measured, X = measure_for(model, sample, folder / "measured", cores)
-    table, space = model.classify(measured, X)
-    drift = measure_drift(model, table, space, model.about["seed"])
-    known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
-    table = pd.concat([table, known.dropna(axis="columns", how="all")], axis=1)
-    _write_tables(folder, table)
-    found = Galaxies(sample, None, folder / "measured").pictures(table["objid"])
-    pictures = dict(zip(table["objid"], found, strict=True))
-    note = catalogue_note(images, catalogue)
-    text = render_page(images.resolve().name, table, drift, model.about, pictures, note)
-    (folder / "index.html").write_text(text, encoding="utf-8")
+    with output_folder(folder, "classification"):
+        measured, X = measure_for(model, sample, folder / "measured", cores)
+        table, space = model.classify(measured, X)
+        drift = measure_drift(model, table, space, model.about["seed"])
+        known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
+        table = pd.concat([table, known.dropna(axis="columns", how="all")], axis=1)
+        _write_tables(folder, table)
+        found = Galaxies(sample, None, folder / "measured").pictures(table["objid"])
+        pictures = dict(zip(table["objid"], found, strict=True))
+        note = catalogue_note(images, catalogue)
+        text = render_page(images.resolve().name, table, drift, model.about, pictures, note)
+        write_atomically(folder / "index.html", text)
     return folder / "index.html", table, drift
 
 

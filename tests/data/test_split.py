@@ -1,4 +1,4 @@
-"""Folds depend on the objid or its field alone, and stay what they were when the studies were measured."""
+"""Folds depend on the objid or its field alone, as the studies were measured."""
 
 from __future__ import annotations
 

@@ -72,12 +72,19 @@ def output_folder(folder: Path, content: str) -> Iterator[None]:
         If the folder holds other files, or other output of ours, or cannot be written, or if
         another process writes into it.
     """
+    before = folder.exists()
     _claim(folder, content)
     try:
         with FileLock(folder / LOCK, timeout=0):
             yield
     except Timeout:
         raise UserError(f"{folder}: another process writes a {content} here; wait for it") from None
+    finally:
+        if {path.name for path in folder.iterdir()} <= {MARKER, LOCK}:  # nothing was written
+            for name in (MARKER, LOCK):
+                (folder / name).unlink(missing_ok=True)
+            if not before:
+                folder.rmdir()
 
 
 def _claim(folder: Path, content: str) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image as PillowImage
 
+from galaxy_utils.data.catalogue import as_numbers
 from galaxy_utils.data.client import (
     Client,
     DownloadError,
@@ -40,7 +41,6 @@ from galaxy_utils.data.paper_sample import (
     check_folder,
     write_catalogue,
 )
-from galaxy_utils.data.sample import as_numbers
 from galaxy_utils.data.survey import PIXEL, SIDE
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import write_atomically
@@ -110,7 +110,7 @@ def run_query(sql: str, columns: Sequence[str], server: str, client: Client) -> 
             )
     table = pd.DataFrame(rows, columns=list(columns), dtype=str).replace({"null": "", "": None})
     numeric = [name for name in columns if not name.endswith("objid")]  # these exceed 2^53
-    return as_numbers(table, numeric, "SkyServer's table", first_row=1)
+    return as_numbers(table, numeric, "SkyServer's table")
 
 
 def _check_table(body: bytes) -> None:

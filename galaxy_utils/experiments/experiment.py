@@ -21,7 +21,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
 from galaxy_utils.config import PROFILES, Parameters, split_names
-from galaxy_utils.data.sample import read_rows
+from galaxy_utils.data.catalogue import read_rows
 from galaxy_utils.experiments.store import Row, rows_digest
 from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.columns import FIVE

@@ -25,8 +25,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from galaxy_utils.data.catalogue import read_catalogue, read_rows
 from galaxy_utils.data.images import ImageError
-from galaxy_utils.data.sample import Sample, read_catalogue, read_rows
+from galaxy_utils.data.sample import Sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features.measuring import (
     embedding_made_with,

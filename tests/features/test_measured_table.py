@@ -123,11 +123,13 @@ def test_engines_measure_the_same_galaxies(folder: Path, tmp_path: Path) -> None
 
 
 def test_two_processes_cannot_measure_into_one_folder(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
     with (
-        FileLock(tmp_path / LOCK),
+        FileLock(out / LOCK),
         pytest.raises(UserError, match="another process writes a measured table here"),
     ):
-        measure_sample(folder_sample(folder), tmp_path, [], 1)
+        measure_sample(folder_sample(folder), out, [], 1)
 
 
 # The committed table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -22,6 +23,12 @@ if TYPE_CHECKING:  # imported where it is needed: the command line starts at onc
 _PATH = click.Path(path_type=Path)
 _AT_LEAST_ONE = click.IntRange(min=1)
 _N_CORES = os.cpu_count() or 1
+
+_TROUBLE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR,
+    errno.EISDIR, errno.EFBIG,
+}  # fmt: skip
+"""Errors of the system that the user can mend: no space, no permission, a file for a folder."""
 
 
 def _check_server(_: click.Context, __: click.Parameter, value: str | None) -> str:
@@ -52,6 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _TROUBLE:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"galaxy-book: {place}{error.strerror}; what was finished is kept", file=sys.stderr)
+        return 2
     except click.Abort:
         print("galaxy-book: stopped; the same command takes it up again", file=sys.stderr)
         return 130
@@ -128,6 +141,7 @@ def _measure(
     asked = {"backbones": backbones, "framing": framing}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
     sample = folder_sample(images, catalogue)
+    _print_notes(sample.notes)
     folder = out or measured_folder(images)
     names = [f"{name}-{chosen.framing}" for name in split_names(chosen.backbones)]
     engines = ENGINES if engine == "both" else (engine,)
@@ -146,11 +160,12 @@ def _measure(
 @_cores
 def _classify(images: Path, out: Path | None, catalogue: Path | None, cores: int) -> None:
     """Put your own galaxies (JPEG, PNG, TIFF or FITS cutouts) through the taxonomy."""
-    from galaxy_utils.workflow.classification import catalogue_note, classify_folder
+    from galaxy_utils.data.sample import folder_sample
+    from galaxy_utils.workflow.classification import classify_folder
 
-    note = catalogue_note(images, catalogue)
-    print(note, end="\n" * bool(note))
-    page, table, drift = classify_folder(images, out, catalogue, cores)
+    sample = folder_sample(images, catalogue)
+    _print_notes(sample.notes)
+    page, table, drift = classify_folder(sample, out, cores)
     lost = table[table["cluster"].isna()]
     print(f"{len(table)} images, {len(lost)} without a cluster:")
     _print_counts(lost["reason"])
@@ -183,6 +198,7 @@ def _train(images: Path, catalogue: Path | None, plan: Path | None, out: Path) -
     from galaxy_utils.features.pretraining import read_plan, train_on_sample
 
     sample = folder_sample(images, catalogue)
+    _print_notes(sample.notes)
     weights, log, failures = train_on_sample(sample, read_plan(plan or ENCODER / "plan.yml"), out)
     _print_counts(f"left out: {reason}" for reason in failures.values())
     print(f"{len(log)} epochs, last loss {log['loss'].iloc[-1]:.3f}")
@@ -281,6 +297,11 @@ def _report(done: Downloads, folder: Path) -> None:
     _print_counts(done.failures.values())
     if done.failures:
         print(f"Which ones stands in {folder / 'failures.csv'}; the same command tries them again.")
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"catalogue: {note}")
 
 
 def _print_counts(reasons: Iterable[str]) -> None:

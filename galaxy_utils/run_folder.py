@@ -18,10 +18,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import write_atomically
@@ -46,6 +49,63 @@ MEASUREMENTS, CLASSIFIED = "measured", "classified"
 GALAXIES, SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet"
 KEPT, DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
 LATENT, CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
+
+MARKER, LOCK = ".galaxy-book", ".galaxy-book.lock"
+"""File that says what an output folder holds, and so that we may overwrite it; and its lock."""
+
+
+@contextmanager
+def output_folder(folder: Path, content: str) -> Iterator[None]:
+    """Make and lock a folder for output, or refuse one that holds anything else.
+
+    Parameters
+    ----------
+    folder : Path
+        May be missing, empty, or marked for the same content before; inside `runs/` it may hold
+        what is there.
+    content : str
+        What is going to be written, such as "measured table".
+
+    Raises
+    ------
+    UserError
+        If the folder holds other files, or other output of ours, or cannot be written, or if
+        another process writes into it.
+    """
+    before = folder.exists()
+    _claim(folder, content)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"{folder}: another process writes a {content} here; wait for it") from None
+    finally:
+        if {path.name for path in folder.iterdir()} <= {MARKER, LOCK}:  # nothing was written
+            for name in (MARKER, LOCK):
+                (folder / name).unlink(missing_ok=True)
+            if not before:
+                folder.rmdir()
+
+
+def _claim(folder: Path, content: str) -> None:
+    marker = folder / MARKER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = marker.read_text(encoding="utf-8").strip() if marker.exists() else ""
+        ours = found or folder.resolve().is_relative_to(ROOT / "runs")
+        strangers = [] if ours else sorted({path.name for path in folder.iterdir()} - {LOCK})
+        if not found:
+            marker.write_text(content + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another") from None
+    if strangers:
+        marker.unlink()
+        raise UserError(
+            f"{folder}: holds files that galaxy-book did not write, such as {strangers[0]!r}, and "
+            f"a {content} would overwrite files of the same names; choose an empty or new folder"
+        )
+    if found not in ("", content):
+        raise UserError(f"{folder}: holds a {found}, not a {content}; choose another folder")
 
 
 @dataclass(frozen=True)

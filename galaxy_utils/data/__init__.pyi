@@ -1,4 +1,7 @@
 from . import survey as survey
+from .catalogue import CATALOGUE_COLUMNS as CATALOGUE_COLUMNS
+from .catalogue import read_catalogue as read_catalogue
+from .catalogue import read_rows as read_rows
 from .download import Downloads as Downloads
 from .galaxy_zoo import galaxy_types as galaxy_types
 from .hubble import hdf_sample as hdf_sample
@@ -13,14 +16,12 @@ from .manifest import lacks_images as lacks_images
 from .paper_sample import CATALOGUE as CATALOGUE
 from .paper_sample import PaperSample as PaperSample
 from .paper_sample import is_complete as is_complete
-from .sample import CATALOGUE_COLUMNS as CATALOGUE_COLUMNS
 from .sample import Sample as Sample
 from .sample import folder_sample as folder_sample
-from .sample import read_catalogue as read_catalogue
-from .sample import read_rows as read_rows
 from .skyserver import SERVER as SERVER
 from .skyserver import fetch_known as fetch_known
 from .skyserver import fetch_sample as fetch_sample
 from .split import N_FOLDS as N_FOLDS
 from .split import fold_of as fold_of
+from .split import group_of as group_of
 from .split import is_held_out as is_held_out

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS
 from galaxy_utils.data.images import Image
-from galaxy_utils.data.sample import CATALOGUE_COLUMNS, Sample
+from galaxy_utils.data.sample import Sample
 from galaxy_utils.provenance import PACKAGE
 
 _CENTRES = PACKAGE.parent / "data" / "hubble_deep_field.csv"

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS
 from galaxy_utils.data.manifest import lacks_images
-from galaxy_utils.data.sample import CATALOGUE_COLUMNS
 from galaxy_utils.data.survey import PIXEL
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import PACKAGE, sha256_of_file, write_atomically

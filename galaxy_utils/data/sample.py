@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS, match_objids, read_catalogue
 from galaxy_utils.data.images import FITS_SUFFIXES, IMAGE_SUFFIXES, Image, ImageError, read_image
 from galaxy_utils.errors import UserError
-
-CATALOGUE_COLUMNS = ("objid", "gz1_class", "ra", "dec", "z", "petroR50_r")
-"""Of every catalogue; only objid is needed. Degrees, redshift, arcsec."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +28,15 @@ class Sample:
         Folder of the image files.
     cutouts : dict of str to ndarray of uint8, optional
         objid to image, for samples that are held in memory.
+    notes : tuple of str
+        How the catalogue was read, for people: rows with an image, columns without a value.
     """
 
     name: str
     catalogue: pd.DataFrame
     folder: Path | None = None
     cutouts: dict[str, Image] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def has_images(self) -> bool:
@@ -112,81 +112,14 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
         raise UserError(
             f"sample folder {folder}: several images named {repeated.iloc[0]!r}; rename one"
         )
-    known = pd.DataFrame(columns=list(CATALOGUE_COLUMNS)).astype({"objid": str})
+    listed = names.to_frame("objid").reindex(columns=list(CATALOGUE_COLUMNS))
+    listed, notes = listed.astype({"gz1_class": object}), ()
     if catalogue is not None or (folder / "catalogue.csv").exists():
         known = read_catalogue(catalogue or folder / "catalogue.csv")
-    listed = names.to_frame("objid").merge(known, how="left", on="objid")
-    listed["gz1_class"] = listed["gz1_class"].astype(object)
-    return Sample(str(folder), listed[list(CATALOGUE_COLUMNS)], folder)
-
-
-def read_catalogue(path: Path) -> pd.DataFrame:
-    """Read a catalogue of galaxies.
-
-    Parameters
-    ----------
-    path : Path
-        CSV file with a column `objid`.
-
-    Returns
-    -------
-    DataFrame
-        Columns `CATALOGUE_COLUMNS`; columns that the file does not have are empty.
-
-    Raises
-    ------
-    UserError
-        If there is no column objid, an objid is empty or repeated, or a number is none.
-    """
-    if not path.exists():
-        raise UserError(f"catalogue {path}: there is no such file")
-    try:
-        table = read_rows(path)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"catalogue {path}: not a CSV table: {error}") from error
-    if "objid" not in table:
-        raise UserError(f"catalogue {path}: no column objid; it has {', '.join(table.columns)}")
-    empty = np.flatnonzero(table["objid"].str.strip() == "")
-    if len(empty):
-        raise UserError(f"catalogue {path}: row {empty[0] + 2}: objid is empty")
-    repeated = table.loc[table["objid"].duplicated(), "objid"]
-    if len(repeated):
-        raise UserError(f"catalogue {path}: objid {repeated.iloc[0]} stands in more than one row")
-    table = table.reindex(columns=list(CATALOGUE_COLUMNS))
-    return as_numbers(table, CATALOGUE_COLUMNS[2:], f"catalogue {path}")
-
-
-def read_rows(path: Path) -> pd.DataFrame:
-    """Read a CSV table of galaxies without guessing at identifiers and reasons.
-
-    Parameters
-    ----------
-    path : Path
-        CSV file.
-
-    Returns
-    -------
-    DataFrame
-        objid and reasons are text and never missing; elsewhere an empty field is.
-    """
-    header = pd.read_csv(path, nrows=0).columns
-    words = {"objid", "reason", "statmorph_reason"}
-    missing = {name: ["", "NA", "NaN", "nan", "null"] for name in header if name not in words}
-    text = dict.fromkeys([*words, "gz1_class"], str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=missing)
-
-
-def as_numbers(
-    table: pd.DataFrame, columns: Iterable[str], source: str, first_row: int = 2
-) -> pd.DataFrame:
-    """Read columns of text as floats; `UserError` names source, row and column of what is none."""
-    numbers = table.copy()
-    for column in columns:
-        numbers[column] = pd.to_numeric(table[column], errors="coerce").astype(float)
-        wrong = np.flatnonzero(numbers[column].isna() & table[column].notna())
-        if len(wrong):
-            raise UserError(
-                f"{source}: row {wrong[0] + first_row}, column {column}: "
-                f"{table[column].iloc[wrong[0]]!r} is not a number; leave it empty where unknown"
-            )
-    return numbers
+        rows = known.set_index("objid").reindex(match_objids(names, known["objid"]))
+        listed = rows.set_axis(names).rename_axis("objid").reset_index()
+        found = f"{int(rows.index.notna().sum())} of {len(known)} catalogue rows have an image"
+        if rows.index.isna().all():
+            found += "; its column objid must hold the names of the files"
+        notes = (found, *known.attrs["notes"])
+    return Sample(str(folder), listed, folder, notes=notes)

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image as PillowImage
 
+from galaxy_utils.data.catalogue import as_numbers
 from galaxy_utils.data.client import (
     Client,
     DownloadError,
@@ -40,10 +41,10 @@ from galaxy_utils.data.paper_sample import (
     check_folder,
     write_catalogue,
 )
-from galaxy_utils.data.sample import as_numbers
 from galaxy_utils.data.survey import PIXEL, SIDE
 from galaxy_utils.errors import UserError
 from galaxy_utils.provenance import write_atomically
+from galaxy_utils.run_folder import output_folder
 
 SERVER = "https://skyserver.sdss.org/dr17"
 
@@ -109,7 +110,7 @@ def run_query(sql: str, columns: Sequence[str], server: str, client: Client) -> 
             )
     table = pd.DataFrame(rows, columns=list(columns), dtype=str).replace({"null": "", "": None})
     numeric = [name for name in columns if not name.endswith("objid")]  # these exceed 2^53
-    return as_numbers(table, numeric, "SkyServer's table", first_row=1)
+    return as_numbers(table, numeric, "SkyServer's table")
 
 
 def _check_table(body: bytes) -> None:
@@ -193,15 +194,18 @@ def fetch_sample(wanted: PaperSample, folder: Path, server: str = SERVER) -> Dow
     ------
     UserError
         If the server cannot be reached or is down, an answer is not what was
-        asked for, or the folder holds another sample.
+        asked for, or the folder holds another sample or files of others.
     """
-    if (folder / QUERY).exists():
-        check_folder(wanted, folder)
-    else:
-        client = Client(QUERY_POLICY)
-        client.probe(server)
-        print(f"Asking {host_of(server)} for {wanted.number:,} galaxies; some minutes", flush=True)
-        table = run_query(wanted.statement(), COLUMNS, server, client)
-        write_catalogue(table, wanted, folder, server)
-    places = pd.read_csv(folder / CATALOGUE, dtype={"objid": str})
-    return _fetch_cutouts(places, folder, server, PIXEL)
+    with output_folder(folder, "sample from SkyServer"):
+        if (folder / QUERY).exists():
+            check_folder(wanted, folder)
+        else:
+            client = Client(QUERY_POLICY)
+            client.probe(server)
+            print(
+                f"Asking {host_of(server)} for {wanted.number:,} galaxies; some minutes", flush=True
+            )
+            table = run_query(wanted.statement(), COLUMNS, server, client)
+            write_catalogue(table, wanted, folder, server)
+        places = pd.read_csv(folder / CATALOGUE, dtype={"objid": str})
+        return _fetch_cutouts(places, folder, server, PIXEL)

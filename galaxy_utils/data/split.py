@@ -12,11 +12,6 @@ from numpy.typing import NDArray
 
 N_FOLDS = 5
 
-SPLIT_BY = "objid"
-"""What `fold_of` keeps together: "objid" for single galaxies, "field" for SDSS fields. The stored
-experiments `search`, `folds` and `alternative` were measured with this one; to change it, change
-it here and measure them again."""
-
 
 class SdssField(NamedTuple):
     """A field of the SDSS imaging survey, 13.5 by 9 arcmin: what one camera column saw at once."""
@@ -59,35 +54,28 @@ def group_of(objid: str) -> str:
     return objid if found is None else "-".join(map(str, found))
 
 
-def fold_of(objids: Iterable[str], by: str | None = None) -> NDArray[np.int64]:
-    """Fold of every galaxy, by a hash.
+def fold_of(objids: Iterable[str]) -> NDArray[np.int64]:
+    """Fold of every galaxy, by a hash of its SDSS field.
+
+    Galaxies of one field, and with them two cutouts of the same system, share a fold.
 
     Parameters
     ----------
     objids : iterable of str
         The galaxies.
-    by : {"objid", "field"}, optional
-        What is hashed: the galaxy's objid, or its SDSS field (`group_of`), so that galaxies of
-        one field, and with them two cutouts of the same system, share a fold. `SPLIT_BY` if not
-        given.
 
     Returns
     -------
     ndarray of int64
         From 0 to `N_FOLDS` - 1; the same for a galaxy whatever sample it is in.
     """
-    by = by or SPLIT_BY
-    if by not in ("objid", "field"):
-        raise ValueError(f"by={by!r}: galaxies are split by 'objid' or by 'field'")
-    names = map(group_of, objids) if by == "field" else objids
-    digests = [int(hashlib.sha256(name.encode()).hexdigest(), 16) for name in names]
-    return np.array([digest % N_FOLDS for digest in digests], dtype=np.int64)
+    return np.array([_hash(group_of(objid)) for objid in objids], dtype=np.int64)
 
 
 def is_held_out(objids: Iterable[str]) -> NDArray[np.bool_]:
-    """Galaxies that the galaxy encoder was not trained on: those of fold 0 by objid.
+    """Galaxies that the galaxy encoder was not trained on, by a hash of the objid.
 
-    The weights in `data/encoder` were trained when galaxies were split one by one, so that some
+    The weights in `data/encoder` were trained before galaxies were split by field, so that some
     held-out galaxies have a twin (`galaxy_utils.data.twins`) in the training sample.
 
     Parameters
@@ -100,4 +88,8 @@ def is_held_out(objids: Iterable[str]) -> NDArray[np.bool_]:
     ndarray of bool
         About one in five.
     """
-    return np.asarray(fold_of(objids, "objid") == 0)
+    return np.array([_hash(objid) == 0 for objid in objids])
+
+
+def _hash(name: str) -> int:
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % N_FOLDS

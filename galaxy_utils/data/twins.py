@@ -145,30 +145,3 @@ def read_twins(folder: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS).astype({"same_field": bool})
     return pd.read_csv(path, dtype={"objid_1": str, "objid_2": str})
-
-
-def has_twin_elsewhere(
-    objids: Iterable[str], groups: Iterable[object], twins: pd.DataFrame
-) -> NDArray[np.bool_]:
-    """Galaxies that have a twin in another group, such as another fold.
-
-    Parameters
-    ----------
-    objids : iterable of str
-        The galaxies.
-    groups : iterable
-        Group of each.
-    twins : DataFrame
-        From `find_twins`; pairs of which one is not among the galaxies count for nothing.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_galaxies,)
-        Whether it has one.
-    """
-    names = pd.Index(list(objids), dtype=str)
-    values = pd.Series(list(groups), names)
-    pairs = twins[twins["objid_1"].isin(names) & twins["objid_2"].isin(names)]
-    one, other = (values[pairs[name]].to_numpy() for name in ("objid_1", "objid_2"))
-    apart = pairs[one != other]
-    return np.asarray(names.isin({*apart["objid_1"], *apart["objid_2"]}))

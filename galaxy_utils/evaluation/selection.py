@@ -207,7 +207,10 @@ def supervised_upper_bound() -> Pipeline:
 
 
 def compare_with_classes(
-    types: NDArray[np.object_], partitions: Mapping[str, NDArray[Any]], seed: int
+    types: NDArray[np.object_],
+    partitions: Mapping[str, NDArray[Any]],
+    seed: int,
+    groups: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare several partitions of the same galaxies with their types.
 
@@ -219,6 +222,8 @@ def compare_with_classes(
         Clusters by name.
     seed : int
         Of the bootstrap.
+    groups : sequence of str, shape (n_samples,), optional
+        Group of each galaxy, as in `resampling.bootstrap`.
 
     Returns
     -------
@@ -236,4 +241,5 @@ def compare_with_classes(
     def paired(rows: NDArray[np.int64]) -> dict[str, float]:
         return {n: adjusted_rand_score(codes[rows], p[rows]) for n, p in labels.items()}
 
-    return scores, bootstrap(paired, len(codes), seed)
+    groups = None if groups is None else np.asarray(groups, object)[known]
+    return scores, bootstrap(paired, len(codes), seed, groups=groups)

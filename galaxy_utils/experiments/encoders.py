@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils.config import Parameters
 from galaxy_utils.data.images import Image
-from galaxy_utils.data.split import is_held_out
+from galaxy_utils.data.split import group_of, is_held_out
 from galaxy_utils.evaluation.resampling import bootstrap, interval
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.images import has_image
@@ -57,7 +57,7 @@ Features = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Inputs:
-    """Features by encoder, the types, and which galaxies no encoder was trained on."""
+    """Features by encoder, the types, and which galaxies are in fields that no encoder saw."""
 
     features: Features
     types: NDArray[np.object_]
@@ -82,7 +82,13 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
     images = [partial(sample.image, objid) for objid in objids]
     features = _measure_features(images, parameters.seed, many, known)
     features[FIVE_PARAMETERS] = read_morphology(folder).loc[objids, list(FIVE)].to_numpy(np.float32)
-    return complete(Inputs(features, types.loc[objids].to_numpy(object), is_held_out(objids)))
+    return complete(Inputs(features, types.loc[objids].to_numpy(object), _is_test(objids)))
+
+
+def _is_test(objids: Sequence[str]) -> NDArray[np.bool_]:
+    """Held-out galaxies, but for those in a field of a training galaxy: it may show the same."""
+    held_out, fields = is_held_out(objids), pd.Series([group_of(objid) for objid in objids])
+    return np.asarray(held_out & ~fields.isin(fields[~held_out]))
 
 
 def pixel_features(image: Image) -> NDArray[np.float32]:

@@ -21,16 +21,12 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
 from galaxy_utils.config import PROFILES, Parameters, split_names
-from galaxy_utils.data.sample import read_rows
-from galaxy_utils.data.split import SPLIT_BY
+from galaxy_utils.data.catalogue import read_rows
 from galaxy_utils.experiments.store import Row, rows_digest
 from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.store import Key, Store
-
-PARTED = ("search", "folds", "alternative")
-"""Experiments that split the galaxies by `fold_of`, and depend on `SPLIT_BY`."""
 
 FEW_DRAWS = 4
 """With fewer draws than this some experiments leave out part of their grid, too."""
@@ -75,15 +71,13 @@ class Experiment:
         -------
         dict
             `parameters` (name to value), `sample` (digest), and where there are any `upstream`
-            (name to digest), `profile` (parameter to value) and `split`.
+            (name to digest) and `profile` (parameter to value).
         """
         values = parameters.model_dump()
         found: Row = {
             "parameters": {name: values[name] for name in self.parameters},
             "sample": "none" if self.files is None else _sample_digest(folder, self.files, values),
         }
-        if self.name in PARTED:
-            found["split"] = SPLIT_BY
         if self.upstream:
             found["upstream"] = {name: rows_digest(upstream[name]) for name in self.upstream}
         if self.profile:

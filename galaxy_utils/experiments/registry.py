@@ -16,7 +16,6 @@ EXPERIMENTS = {
     "search": "selection:SEARCH",
     "folds": "selection:FOLDS",
     "alternative": "selection:ALTERNATIVE",
-    "split": "split:SPLIT",
     "robustness": "perturbations:PERTURBED",
     "known_truth": "recovery:RECOVERY",
     "encoders": "encoders:ENCODERS",

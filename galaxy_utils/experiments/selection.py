@@ -17,7 +17,7 @@ from galaxy_utils.clustering.pipelines import (
 )
 from galaxy_utils.clustering.voting import VotingMixture
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters
-from galaxy_utils.data.split import N_FOLDS, fold_of
+from galaxy_utils.data.split import N_FOLDS, fold_of, group_of
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation import metrics
 from galaxy_utils.evaluation.resampling import interval, permutation
@@ -168,12 +168,13 @@ def _alternative(data: Inputs, unit: Row) -> list[Row]:
     rows: list[Row] = []
     resampled = []
     for part, table in data.searches.items():
-        types = data.types[data.part == part].to_numpy(object)
-        if pd.Series(types).nunique() < 2 or not voting_members(table, data.X):
+        types = data.types[data.part == part]
+        if types.nunique() < 2 or not voting_members(table, data.X):
             continue
         found = partitions(data, part, table, unit["seed"])
-        scores, draws = compare_with_classes(types, found, unit["seed"] + 100_000 * part)
-        shuffled = _shuffled(types, found["voting"], unit["seed"])
+        classes, fields = types.to_numpy(object), list(map(group_of, types.index))
+        scores, draws = compare_with_classes(classes, found, unit["seed"] + 100_000 * part, fields)
+        shuffled = _shuffled(classes, found["voting"], unit["seed"])
         rows += _rows_of(str(part), scores["ari"], draws, shuffled)
         if part != VALIDATION:
             resampled.append((scores["ari"], draws, shuffled))

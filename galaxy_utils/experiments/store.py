@@ -84,8 +84,6 @@ def differences(stored: Mapping[str, Any], settings: Mapping[str, Any]) -> list[
     for name, digest in settings.get("upstream", {}).items():
         if before.get(name) != digest:
             changed.append(f"the experiment {name}")
-    if "split" in settings and stored.get("split", "objid") != settings["split"]:
-        changed.append("the split into parts")
     if "profile" in settings and stored.get("profile") != settings["profile"]:
         changed.append("the parameters of a profile")
     return changed

@@ -14,11 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from galaxy_utils.config import OFFLINE_BACKBONES
+from galaxy_utils.data.catalogue import read_catalogue
 from galaxy_utils.data.hubble import hdf_sample
 from galaxy_utils.data.images import Image, ImageError
 from galaxy_utils.data.paper_sample import CATALOGUE as SKY_CATALOGUE
 from galaxy_utils.data.paper_sample import is_complete
-from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
+from galaxy_utils.data.sample import Sample, folder_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features.measured_table import (
     ENGINES,

@@ -23,14 +23,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from galaxy_utils.data.catalogue import read_catalogue, read_rows
 from galaxy_utils.data.images import ImageError
-from galaxy_utils.data.sample import Sample, read_catalogue, read_rows
+from galaxy_utils.data.sample import Sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features.measuring import (
-    JOURNAL,
     embedding_made_with,
     image_fingerprints,
     measure_embedding,
@@ -49,10 +48,12 @@ from galaxy_utils.provenance import (
     versions,
     write_atomically,
 )
+from galaxy_utils.run_folder import output_folder
 
 ENGINES = ("fast", "statmorph")
 """What measures the five parameters; the first one fills a table's main columns."""
 
+CONTENT = "measured table"
 PHOTOMETRY_FILE, FRAMES_FILE = "appearance.csv", "frames.csv"
 
 
@@ -187,26 +188,22 @@ def measure_sample(
     Raises
     ------
     UserError
-        If another process is measuring into the same folder.
+        If another process is measuring into the same folder, or it holds files of others.
     """
-    (folder / JOURNAL).mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / JOURNAL / "lock", timeout=0):
-            morphology = measure_morphology(sample, engines, folder, n_processes)
-            photometry = measure_galaxies(sample, "photometry", folder, n_processes)
-            frames = measure_galaxies(sample, "frames", folder, n_processes)
-            recorded = _valid_embeddings(folder, sample)
-            _write_csv(folder / PHOTOMETRY_FILE, photometry, "%.6g")
-            _write_csv(folder / FRAMES_FILE, frames, "%s")
-            _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
-            _write_csv(folder / "morphology.csv", morphology, "%.6g")
-            for name in embeddings:
-                recorded[name] = _write_embedding(folder, sample, name)
-            _link_images(folder, sample)
-            _write_provenance(folder, sample, engines, recorded)
-            _write_manifest(folder)
-    except Timeout:
-        raise UserError(f"{folder}: another process is measuring into it; wait for it") from None
+    with output_folder(folder, CONTENT):
+        morphology = measure_morphology(sample, engines, folder, n_processes)
+        photometry = measure_galaxies(sample, "photometry", folder, n_processes)
+        frames = measure_galaxies(sample, "frames", folder, n_processes)
+        recorded = _valid_embeddings(folder, sample)
+        _write_csv(folder / PHOTOMETRY_FILE, photometry, "%.6g")
+        _write_csv(folder / FRAMES_FILE, frames, "%s")
+        _write_csv(folder / "catalogue.csv", sample.catalogue, "%.10g")
+        _write_csv(folder / "morphology.csv", morphology, "%.6g")
+        for name in embeddings:
+            recorded[name] = _write_embedding(folder, sample, name)
+        _link_images(folder, sample)
+        _write_provenance(folder, sample, engines, recorded)
+        _write_manifest(folder, list(recorded))
     return read_measured(folder)
 
 
@@ -225,7 +222,7 @@ def _write_embedding(folder: Path, sample: Sample, name: str) -> dict[str, Any]:
 
 
 def _valid_embeddings(folder: Path, sample: Sample) -> dict[str, dict[str, Any]]:
-    """Delete embeddings of other pixels or by other code; return the entries of the others."""
+    """Delete our embeddings of other pixels or by other code; return the entries of the others."""
     path = folder / "provenance.json"
     recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     valid = {
@@ -233,9 +230,8 @@ def _valid_embeddings(folder: Path, sample: Sample) -> dict[str, dict[str, Any]]
         for name, entry in recorded.get("embeddings", {}).items()
         if entry["digest"] == _embedding_digest(sample, name)
     }
-    for file in folder.glob("*.npz"):
-        if file.stem not in valid:
-            file.unlink()
+    for name in recorded.get("embeddings", {}).keys() - valid:
+        (folder / f"{name}.npz").unlink(missing_ok=True)
     return {name: entry for name, entry in valid.items() if (folder / f"{name}.npz").exists()}
 
 
@@ -280,7 +276,8 @@ def image_height(sample: Sample) -> int | None:
     return None
 
 
-def _write_manifest(folder: Path) -> None:
-    files = sorted([*folder.glob("*.csv"), *folder.glob("*.npz"), folder / "provenance.json"])
-    manifest = {path.name: sha256_of_file(path) for path in files}
+def _write_manifest(folder: Path, embeddings: Sequence[str]) -> None:
+    tables = ["catalogue.csv", "morphology.csv", PHOTOMETRY_FILE, FRAMES_FILE, "provenance.json"]
+    names = sorted([*tables, *(f"{name}.npz" for name in embeddings)])
+    manifest = {name: sha256_of_file(folder / name) for name in names}
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")

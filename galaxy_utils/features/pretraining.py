@@ -20,6 +20,7 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.features.galaxy_convnext import LOG_FILE, save_weights
 from galaxy_utils.features.training import TrainingPlan, train_encoder
 from galaxy_utils.provenance import PACKAGE, git_commit, versions, write_atomically
+from galaxy_utils.run_folder import output_folder
 
 
 def read_plan(path: Path) -> TrainingPlan:
@@ -95,15 +96,17 @@ def train_on_sample(
     Raises
     ------
     UserError
-        If the sample has fewer images than a batch, or `out` holds another training.
+        If the sample has fewer images than a batch, or `out` holds another training or
+        files of others.
     """
-    objids = sample.catalogue["objid"].astype(str)
-    held_out = is_held_out(objids)
-    frames, failures = read_frames(sample, list(objids[~held_out]), needed_side(plan))
-    network, log = train_encoder(frames, plan, out)
-    path = save_weights(out, network, _about(plan, len(frames), int(held_out.sum()), log))
-    text = log.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_atomically(out / LOG_FILE, text)
+    with output_folder(out, "galaxy encoder"):
+        objids = sample.catalogue["objid"].astype(str)
+        held_out = is_held_out(objids)
+        frames, failures = read_frames(sample, list(objids[~held_out]), needed_side(plan))
+        network, log = train_encoder(frames, plan, out)
+        path = save_weights(out, network, _about(plan, len(frames), int(held_out.sum()), log))
+        text = log.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        write_atomically(out / LOG_FILE, text)
     return path, log, failures
 
 

@@ -8,6 +8,7 @@ printed is `paper.<id>`.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -81,6 +82,13 @@ def _plain(other: Any) -> Any:
     return other._known() if isinstance(other, Result) else other
 
 
+def _known_or_raise(printed: Any) -> Any:
+    """Raise where a number is printed that the run lacks; words such as "unknown" may be."""
+    if isinstance(printed, Result) and printed.value is None and printed.text == "not measured":
+        raise NotMeasuredError
+    return printed
+
+
 class Verdict(StrEnum):
     """What became of a claim, from best to worst."""
 
@@ -131,14 +139,15 @@ class Templates:
 
     def render(self, text: str) -> str:
         """Fill in a text of a page."""
-        return str(self._environment().from_string(text).render())
+        filled = str(self._environment().from_string(text).render())
+        return re.sub(rf"({re.escape(NOT_MEASURED)}\s+)+(?={re.escape(NOT_MEASURED)})", "", filled)
 
     def say(self, name: str) -> str:
         """Fill in a sentence of `book/sentences.yml`."""
         if name not in self.sentences:
             raise UserError(f"{SENTENCES}: there is no sentence {name!r}")
         try:
-            return " ".join(self.render(self.sentences[name]).split())
+            return self._complete(self.sentences[name])
         except NotMeasuredError:
             return NOT_MEASURED
 
@@ -204,9 +213,15 @@ class Templates:
     def fill(self, text: str) -> str:
         """Fill in a part of a card, escaped for HTML."""
         try:
-            return html.escape(" ".join(self.render(text).split()))
+            return html.escape(self._complete(text))
         except NotMeasuredError:
             return "not measured"
+
+    def _complete(self, text: str) -> str:
+        """Fill in a sentence or a cell, which has all of its numbers or raises."""
+        made = self._environment()
+        made.finalize = _known_or_raise
+        return " ".join(made.from_string(text).render().split())
 
     def _conclusion(self, name: str) -> Conclusion:
         if name not in self.conclusions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from galaxy_utils.clustering.classifier import GalaxyClassifier
 from galaxy_utils.config import make_parameters, split_names
 from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.data.images import Image
-from galaxy_utils.data.sample import Sample, folder_sample, read_catalogue
+from galaxy_utils.data.sample import Sample
 from galaxy_utils.evaluation.drift import Drift, measure_drift
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies, fingerprint_of, open_galaxies
@@ -27,7 +27,7 @@ from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.purging import purge
 from galaxy_utils.provenance import write_atomically
-from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT
+from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT, output_folder
 
 MODEL = DATA / "model"
 """Where the committed model lies."""
@@ -73,38 +73,24 @@ def _configurations(backbones: str, crop: str) -> list[str]:
 
 
 def classify_folder(
-    images: Path, out: Path | None = None, catalogue: Path | None = None, cores: int | None = None
+    sample: Sample, out: Path | None = None, cores: int | None = None
 ) -> tuple[Path, pd.DataFrame, Drift]:
-    """Measure a folder of images and put it through the committed model."""
-    model = GalaxyClassifier.load(MODEL)
-    sample = folder_sample(images, catalogue)
+    """Measure the images of a folder and put them through the committed model."""
+    assert sample.folder is not None
+    model, images = GalaxyClassifier.load(MODEL), sample.folder.resolve()
     folder = out or ROOT / "runs" / CLASSIFIED / _named_after(images)
-    folder.mkdir(parents=True, exist_ok=True)
-    measured, X = measure_for(model, sample, folder / "measured", cores)
-    table, space = model.classify(measured, X)
-    drift = measure_drift(model, table, space, model.about["seed"])
-    known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
-    table = pd.concat([table, known.dropna(axis="columns", how="all")], axis=1)
-    _write_tables(folder, table)
-    found = Galaxies(sample, None, folder / "measured").pictures(table["objid"])
-    pictures = dict(zip(table["objid"], found, strict=True))
-    note = catalogue_note(images, catalogue)
-    text = render_page(images.resolve().name, table, drift, model.about, pictures, note)
-    (folder / "index.html").write_text(text, encoding="utf-8")
+    with output_folder(folder, "classification"):
+        measured, X = measure_for(model, sample, folder / "measured", cores)
+        table, space = model.classify(measured, X)
+        drift = measure_drift(model, table, space, model.about["seed"])
+        known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
+        table = pd.concat([table, known.dropna(axis="columns", how="all")], axis=1)
+        _write_tables(folder, table)
+        found = Galaxies(sample, None, folder / "measured").pictures(table["objid"])
+        pictures = dict(zip(table["objid"], found, strict=True))
+        text = render_page(images.name, table, drift, model.about, pictures, sample.notes)
+        write_atomically(folder / "index.html", text)
     return folder / "index.html", table, drift
-
-
-def catalogue_note(images: Path, catalogue: Path | None = None) -> str:
-    """Say how many rows of the catalogue have an image; empty where there is no catalogue."""
-    path = catalogue or images / "catalogue.csv"
-    if not path.exists():
-        return ""
-    listed = read_catalogue(path)["objid"]
-    found = int(listed.isin(folder_sample(images).catalogue["objid"]).sum())
-    note = f"{found} of {len(listed)} catalogue rows have an image."
-    if found:
-        return note
-    return f"Warning: {note} Its column objid must hold the names of the files without suffix."
 
 
 def measure_for(
@@ -164,7 +150,7 @@ tr { border-bottom: 1px solid #ccc }
 (orange frame). Model: {{ about.pipeline }}, fitted to {{ about.galaxies }} galaxies of
 {{ about.sample }}, seed {{ about.seed }}, code {{ about.code }}. Everything stands in
 <a href="galaxies.csv">galaxies.csv</a> and galaxies.parquet. Pictures show the central half of
-each image. {{ matched }}</p>
+each image. {{ notes | join("; ") }}</p>
 <p class="drift">{{ drift }}</p>
 {% if shifts %}<table><caption>Medians and Kolmogorov-Smirnov distances</caption>
 <tr><th>parameter</th><th>these</th><th>known</th><th>distance</th><th>p (Holm)</th></tr>
@@ -187,7 +173,7 @@ def render_page(
     drift: Drift,
     about: Mapping[str, Any],
     pictures: Mapping[str, Image | None],
-    note: str = "",
+    notes: Sequence[str] = (),
 ) -> str:
     """Render thumbnails by cluster, least likely galaxies first, below the verdict on drift."""
     from jinja2 import Environment
@@ -195,7 +181,7 @@ def render_page(
     template = Environment(autoescape=True).from_string(PAGE)
     has = table["cluster"].notna()
     return template.render(
-        name=name, total=len(table), classified=int(has.sum()), about=about, matched=note,
+        name=name, total=len(table), classified=int(has.sum()), about=about, notes=notes,
         anomalies=int(table.loc[has, "is_anomaly"].sum()), drift=drift.sentence(),
         outside=drift.outside, shifts=drift.parameters.to_dict("records"),
         groups=[_group(table, cluster, pictures) for cluster in about["clusters"]]

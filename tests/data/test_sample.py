@@ -12,9 +12,10 @@ import pytest
 import tifffile
 from PIL import Image as PillowImage
 
+from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS, read_catalogue
 from galaxy_utils.data.hubble import hdf_sample, hubble_deep_field
 from galaxy_utils.data.images import SMALLEST_SIDE, ImageError, read_image
-from galaxy_utils.data.sample import CATALOGUE_COLUMNS, folder_sample, read_catalogue
+from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (56, 64, 3), dtype=np.uint8)
@@ -122,12 +123,12 @@ def test_of_a_triplet_the_image_in_r_is_the_galaxy(tmp_path: Path) -> None:
 def test_a_folders_own_catalogue_is_used_and_another_can_be_given(tmp_path: Path) -> None:
     save(tmp_path / "0021.png")
     save(tmp_path / "0022.png")
-    (tmp_path / "catalogue.csv").write_text("objid,gz1_class,ra\n0022,spiral,1.5\n9,edge,3\n")
+    (tmp_path / "catalogue.csv").write_text("objid,gz1_class,ra\n0022,merger,1.5\n9,edge_on,3\n")
     (tmp_path / "other.csv").write_text("objid,z\n0021,0.1\n")
     own = folder_sample(tmp_path).catalogue.set_index("objid")
     assert list(own.index) == ["0021", "0022"]
     assert pd.isna(own.loc["0021", "ra"])
-    assert (own.loc["0022", "gz1_class"], own.loc["0022", "ra"]) == ("spiral", 1.5)
+    assert (own.loc["0022", "gz1_class"], own.loc["0022", "ra"]) == ("merger", 1.5)
     other = folder_sample(tmp_path, tmp_path / "other.csv").catalogue.set_index("objid")
     assert other.loc["0021", "z"] == 0.1
     assert other["ra"].isna().all()
@@ -147,20 +148,36 @@ def test_folders_that_are_no_sample(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "not a CSV table"),
-        (b"\xff\xfe\x00a", "not a CSV table"),
+        (b"", "not a CSV table: it is empty"),
+        (b"objid\0,ra", "not a CSV table: it is binary"),
         (b"name,ra\n1,2\n", "no column objid; it has name, ra"),
-        (b"objid,ra\n1,2\n3,4\n1,5\n", "objid 1 stands in more than one row"),
-        (b"objid,ra,z\n1,2,0.1\n3,4,far\n", "row 3, column z: 'far' is not a number"),
-        (b"objid,petroR50_r\n1,2px\n", "row 2, column petroR50_r: '2px' is not a number"),
+        (b"objid,ra\n1,2\n3,4\n1,5\n", "line 4: objid '1' stands in more than one row"),
+        (b"objid,ra,z\n1,2,0.1\n3,4,far\n", "line 3, column z: 'far' is not a number"),
+        (b"objid,petroR50_r\n1,2px\n", "line 2, column petroR50_r: '2px' is not a number"),
+        (b"objid,ra\n1,2\n\n3,4,5\n", "line 4: 3 fields, and the first line names 2 columns"),
+        (b"objid;ra;z\n1;2\n", "line 2: 2 fields, and the first line names 3 columns; expected"),
+        (b'objid,ra\n"1,2\n3,4\n', "line 2: a quotation mark is opened and not closed"),
+        (b"objid,z\n5.877241972e+17,0.1\n", "objid '5.877241972e+17' has lost digits"),
+        (b"objid\n../../escaped\n", "line 2: objid '../../escaped' cannot be the name of a file"),
+        (b"objid\n/etc/passwd\n", "objid '/etc/passwd' cannot be the name of a file"),
+        (b"objid\n.hidden\n", "objid '.hidden' cannot be the name of a file"),
+        (b"objid\na\n \n,\n", ""),
+        (b"objid,z\n ,0.1\n", "line 2: objid is empty"),
+        (b"objid,dec\n1,95\n", "line 2, column dec: 95 is not between -90 and 90"),
+        (b"objid,ra\n1,inf\n", "line 2, column ra: inf is not between 0 and 360"),
+        (b"objid,z\n1,-5\n", "line 2, column z: -5 is not between -0.1 and 20"),
+        (b"objid,gz1_class\n1,starfish\n", "line 2, column gz1_class: 'starfish' is no Galaxy"),
+        (b"objid,ra,ra\n1,2,3\n", "line 1: column 'ra' stands there more than once"),
     ],
-    ids=["empty", "binary", "no objid", "doubled", "word", "unit"],
 )
 def test_a_bad_catalogue_is_refused_with_its_place(
     tmp_path: Path, content: bytes, says: str
 ) -> None:
     path = tmp_path / "bad.csv"
     path.write_bytes(content)
+    if not says:  # empty lines are no rows
+        assert list(read_catalogue(path)["objid"]) == ["a"]
+        return
     with pytest.raises(UserError) as error:
         read_catalogue(path)
     assert str(path) in str(error.value)
@@ -177,6 +194,52 @@ def test_identifiers_stay_text(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.csv"
     path.write_text("objid\n0012\n587724197200724003\nNA\n")
     assert list(read_catalogue(path)["objid"]) == ["0012", "587724197200724003", "NA"]
+
+
+LIKE = "objid,gz1_class,ra,dec,z\n12,spiral_cw,1.5,-2.25,0.05\n13,merger,3,4,\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LIKE.replace(",", ";"), LIKE.replace(",", "\t"), "\ufeff" + LIKE,
+        LIKE.replace("\n", "\r\n"),
+        LIKE.replace(",", ";").replace(".", ","), LIKE.replace(",", " , "), LIKE.upper(),
+        LIKE.replace("objid", "dr7objid"), LIKE.replace("objid", "OBJID"),
+        LIKE.replace("12,", "12.jpg,"), LIKE.replace("12,", "12.0,"), LIKE.replace("\n", ",,\n"),
+        LIKE.replace("4,\n", "4,-9999\n"), LIKE.replace("4,\n", "4,N/A\n"),
+        LIKE.replace("4,\n", "4,--\n"), LIKE.replace("4,\n", "4,99\n"),
+        LIKE.replace("spiral_cw", "Spiral CW"), LIKE.replace("\n", "\n\n"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+def test_a_catalogue_is_read_however_it_was_written(
+    tmp_path: Path, content: str, encoding: str
+) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_bytes(content.encode(encoding, "ignore"))
+    found = read_catalogue(path)
+    assert found["objid"].tolist() == ["12", "13"]
+    assert found["gz1_class"].tolist() == ["spiral_cw", "merger"]
+    np.testing.assert_array_equal(found[["ra", "dec", "z"]], [[1.5, -2.25, 0.05], [3, 4, np.nan]])
+
+
+def test_what_was_read_in_another_way_is_reported(tmp_path: Path) -> None:
+    for name in ("12.png", "é.png", "0013.png"):
+        save(tmp_path / name)
+    rows = ["dr7objid,gz1_class,z,ra", "12,S,-9999,", "e\u0301,,0.1,", "13,E,0.2,", "14,E,0.3,"]
+    (tmp_path / "catalogue.csv").write_text("\n".join(rows), encoding="utf-8")
+    sample = folder_sample(tmp_path)
+    assert sample.notes == (
+        "3 of 4 catalogue rows have an image",
+        "column dr7objid is taken as objid",
+        "class 'S' is read as spiral_combined",
+        "class 'E' is read as elliptical",
+        "column ra has no value",
+        "column z: 1 numbers such as -9999 are read as unknown",
+    )
+    found = sample.catalogue.set_index("objid")
+    assert found.loc["é", "z"] == 0.1 and found.loc["0013", "gz1_class"] == "elliptical"
 
 
 def test_the_built_in_sample() -> None:

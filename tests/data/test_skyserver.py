@@ -23,10 +23,11 @@ from sky import QUICK, Answer, Sky, jpeg, json_error, page_of_error
 from galaxy_utils import cli, run_folder
 from galaxy_utils.config import make_parameters, write_parameters
 from galaxy_utils.data import client, paper_sample, skyserver
+from galaxy_utils.data.catalogue import read_catalogue
 from galaxy_utils.data.client import Client
 from galaxy_utils.data.download import Downloads
 from galaxy_utils.data.paper_sample import COLUMNS, PaperSample
-from galaxy_utils.data.sample import folder_sample, read_catalogue
+from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.data.skyserver import QUERY_POLICY, fetch_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.features import named_samples

@@ -1,4 +1,4 @@
-"""Folds depend on the objid or its field alone, and stay what they were when models were chosen."""
+"""Folds depend on the objid or its field alone, as the studies were measured."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def test_folds_are_those_of_the_hash() -> None:
     objids = [str(587724197200724003 + n) for n in range(12)]
     expected = [_hash(objid) for objid in objids]
     assert N_FOLDS == 5
-    np.testing.assert_array_equal(fold_of(objids, "objid"), expected)
-    assert fold_of(["hdf_0037_0258", "587724197200724003"], "objid").tolist() == [2, 0]
+    np.testing.assert_array_equal(fold_of(objids), [_hash(group_of(objid)) for objid in objids])
+    assert fold_of(["hdf_0037_0258", "587724197200724003"]).tolist() == [2, _hash("1035-1-13")]
     np.testing.assert_array_equal(is_held_out(objids[::-1]), np.array(expected[::-1]) == 0)
 
 
@@ -52,19 +52,13 @@ def test_an_objid_is_decoded_as_sdss_packs_it() -> None:
 def test_what_is_no_objid_is_a_group_of_its_own(objid: str) -> None:
     assert sdss_field(objid) is None
     assert group_of(objid) == objid
-    assert fold_of([objid], "field") == fold_of([objid], "objid") == _hash(objid)
+    assert fold_of([objid]) == _hash(objid)
 
 
 def test_a_field_shares_a_fold() -> None:
     field = 587724197200724003 & ~0xFFFF
     objids = [str(field + number) for number in (3, 17, 200, 4000)]
-    assert len({*fold_of(objids, "objid")}) > 1
-    assert {*fold_of(objids, "field")} == {_hash(group_of(objids[0]))}
+    assert {*fold_of(objids)} == {_hash(group_of(objids[0]))}
     neighbours = [str(field + (step << 16) + 3) for step in range(60)]
-    counts = np.bincount(fold_of(neighbours, "field"), minlength=N_FOLDS)
+    counts = np.bincount(fold_of(neighbours), minlength=N_FOLDS)
     assert counts.min() > 3
-
-
-def test_a_split_by_anything_else_is_refused() -> None:
-    with pytest.raises(ValueError, match="by='run'.*'objid' or by 'field'"):
-        fold_of(["1"], "run")

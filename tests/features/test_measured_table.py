@@ -21,10 +21,9 @@ from galaxy_utils.features.backbones import EmbeddingSpec
 from galaxy_utils.features.galaxies import open_galaxies
 from galaxy_utils.features.inference import embed, load_encoder
 from galaxy_utils.features.measured_table import ENGINES, measure_sample, read_measured
-from galaxy_utils.features.measuring import JOURNAL
 from galaxy_utils.morphology.measurement import FIVE, MORPHOLOGY_COLUMNS, Morphology, measure
 from galaxy_utils.morphology.parity import agreement
-from galaxy_utils.run_folder import ROOT
+from galaxy_utils.run_folder import LOCK, ROOT
 
 LITE = "efficientnet_lite0-eq1"
 SDSS = ROOT / "data" / "sdss5000"
@@ -107,7 +106,7 @@ def test_positions_keep_their_digits(folder: Path, tmp_path: Path, measured: lis
 
 def test_engines_measure_the_same_galaxies(folder: Path, tmp_path: Path) -> None:
     sample = folder_sample(folder)
-    table = measure_sample(sample, tmp_path, [], 1, engines=ENGINES)
+    table = measure_sample(sample, tmp_path / "both", [], 1, engines=ENGINES)
     fast, statmorph = table.measured_by("fast"), table.measured_by("statmorph")
     assert fast is not None and statmorph is not None
     assert list(fast.columns) == list(statmorph.columns) == ["objid", *MORPHOLOGY_COLUMNS]
@@ -124,12 +123,13 @@ def test_engines_measure_the_same_galaxies(folder: Path, tmp_path: Path) -> None
 
 
 def test_two_processes_cannot_measure_into_one_folder(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / JOURNAL).mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
     with (
-        FileLock(tmp_path / JOURNAL / "lock"),
-        pytest.raises(UserError, match="another process is measuring"),
+        FileLock(out / LOCK),
+        pytest.raises(UserError, match="another process writes a measured table here"),
     ):
-        measure_sample(folder_sample(folder), tmp_path, [], 1)
+        measure_sample(folder_sample(folder), out, [], 1)
 
 
 # The committed table

@@ -123,6 +123,16 @@ def test_sentence_chooses_by_value_and_says_so_where_nothing_was_measured() -> N
     assert _fill(text, _results(a__b=None)).say("x.y") == NOT_MEASURED
 
 
+def test_what_prints_a_number_that_the_run_lacks_says_so_once() -> None:
+    results = {"a.b": {"value": None, "text": "not measured"}, "a.c": {"value": 1, "text": "1"}}
+    fill = _fill("From {{ r.a.b }} to {{ r.a.c }}.", results)
+    assert fill.say("x.y") == NOT_MEASURED
+    assert fill.fill("{{ r.a.b }} against {{ r.a.c }}") == "not measured"
+    assert fill.fill("{{ r.a.c }} of {{ r.a.c }}") == "1 of 1"
+    twice = '{{ say("x.y") }} {{ say("x.y") }} Then 1.'
+    assert fill.render(twice) == f"{NOT_MEASURED} Then 1."
+
+
 RULED = Conclusion(
     claim="C.", page="p", place="Section 1", ours="{{ r.a.b }} < 3", by_chance="{{ paper.a.b }}",
     supported="r.a.b > 2", partly="r.a.b > 1", chance="r.a.b > 0",

@@ -107,7 +107,7 @@ def with_parameters(smoke: RunFolder, folder: Path, **changed: str) -> RunFolder
     ("changed", "pages"),
     [
         ({"latent_dim": "32"}, {"01", "06", "12"}),
-        ({"n_components": "5"}, {"01", "07", "08", "10", "11", "12", "13"}),
+        ({"n_components": "5"}, {"01", "07", "08", "10", "11", "12", "13", "16"}),
         ({"profile": "book"}, {section.number for section in SECTIONS}),  # in every header
     ],
     ids=lambda value: "-".join(value),

@@ -301,7 +301,7 @@ def _report(done: Downloads, folder: Path) -> None:
 
 def _print_notes(notes: Iterable[str]) -> None:
     for note in notes:
-        print(f"catalogue: {note}")
+        print(f"note: {note}")
 
 
 def _print_counts(reasons: Iterable[str]) -> None:

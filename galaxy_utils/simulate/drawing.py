@@ -18,8 +18,9 @@ from scipy.special import k1
 from tqdm import tqdm
 
 from galaxy_utils.data import survey
+from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS
 from galaxy_utils.data.images import Image
-from galaxy_utils.data.sample import CATALOGUE_COLUMNS, Sample, folder_sample
+from galaxy_utils.data.sample import Sample, folder_sample
 from galaxy_utils.data.survey import BANDS, PIXEL, SIDE, nanomaggies
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.simulate.families import GZ1_CLASSES, SEEING, truth

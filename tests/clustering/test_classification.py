@@ -137,7 +137,8 @@ def test_fits_in_one_band_and_in_three(tmp_path: Path) -> None:
     for band, scale in {"g": 1.0, "r": 2.0, "i": 4.0}.items():
         fits.writeto(tmp_path / f"a-{band}.fits", _galaxy(scale=scale))
     fits.writeto(tmp_path / "b.fits", _galaxy())
-    fits.writeto(tmp_path / "c.fit", np.stack([_galaxy(scale=s) for s in (4.0, 2.0, 1.0)]))
+    planes = np.stack([_galaxy(scale=s) for s in (4.0, 2.0, 1.0)])
+    fits.writeto(tmp_path / "c.fit", planes, fits.Header({"BANDS": "irg"}))
     assert list(folder_sample(tmp_path).catalogue["objid"]) == ["a-r", "b", "c"]
     colour, grey, cube = (read_image(tmp_path / n) for n in ("a-r.fits", "b.fits", "c.fit"))
     np.testing.assert_array_equal(colour, cube)
@@ -173,7 +174,8 @@ def test_mocks_fall_into_the_same_cluster_as_fits_and_as_jpeg(tmp_path: Path) ->
         (tmp_path / suffix).mkdir()
     for _, row in mock_families.truth(45, 0, 0.0).iloc[::4].iterrows():
         drawn, name = mock.draw(row, 0), row["objid"]
-        fits.writeto(tmp_path / f"fits/{name}.fits", 37 * drawn.bands[::-1])  # any unit
+        gri = fits.Header({"BANDS": "gri"})
+        fits.writeto(tmp_path / f"fits/{name}.fits", 37 * drawn.bands, gri)  # any unit
         (tmp_path / f"jpg/{name}.jpg").write_bytes(survey.jpeg(drawn.composite))
     for suffix in ("fits", "jpg"):
         table = classify_folder(
@@ -188,9 +190,10 @@ def test_mocks_fall_into_the_same_cluster_as_fits_and_as_jpeg(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("nan.fits", np.where(np.arange(96) == 3, np.nan, _galaxy()), "not finite"),
+        ("nan.fits", np.where(np.arange(96) < 3, np.nan, _galaxy()), "3.1 % of the pixels have no"),
         ("flat.fits", np.ones((96, 96)), "constant"),
-        ("four.fits", np.ones((4, 96, 96)), "one plane or three"),
+        ("four.fits", np.ones((4, 96, 96)), "4 planes whose bands are not known.*BANDS = 'griz'"),
+        ("three.fits", np.ones((3, 96, 96)), "3 planes whose bands are not known.*BANDS = 'gri'"),
         ("small.fits", _galaxy(40), "at least 48 px"),
     ],
 )

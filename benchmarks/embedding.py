@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from recording import TABLE, record_benchmark
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -33,7 +34,6 @@ from galaxy_utils.data.images import Image, band_mean, read_image
 from galaxy_utils.features.backbones import BACKBONES, EmbeddingSpec, torchvision_features
 from galaxy_utils.features.inference import Encoder, embed, engine_name, make_encoder
 from galaxy_utils.morphology.measurement import measure
-from galaxy_utils.workflow.benchmark import GPU, PAIR, TABLE, record_benchmark
 from galaxy_utils.workflow.timing import enlarged, hardware
 
 DEFAULT_IMAGES = Path(__file__).parents[1] / "data" / "sdss5000" / "images"
@@ -154,7 +154,7 @@ def compare_pair(times: dict[str, Times], number: int, table: Path) -> None:
     if set(names) <= set(times):
         mine = [times[name] for name in names]
         ratio = sum(each.peer for each in mine) / sum(each.ours for each in mine)
-        record_benchmark(PAIR, number, ratio, mine[0].how, hardware(), table)
+        record_benchmark("ratio_book_networks", number, ratio, mine[0].how, hardware(), table)
 
 
 def five_parameters(images: list[Image]) -> float:
@@ -186,7 +186,7 @@ def main() -> None:
         spent = 1e3 * sum(each.whole for each in times.values())
         whole, how = spent + five_parameters(images), f"wall time, {options.backbones}"
         how += " and the five parameters, these on one core"
-        record_benchmark(GPU, len(images), whole, how, hardware(), options.table)
+        record_benchmark("gpu_features", len(images), whole, how, hardware(), options.table)
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ from typing import TypeVar
 import numpy as np
 from astropy.modeling.models import Sersic2D
 from numpy.typing import NDArray
+from recording import TABLE, record_benchmark
 from threadpoolctl import threadpool_limits
 
 from galaxy_utils.data.images import band_mean, read_image
 from galaxy_utils.morphology.measurement import FIVE, measure, measure_source
 from galaxy_utils.morphology.segmentation import Segmentation, segment
-from galaxy_utils.workflow.benchmark import TABLE, record_benchmark
 from galaxy_utils.workflow.timing import hardware
 
 Result = TypeVar("Result")

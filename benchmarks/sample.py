@@ -24,15 +24,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
+from recording import TABLE, record_benchmark
 
 from galaxy_utils.data.sample import Sample, folder_sample
 from galaxy_utils.features.galaxies import evenly
 from galaxy_utils.features.measured_table import measure_sample
 from galaxy_utils.features.measuring import measure_embedding, measure_morphology
 from galaxy_utils.run_folder import DATA
-from galaxy_utils.workflow.benchmark import EMBED_WALL, MEMORY, TABLE, WALL, record_benchmark
 
 DEFAULT_IMAGES = DATA / "sdss5000" / "images"
+WALL, MEMORY, EMBED_WALL = "wall_five", "peak_memory", "wall_embedding"
 
 
 def held(process: psutil.Process) -> float:

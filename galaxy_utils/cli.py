@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from galaxy_utils.errors import UserError
+from galaxy_utils.experiments.registry import EXPERIMENTS
 
 if TYPE_CHECKING:  # imported where it is needed: the command line starts at once
     from galaxy_utils.data.download import Downloads
@@ -239,16 +240,15 @@ def _images(sample: str, run: str, everything: bool, server: str) -> None:
 
 
 @_commands.command("studies")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, type=click.Choice(list(EXPERIMENTS)))
 @click.option("--run", default="book", help="a finished run")
 @click.option("--draws", type=_AT_LEAST_ONE, default=10, help="seeds and draws of each")
 @_cores
 def _studies(names: tuple[str, ...], run: str, draws: int, cores: int) -> None:
     """Measure the precomputed studies again; all of them if none is named."""
-    from galaxy_utils.experiments import EXPERIMENTS, FEW_DRAWS, check_names, measure_experiment
+    from galaxy_utils.experiments import FEW_DRAWS, measure_experiment
     from galaxy_utils.run_folder import RunFolder
 
-    check_names(names)
     if draws < FEW_DRAWS:
         print(
             f"With fewer than {FEW_DRAWS} draws some studies leave out part of their grid or take "

@@ -149,10 +149,10 @@ class Parameters(BaseModel):
         3, "seeds and draws of a study that is not precomputed for this run", ge=2, le=1000
     )
     n_mocks: int = _field(
-        2000, "mock galaxies of known family that page 21 draws", ge=40, le=1_000_000
+        2000, "mock galaxies of known family that page 17 draws", ge=40, le=1_000_000
     )
     mock_artefacts: float = _field(
-        0.05, "share of artefacts among the mock galaxies of page 21", ge=0, le=1
+        0.05, "share of artefacts among the mock galaxies of page 17", ge=0, le=1
     )
     min_cluster_size: int = _field(25, "smallest cluster of HDBSCAN", ge=2, le=10_000)
     timing_images: int = _field(
@@ -237,9 +237,8 @@ RECIPE = (
 )  # fmt: skip
 """What decides clusters, anomalies and their scores; sample, networks and seed apart."""
 
-JUDGING = (
-    *(name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "judged_components"),
-    "anomaly_percent",
+JUDGING = tuple(
+    name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "judged_components"
 )
 """What the pages of second looks depend on without declaring it: their studies do."""
 

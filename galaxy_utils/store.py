@@ -20,10 +20,7 @@ Key = tuple[str, ...]
 class Store:
     """Results by key, each a line of JSON in a file that several processes may share.
 
-    Parameters
-    ----------
-    path : Path
-        The file; it needs a name of its own for every state of what decides the results.
+    The file needs a name of its own for every state of what decides the results.
     """
 
     path: Path
@@ -45,25 +42,11 @@ class Store:
         measure: Callable[[list[Key]], Iterable[Mapping[Key, Any]]],
         title: str = "",
     ) -> list[Any]:
-        """Measure what is not finished yet.
+        """Measure what is not finished yet; return all results in the order of the keys.
 
-        Each line follows its line break and each batch is written at once, so that a line that a
-        kill cuts off spoils no other, and two processes never mix theirs.
-
-        Parameters
-        ----------
-        keys : sequence of tuple of str
-            The units of work.
-        measure : callable
-            Takes the keys that are not finished, and yields batches of results by key, which JSON
-            can hold.
-        title : str
-            Of the progress bar.
-
-        Returns
-        -------
-        list
-            The results in the order of the keys.
+        `measure` takes the keys that are not finished, and yields batches of results by key, which
+        JSON can hold. Each line follows its line break and each batch is written at once, so that a
+        line that a kill cuts off spoils no other, and two processes never mix theirs.
         """
         finished = self.read()
         results = {key: finished[key] for key in keys if key in finished}

@@ -1,15 +1,9 @@
-from .algorithms import NOISE as NOISE
-from .algorithms import introduction_algorithms as introduction_algorithms
-from .algorithms import limit_cluster_size as limit_cluster_size
 from .classifier import GalaxyClassifier as GalaxyClassifier
 from .fusion_autoencoder import FusionAutoencoder as FusionAutoencoder
 from .mixture import OrderedGaussianMixture as OrderedGaussianMixture
 from .mixture import lowest as lowest
 from .pipelines import CANDIDATE_CROPS as CANDIDATE_CROPS
-from .pipelines import COVARIANCES as COVARIANCES
-from .pipelines import MEASURED as MEASURED
 from .pipelines import PAPER as PAPER
-from .pipelines import SCALES as SCALES
 from .pipelines import PipelineSpec as PipelineSpec
 from .pipelines import paper_pipeline as paper_pipeline
 from .taxonomy import LEVEL_WIDTH as LEVEL_WIDTH

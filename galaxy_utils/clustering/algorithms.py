@@ -20,32 +20,12 @@ SMALLEST_FAMILY = 4
 
 
 class TwoTierClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """K-Means families, each split further by HDBSCAN.
+    """K-Means families, each split further by HDBSCAN (Campello et al. 2013, PAKDD, 160).
 
-    The scheme that the paper's introduction announces as its second contribution. HDBSCAN
-    never returns a single cluster, so that a family without sub-structure becomes noise.
-
-    Parameters
-    ----------
-    n_clusters : int
-        Number of families of the first tier.
-    min_cluster_size : int
-        Smallest cluster of the second tier; limited in small families, see
-        `limit_cluster_size`.
-    random_state : int, RandomState or None
-        Of K-Means.
-
-    Attributes
-    ----------
-    families_ : ndarray of int, shape (n_samples,)
-        Family of each galaxy.
-    labels_ : ndarray of int64, shape (n_samples,)
-        Sub-structure of each galaxy, numbered from 0 over all families; `NOISE` for rejected
-        ones and for families of fewer than four galaxies.
-
-    References
-    ----------
-    Campello, Moulavi & Sander (2013), PAKDD, 160.
+    The scheme that the paper's introduction announces as its second contribution. HDBSCAN never
+    returns a single cluster, so that a family without sub-structure becomes `NOISE`, as do those
+    of fewer than four galaxies. `families_` and `labels_` hold each galaxy's family and its
+    sub-structure, numbered from 0 over all families.
     """
 
     def __init__(

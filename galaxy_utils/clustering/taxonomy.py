@@ -87,20 +87,9 @@ def _level(value: float, low: float, high: float) -> str:
 def check_cluster_names(described: pd.DataFrame, catalogue: pd.DataFrame) -> dict[str, bool | None]:
     """Compare the names of clusters with the Galaxy Zoo classes that the names promise.
 
-    A name holds if a cluster has it and, where `PROMISED_CLASSES` has classes for it, if the
-    odds of these classes are at least `ODDS_LIMIT` times as high in that cluster as outside it.
-
-    Parameters
-    ----------
-    described : DataFrame
-        From `describe_clusters`.
-    catalogue : DataFrame
-        Columns cluster and gz1_class.
-
-    Returns
-    -------
-    dict of str to bool or None
-        For each name of `PAPER_PROFILES` whether it holds; None where no galaxy has a class.
+    A name of `PAPER_PROFILES` holds if a cluster has it and, where `PROMISED_CLASSES` has classes
+    for it, if the odds of these classes are at least `ODDS_LIMIT` times as high in that cluster as
+    outside it; None where no galaxy of the catalogue (cluster, gz1_class) has a class.
     """
     classified = catalogue.dropna(subset="gz1_class")
     found: dict[str, bool | None] = {}

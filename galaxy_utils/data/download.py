@@ -23,21 +23,11 @@ from galaxy_utils.errors import UserError
 
 @dataclass(frozen=True)
 class Downloads:
-    """What a command left in a folder.
+    """What a command left in a folder."""
 
-    Parameters
-    ----------
-    fetched : int
-        Images that it fetched.
-    present : int
-        Images that were there and valid.
-    failures : mapping of str to str
-        objid to reason.
-    """
-
-    fetched: int
-    present: int
-    failures: Mapping[str, str]
+    fetched: int  # images that it fetched
+    present: int  # images that were there and valid
+    failures: Mapping[str, str]  # objid to reason
 
 
 def download_images(

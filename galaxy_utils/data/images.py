@@ -26,18 +26,7 @@ class ImageError(ValueError):
 
 
 def band_mean(image: Image) -> NDArray[np.float64]:
-    """Mean over the three bands of a composite.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        Colour composite.
-
-    Returns
-    -------
-    ndarray of float64, shape (height, width)
-        Mean pixel value, in counts of the 8-bit stretch (0-255).
-    """
+    """Mean over the three bands of a composite: float64, in counts of the stretch (0-255)."""
     total = image[..., 0].astype(np.uint16) + image[..., 1] + image[..., 2]  # exact in integers
     return np.asarray(total / 3.0)
 
@@ -45,21 +34,9 @@ def band_mean(image: Image) -> NDArray[np.float64]:
 def read_image(path: Path) -> Image:
     """Read a JPEG, PNG, TIFF, WebP, BMP, GIF or FITS file as an 8-bit colour composite.
 
-    Parameters
-    ----------
-    path : Path
-        The file; FITS images are stretched by `galaxy_utils.data.fits.stretch`.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        The pixels; a grey image is repeated in three bands, transparency is ignored.
-
-    Raises
-    ------
-    ImageError
-        If the file is not an image, is cut short, has more than 8 bits, or a side below
-        `SMALLEST_SIDE` or above `LARGEST_SIDE` pixels.
+    FITS images are stretched; a grey image is repeated in three bands, transparency is ignored.
+    `ImageError` if the file is not an image, is cut short, has more than 8 bits, or a side below
+    `SMALLEST_SIDE` or above `LARGEST_SIDE` pixels.
     """
     if not path.is_file():
         raise ImageError("no regular file")

@@ -40,17 +40,7 @@ COLUMNS = (
 
 
 class PaperSample(BaseModel):
-    """Parameters of the query; nothing but numbers in range gets into the statement.
-
-    Parameters
-    ----------
-    number : int
-        Galaxies.
-    seed : int
-        Seed of the pseudo-random order.
-    z_max : float
-        Redshifts are below it.
-    """
+    """Parameters of the query; nothing but numbers in range gets into the statement."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

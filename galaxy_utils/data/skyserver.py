@@ -152,24 +152,8 @@ def find_positions(objids: Sequence[str], server: str, client: Client) -> pd.Dat
 def fetch_known(catalogue: pd.DataFrame, folder: Path, server: str = SERVER) -> Downloads:
     """Download cutouts of galaxies of a catalogue, looking up positions that it lacks.
 
-    Parameters
-    ----------
-    catalogue : DataFrame
-        Columns objid (DR7), ra, dec (degrees); NaN where unknown.
-    folder : Path
-        Receives the images and `POSITIONS`.
-    server : str
-        As `SERVER`.
-
-    Returns
-    -------
-    Downloads
-        A galaxy that SkyServer does not know is among the failures.
-
-    Raises
-    ------
-    UserError
-        If the server cannot be reached or is down, or a query fails.
+    The folder receives the images and `POSITIONS`; a galaxy that SkyServer does not know is among
+    the failures. `UserError` if the server cannot be reached or is down, or a query fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / POSITIONS

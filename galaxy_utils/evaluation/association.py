@@ -52,22 +52,7 @@ def _effect_size(groups: NDArray[np.intp], column: pd.Series) -> float:
 def permuted_effect_sizes(
     labels: ArrayLike, properties: pd.DataFrame, n_permutations: int = 200, seed: int = 0
 ) -> pd.DataFrame:
-    """Draw the effect sizes of groups that follow nothing: the labels, shuffled.
-
-    Parameters
-    ----------
-    labels, properties
-        As in `effect_sizes`.
-    n_permutations : int
-        How many shuffles.
-    seed : int
-        Of the shuffles.
-
-    Returns
-    -------
-    DataFrame of shape (n_permutations, n_properties)
-        Epsilon squared of each shuffle.
-    """
+    """Draw the effect sizes of groups that follow nothing: the labels, shuffled; a row each."""
     rng = np.random.default_rng(seed)
     groups = np.asarray(labels)
     return pd.DataFrame(
@@ -80,19 +65,8 @@ def effect_sizes_within(
 ) -> pd.Series:
     """Average the effect sizes over classes, so that no difference between classes counts.
 
-    Parameters
-    ----------
-    labels, properties
-        As in `effect_sizes`.
-    classes : array-like of shape (n_galaxies,)
-        Class of each galaxy, None where it has none.
-    smallest : int
-        Classes with fewer galaxies that have a value are left out.
-
-    Returns
-    -------
-    Series of float
-        Mean epsilon squared by property, weighted by the size of the classes.
+    Classes are None where a galaxy has none; those with fewer than `smallest` galaxies that have a
+    value are left out, the others weighted by that number.
     """
     groups, known = np.asarray(labels), pd.Series(classes, dtype=object).reset_index(drop=True)
     table = properties.reset_index(drop=True)

@@ -35,29 +35,19 @@ ALIKE, DIFFERENT, OUTSIDE = "alike", "different", "outside"
 class Drift:
     """How far new galaxies lie from the training galaxies.
 
-    Parameters
-    ----------
-    n_galaxies : int
-        New galaxies with a cluster.
-    parameters : DataFrame
-        Per measured parameter: `new` and `known` (medians), `ks` (Kolmogorov-Smirnov distance),
-        `p_holm` (its p-value, corrected by Holm).
-    anomaly_percent, anomaly_low, anomaly_high, anomaly_expected : float
-        New galaxies called anomalies, with Wilson's 95 % interval; training galaxies so called.
-    auc, auc_low, auc_high : float
-        Area under the curve of a classifier that tells new from known galaxies, with interval.
-    level : str or None
-        `ALIKE`; `DIFFERENT`, but as likely under the mixture as the known ones, so that they lie
-        where clusters were fitted; `OUTSIDE` of it; None where they are too few.
+    `parameters` has, per measured parameter, `new` and `known` (medians), `ks`
+    (Kolmogorov-Smirnov distance) and `p_holm` (its p-value, corrected by Holm). `level` is
+    `ALIKE`; `DIFFERENT`, but as likely under the mixture as the known ones, so that they lie where
+    clusters were fitted; `OUTSIDE` of it; None where they are too few.
     """
 
-    n_galaxies: int
+    n_galaxies: int  # new ones with a cluster
     parameters: pd.DataFrame
-    anomaly_percent: float
+    anomaly_percent: float  # of the new galaxies, with Wilson's 95 % interval
     anomaly_low: float
     anomaly_high: float
-    anomaly_expected: float
-    auc: float
+    anomaly_expected: float  # of the training galaxies, percent
+    auc: float  # of a classifier that tells new from known galaxies, with interval
     auc_low: float
     auc_high: float
     level: str | None

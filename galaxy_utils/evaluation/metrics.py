@@ -27,21 +27,7 @@ AGREEMENT = ("ari", "ami", "accuracy", "balanced_accuracy")
 
 
 def internal_scores(X: ArrayLike, labels: NDArray[np.integer]) -> dict[str, float]:
-    """Score a partition by distances in a space.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_features)
-        The space.
-    labels : ndarray of int, shape (n_samples,)
-        Cluster of each galaxy.
-
-    Returns
-    -------
-    dict of str to float
-        `silhouette`, `davies_bouldin`, `calinski_harabasz`; NaN where there are fewer than two
-        clusters.
-    """
+    """Score a partition by distances in a space; NaN where there are fewer than two clusters."""
     if not 2 <= len(np.unique(labels)) < len(labels):
         return dict.fromkeys(("silhouette", "davies_bouldin", "calinski_harabasz"), np.nan)
     return {
@@ -56,24 +42,9 @@ def mixture_scores(
 ) -> dict[str, float]:
     """Score a fitted mixture by its likelihood and its probabilities.
 
-    Parameters
-    ----------
-    mixture : OrderedGaussianMixture
-        Fitted.
-    X : array-like of shape (n_samples, n_features)
-        Galaxies in its space.
-    confidence : float
-        Probability above which an assignment is called confident.
-
-    Returns
-    -------
-    dict of str to float
-        `log_likelihood`, `bic`, `icl`, each per galaxy; `confident` and `saturated` (largest
-        probability above `SATURATED`), in percent.
-
-    References
-    ----------
-    Schwarz (1978), Ann. Stat. 6, 461; Biernacki, Celeux & Govaert (2000), IEEE PAMI 22, 719.
+    `log_likelihood`, `bic`, `icl`, each per galaxy; `confident` (largest probability above the
+    given one) and `saturated` (above `SATURATED`), in percent. Schwarz (1978), Ann. Stat. 6, 461;
+    Biernacki, Celeux & Govaert (2000), IEEE PAMI 22, 719.
     """
     probabilities, log_likelihood = mixture.predict_proba(X), mixture.score_samples(X)
     n, largest = len(probabilities), probabilities.max(axis=1)
@@ -147,18 +118,7 @@ def relabel(labels: NDArray[np.integer], reference: NDArray[np.integer]) -> NDAr
 
 
 def contingency(classes: Any, labels: Any) -> pd.DataFrame:
-    """Count galaxies by class and cluster.
-
-    Parameters
-    ----------
-    classes, labels : array-like of shape (n_samples,)
-        As in `agreement`.
-
-    Returns
-    -------
-    DataFrame
-        One row per class, one column per cluster, matched ones on the diagonal.
-    """
+    """Count galaxies by class (rows) and cluster (columns), matched ones on the diagonal."""
     classes, labels = np.asarray(classes, object), np.asarray(labels)
     known = np.asarray(pd.notna(classes))
     clusters = [str(c) for c in np.unique(labels)]

@@ -39,21 +39,9 @@ def gaussian_copula(X: Data, seed: int) -> Data:
 
 
 def shuffled_pairs(X: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Give every galaxy the measured parameters of another.
+    """Give every galaxy of a feature table the measured parameters of another.
 
     Morphology and deep features keep all of their structure; only their relation goes.
-
-    Parameters
-    ----------
-    X : DataFrame
-        A feature table.
-    seed : int
-        Of the permutation.
-
-    Returns
-    -------
-    DataFrame
-        As `X`, with the rows of the measured columns permuted.
     """
     rows = np.random.default_rng(seed).permutation(len(X))
     measured = [name for name in X.columns if modality_of(name) == MORPHOLOGY]

@@ -17,18 +17,10 @@ SMALLEST_PERCENT = 5.0
 
 
 def partition_sizes(labels: NDArray[np.integer]) -> dict[str, float]:
-    """Describe how many galaxies a partition rejects and how large its clusters are.
+    """Describe how many galaxies a partition rejects (`NOISE`) and how large its clusters are.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n_samples,)
-        Cluster of each galaxy; `NOISE` for rejected ones.
-
-    Returns
-    -------
-    dict of str to float
-        `noise`, `largest` and `second` (the two largest clusters; 0 where there is none), in
-        percent of all galaxies, and `clusters`, their number.
+    `noise`, `largest` and `second` (the two largest clusters; 0 where there is none) in percent of
+    all galaxies, and `clusters`, their number.
     """
     labels = np.asarray(labels)
     counts = np.sort(np.unique_counts(labels[labels != NOISE]).counts)[::-1]
@@ -44,23 +36,11 @@ def partition_sizes(labels: NDArray[np.integer]) -> dict[str, float]:
 def compare_partitions(
     X: ArrayLike, partitions: Mapping[str, NDArray[np.integer]], types: Any = None
 ) -> pd.DataFrame:
-    """Score partitions of the same galaxies in the same space.
+    """Score partitions of the same galaxies in the same space: one row per algorithm.
 
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_features)
-        The space.
-    partitions : mapping of str to ndarray of int, shape (n_samples,)
-        Partitions by name.
-    types : array-like of object, shape (n_samples,), optional
-        Type of each galaxy; None where it is not known.
-
-    Returns
-    -------
-    DataFrame
-        Index algorithm; columns of `metrics.internal_scores`, from which noise is left out (this
-        favours algorithms that reject galaxies), of `partition_sizes` and, with types, of
-        `metrics.agreement`, where noise counts as one cluster.
+    Columns of `metrics.internal_scores`, from which noise is left out (this favours algorithms
+    that reject galaxies), of `partition_sizes` and, with types, of `metrics.agreement`, where
+    noise counts as one cluster.
     """
     X, rows = np.asarray(X), {}
     for name, labels in partitions.items():

@@ -120,23 +120,11 @@ def share_changed_by_seed(pipeline: Any, other: Any, X: pd.DataFrame, objids: pd
 
 
 def changes_with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares of galaxies in another cluster with their intervals.
+    """Return the shares of galaxies in another cluster, from the rows of the experiment.
 
-    The galaxies are the same for every seed, so that the interval is that of their number.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of the experiment; may be empty.
-
-    Returns
-    -------
-    DataFrame
-        Columns recipe, change, percent, low, high (95 %), lowest and highest (over seeds).
-
-    References
-    ----------
-    Wilson (1927), J. Am. Stat. Assoc. 22, 209.
+    Columns recipe, change, percent, low, high (95 %, Wilson 1927, J. Am. Stat. Assoc. 22, 209),
+    lowest and highest (over seeds). The galaxies are the same for every seed, so that the interval
+    is that of their number.
     """
     if rows.empty:
         return pd.DataFrame()

@@ -56,34 +56,12 @@ class ProxyRules:
 
     @classmethod
     def at_thirds(cls, table: pd.DataFrame) -> ProxyRules:
-        """Place the limits in C at thirds of a sample, and the merger line at its highest tenth.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Columns concentration, asymmetry.
-
-        Returns
-        -------
-        ProxyRules
-            With limits in units of A and C.
-        """
+        """Place the limits in C at thirds of a sample, and the merger line at its highest tenth."""
         late, early = np.quantile(table["concentration"], [1 / 3, 2 / 3])
         return cls(float(np.quantile(table["asymmetry"], 0.9)), float(early), float(late))
 
     def classify(self, table: pd.DataFrame) -> NDArray[np.object_]:
-        """Classify galaxies.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Columns concentration, asymmetry, smoothness.
-
-        Returns
-        -------
-        ndarray of str, shape (n_samples,)
-            One of `PROXY_CLASSES` per galaxy.
-        """
+        """Classify galaxies by their columns `CAS`: one of `PROXY_CLASSES` each."""
         concentration, asymmetry, smoothness = table[CAS].to_numpy(np.float64).T
         merger = asymmetry > np.maximum(self.merger_asymmetry, S_FACTOR * smoothness)
         early = concentration >= self.early_concentration
@@ -95,14 +73,6 @@ class ProxyRules:
 def matched_accuracy(classes: NDArray[Any], labels: NDArray[Any]) -> float:
     """Return the share of galaxies in the cluster that is matched to their class.
 
-    Parameters
-    ----------
-    classes, labels : ndarray of shape (n_samples,)
-        Class and cluster of each galaxy, none missing.
-
-    Returns
-    -------
-    float
-        Computed from whole numbers, so that a tie with a permutation is a tie.
+    None may be missing. Computed from whole numbers, so that a tie with a permutation is a tie.
     """
     return matched_share(contingency_matrix(classes, labels)) / len(labels)

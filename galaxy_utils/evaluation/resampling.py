@@ -64,37 +64,16 @@ def bootstrap(
 
 
 def permutation(statistic: Statistic, n: int, seed: int, n_resamples: int = N_RESAMPLES) -> Any:
-    """Evaluate a statistic after shuffling one of two paired variables.
+    """Evaluate a statistic after shuffling one of two paired variables: the null distribution.
 
-    Parameters
-    ----------
-    statistic : callable
-        Takes a permutation of the row numbers, shape (n,), to apply to one of the variables.
-    n, seed, n_resamples : int
-        As in `bootstrap`.
-
-    Returns
-    -------
-    Series or DataFrame
-        One entry or row per draw: the null distribution.
+    The statistic takes a permutation of the row numbers, to apply to one of the variables.
     """
     rng = np.random.default_rng(seed)
     return _collect([statistic(rng.permutation(n)) for _ in range(n_resamples)])
 
 
 def interval(draws: pd.Series | NDArray[np.floating]) -> tuple[float, float]:
-    """Return the central 95 % interval of draws; NaN are left out.
-
-    Parameters
-    ----------
-    draws : Series or ndarray
-        From `bootstrap` or `permutation`.
-
-    Returns
-    -------
-    low, high : float
-        NaN where nothing is left.
-    """
+    """Return the central 95 % interval of draws; NaN are left out."""
     values = np.asarray(draws, np.float64)
     values = values[~np.isnan(values)]
     if not len(values):

@@ -18,32 +18,13 @@ def stability(
     n_resamples: int,
     seeds: tuple[int, ...] = (),
 ) -> pd.DataFrame:
-    """Refit an estimator to bootstrap samples, and to the same data from other seeds.
+    """Refit an estimator to bootstrap samples, and to the same data with other seeds.
 
-    Parameters
-    ----------
-    estimator : estimator
-        With `fit_predict` and a parameter `random_state`; as it is, it gives the reference
-        partition.
-    X : ndarray of shape (n_samples, n_features)
-        The galaxies.
-    rng : Generator
-        Draws each bootstrap sample and the seed of its fit.
-    n_resamples : int
-        Number of bootstrap samples.
-    seeds : tuple of int
-        Values of `random_state` for fits to `X` itself.
-
-    Returns
-    -------
-    DataFrame
-        Columns score, cluster, repeat, value: `jaccard` of each cluster of the reference
-        partition in each bootstrap sample (see `clusterwise_jaccard`), and `seed_ari`, the
-        adjusted Rand index of the reference partition with that of each seed (cluster missing).
-
-    References
-    ----------
-    Hennig (2007), Comput. Stat. Data Anal. 52, 258; Hubert & Arabie (1985), J. Classif. 2, 193.
+    As it is, the estimator gives the reference partition. The generator draws each bootstrap
+    sample and the seed of its fit. Columns score, cluster, repeat, value: `jaccard` of each
+    cluster of the reference partition in each bootstrap sample (`clusterwise_jaccard`; Hennig
+    2007, Comput. Stat. Data Anal. 52, 258), and `seed_ari`, the adjusted Rand index of the
+    reference partition with that of each seed (cluster missing).
     """
     reference = clone(estimator).fit_predict(X)
     clusters = np.unique(reference)

@@ -36,36 +36,21 @@ FEW_DRAWS = 4
 class Experiment:
     """Something that is measured in many units.
 
-    Parameters
-    ----------
-    name : str
-        Names its results, `data/studies/<name>.csv`.
-    units : callable
-        From the number of draws and a seed to the units: flat dictionaries that JSON can hold,
-        each with all of its randomness.
-    measure : callable
-        From the inputs and a unit to rows; the unit's own columns are added to them.
-    parameters : tuple of str
-        Parameters of a run that decide the result.
-    files : tuple of str or None
-        Files of the sample's measured table that it reads, other than the catalogue, the five
-        parameters and the deep features of the run; None where the run's galaxies take no part.
-    upstream : tuple of str
-        Experiments whose rows `inputs` takes, as keywords of the same names.
-    profile : str
-        Profile whose parameters decide the result, whatever those of the run.
-    inputs : callable
-        From a run folder, its parameters and the upstream rows to what `measure` takes; returns
-        None where the run lacks what is needed, such as images.
+    `units` makes them from the number of draws and a seed: flat dictionaries that JSON can hold,
+    each with all of its randomness. `inputs` takes a run folder, its parameters and the upstream
+    rows, and returns None where the run lacks what is needed, such as images. `measure` makes rows
+    from these inputs and a unit, whose own columns are added to them.
     """
 
-    name: str
+    name: str  # of its results, `data/studies/<name>.csv`
     units: Callable[[int, int], list[Row]]
     measure: Callable[[Any, Row], list[Row]]
-    parameters: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()  # of a run, that decide the result
+    # Read from the measured table besides catalogue, five parameters and the run's deep features;
+    # None where the run's galaxies take no part.
     files: tuple[str, ...] | None = ()
-    upstream: tuple[str, ...] = ()
-    profile: str = ""
+    upstream: tuple[str, ...] = ()  # experiments whose rows `inputs` takes, by the same keywords
+    profile: str = ""  # its parameters decide the result, whatever those of the run
     inputs: Callable[..., Any] | None = None
 
     def settings(
@@ -103,23 +88,9 @@ class Experiment:
     def run(
         self, inputs: Any, draws: int, seed: int, store: Store, n_processes: int | None = None
     ) -> pd.DataFrame:
-        """Measure all units that are not in the store yet, in parallel.
+        """Measure all units that are not in the store yet, in parallel; all rows in their order.
 
-        Parameters
-        ----------
-        inputs : object
-            What `measure` takes; must be the same whenever the store is.
-        draws, seed : int
-            Number of draws and first seed.
-        store : Store
-            Finished units by their JSON.
-        n_processes : int, optional
-            Worker processes; all cores if not given.
-
-        Returns
-        -------
-        DataFrame
-            The rows of all units, in the order of the units.
+        The inputs must be the same whenever the store is.
         """
         units = {unit_key(unit): unit for unit in self.units(draws, seed)}
 

@@ -36,28 +36,10 @@ def load_or_measure(
 ) -> pd.DataFrame:
     """Return the rows of an experiment: precomputed, or measured now where those do not fit.
 
-    Parameters
-    ----------
-    page : Page
-        The page that shows them; keeps a note for `experiments_note`.
-    experiment : Experiment
-        What to measure.
-    draws : int
-        Number of draws where it is measured now; what is measured is kept, and a page that was
-        stopped resumes there.
-    **upstream : DataFrame
-        Rows of upstream experiments by name, as measured in this run; precomputed ones are taken
-        for those not given.
-
-    Returns
-    -------
-    DataFrame
-        Its rows; none where it needs images or types that the run does not have.
-
-    Raises
-    ------
-    UserError
-        If the page does not list the experiment, or a file does not match its checksum.
+    What is measured now, with so many draws, is kept: a page that was stopped resumes there. Rows
+    of upstream experiments are the precomputed ones unless given. There are no rows where the
+    experiment needs images or types that the run does not have. `UserError` if the page does not
+    list the experiment, or a file does not match its checksum.
     """
     name = experiment.name
     if name not in page.section.studies:
@@ -120,26 +102,7 @@ def experiments_note(page: Page) -> Any:
 def measure_experiment(name: str, folder: RunFolder, draws: int, n_processes: int) -> Path:
     """Measure an experiment on a finished run, and write its rows to `data/studies/`.
 
-    Parameters
-    ----------
-    name : str
-        Key of `registry.EXPERIMENTS`.
-    folder : RunFolder
-        A finished run.
-    draws : int
-        Number of draws.
-    n_processes : int
-        Worker processes.
-
-    Returns
-    -------
-    Path
-        The table written.
-
-    Raises
-    ------
-    UserError
-        If it needs images and the run has none, or an upstream result is not that of this run.
+    `UserError` if it needs images and the run has none, or an upstream result is not of this run.
     """
     experiment = find_experiment(name)
     _, parameters = read_parameters(folder.existing("parameters.yml"))

@@ -15,18 +15,7 @@ def partition_as_text(labels: NDArray[np.integer]) -> str:
 
 
 def read_partitions(rows: pd.DataFrame) -> list[NDArray[np.intp]]:
-    """Read the partitions among the rows of an experiment, one per seed.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows of an experiment that stores partitions: columns score and text.
-
-    Returns
-    -------
-    list of ndarray of shape (n_galaxies,)
-        Cluster numbers, in the order of the rows.
-    """
+    """Read the partitions among the rows of an experiment, one per seed."""
     if rows.empty:
         return []
     texts = rows.loc[rows["score"] == "partition", "text"]

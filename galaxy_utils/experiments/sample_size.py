@@ -68,18 +68,7 @@ SAMPLE_SIZE = Experiment(
 
 
 def chosen_by_size(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of components of lowest BIC and ICL for each subsample.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows of `SAMPLE_SIZE`.
-
-    Returns
-    -------
-    DataFrame
-        Columns data, n, draw, score, k.
-    """
+    """Return the number of components of lowest BIC and ICL: columns data, n, draw, score, k."""
     by = ["data", "n", "draw", "score"]
     best = rows.loc[rows.groupby(by, sort=False)["value"].idxmin(), [*by, "k"]]
     return best.astype({"n": int, "k": int}).reset_index(drop=True)

@@ -24,20 +24,7 @@ Row = dict[str, Any]
 def read_result(name: str) -> pd.DataFrame:
     """Read the precomputed rows of an experiment.
 
-    Parameters
-    ----------
-    name : str
-        Of the experiment.
-
-    Returns
-    -------
-    DataFrame
-        Its rows.
-
-    Raises
-    ------
-    UserError
-        If there are none, or the file does not match its checksum.
+    `UserError` if there are none, or the file does not match its checksum.
     """
     path, stored = STUDIES / f"{name}.csv", read_settings(name)
     if stored is None or not path.exists():

@@ -5,22 +5,15 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-_SCHEMAS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
-
-_libraries: list[object] = []
-"""Declarations end with their object, so it is kept."""
+_OPERATORS = ("nms", "qnms")
+_SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+_libraries: list[object] = []  # a declaration ends with its object
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision; declare the operators that it misses, and only these.
+    """Import torchvision; declare the operators that its extension would, where that does not load.
 
-    PyPI's torchvision is built for PyPI's torch. With another build of torch its
-    extension does not load, and the import fails with "operator torchvision::nms does not
-    exist". Declaring the operators' schemas, without an implementation, lets everything
-    but detection work.
+    It is built for PyPI's torch; with another build everything but detection works.
     """
     try:
         return importlib.import_module("torchvision")
@@ -29,8 +22,7 @@ def import_torchvision() -> ModuleType:
             raise
     import torch
 
-    library = torch.library.Library("torchvision", "DEF")
-    for schema in _SCHEMAS:
-        library.define(schema)
-    _libraries.append(library)
+    _libraries.append(library := torch.library.Library("torchvision", "DEF"))
+    for name in _OPERATORS:
+        library.define(name + _SCHEMA)
     return importlib.import_module("torchvision")

@@ -59,23 +59,12 @@ class Galaxies:
 
     All tables and arrays are in catalogue order. Where something was not measured and
     there are no images, a method returns None, or raises a UserError that says what to do.
-
-    Parameters
-    ----------
-    sample : Sample
-        The galaxies.
-    measured : MeasuredTable or None
-        Of these galaxies and perhaps more; None where everything is measured from pixels.
-    folder : Path
-        Of the measurements from pixels, which are resumable.
-    n_processes : int, optional
-        Worker processes; as many as there are cores by default.
     """
 
     sample: Sample
-    measured: MeasuredTable | None
-    folder: Path
-    n_processes: int | None = None
+    measured: MeasuredTable | None  # of these and perhaps more; None if measured from pixels
+    folder: Path  # of the measurements from pixels, which are resumable
+    n_processes: int | None = None  # as many as there are cores by default
 
     def morphology(self, engine: str = "fast") -> pd.DataFrame:
         """Columns objid and `MORPHOLOGY_COLUMNS` as one of the `ENGINES` measured them."""

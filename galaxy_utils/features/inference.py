@@ -52,24 +52,12 @@ Source = Image | Callable[[], Image]
 
 @dataclass(frozen=True)
 class Encoder:
-    """A backbone with its weights loaded, for one crop.
-
-    Parameters
-    ----------
-    spec : EmbeddingSpec
-        Backbone and crop.
-    run : callable
-        Maps network inputs, shape (n, 3, side, side), to features, shape (n, dimension).
-    engine : str
-        What runs it, at which precision, on what.
-    batch_size : int
-        How many inputs are best given to `run` at once.
-    """
+    """A backbone with its weights loaded, for one crop."""
 
     spec: EmbeddingSpec
     run: Run
-    engine: str
-    batch_size: int = TORCH_BATCH
+    engine: str  # what runs it, at which precision, on what
+    batch_size: int = TORCH_BATCH  # how many inputs are best given to `run` at once
 
 
 def engine_name() -> str:
@@ -181,24 +169,10 @@ def _cores() -> int:
 
 
 def embed(encoder: Encoder, images: Iterable[Source]) -> NDArray[np.float32]:
-    """Embed images; threads read and prepare them ahead of the network.
+    """Embed images (eq. 2); threads read and prepare them ahead of the network.
 
-    Parameters
-    ----------
-    encoder : Encoder
-        Loaded backbone.
-    images : iterable of ndarray of uint8, shape (height, width, 3), or callables
-        Colour composites, or functions that read them. One that cannot be read, or for
-        which eq. 1 is undefined (ValueError), gives NaN.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, dimension)
-        Feature vectors in the order of the images.
-
-    References
-    ----------
-    The paper's eq. 2.
+    Returns float32 of shape (n, dimension) in the order of the images. One that cannot be read,
+    or for which eq. 1 is undefined (ValueError), gives NaN.
     """
     empty = np.empty((0, BACKBONES[encoder.spec.backbone].dimension), np.float32)
     return np.concatenate([empty, *embed_in_batches(encoder, images)])

@@ -27,29 +27,10 @@ def smooth(image: Image) -> NDArray[np.float64]:
 
 
 def standardise(image: Image) -> NDArray[np.float32]:
-    """Smooth an image and rescale it to zero mean and unit standard deviation.
+    """Smooth an image and rescale it to zero mean and unit standard deviation (eq. 1).
 
-    Mean and standard deviation are global: over all pixels of all three bands
-    of this one image.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        Colour composite.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width, 3)
-        Standardised composite, dimensionless.
-
-    Raises
-    ------
-    ValueError
-        If the smoothed image is constant, so that eq. 1 divides by zero.
-
-    References
-    ----------
-    The paper's eq. 1.
+    Mean and standard deviation are those of all pixels of all three bands of this one image.
+    `ValueError` if it is constant once smoothed, so that eq. 1 divides by zero.
     """
     from galaxy_utils.morphology.compiled.smoothing import z_scores
 
@@ -61,25 +42,12 @@ def standardise(image: Image) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Crop:
-    """The part of an image that a network gets, and how its counts are scaled.
-
-    Parameters
-    ----------
-    description : str
-        In words.
-    z_scored : bool
-        Whether the image is smoothed and z-scored (eq. 1); otherwise it gets the
-        backbone's own normalisation.
-    zoom : int
-        The central 1 / zoom of the frame's height and width is kept.
-    n_rotations : int
-        Rotations by 90 degrees that the features are averaged over; 1 for none.
-    """
+    """The part of an image that a network gets, and how its counts are scaled."""
 
     description: str
-    z_scored: bool = True
-    zoom: int = 1
-    n_rotations: int = 1
+    z_scored: bool = True  # smoothed and z-scored (eq. 1), not the backbone's own normalisation
+    zoom: int = 1  # the central 1 / zoom of the frame's height and width is kept
+    n_rotations: int = 1  # by 90 degrees, that the features are averaged over; 1 for none
 
 
 CROPS = {

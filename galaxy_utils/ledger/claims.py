@@ -56,23 +56,10 @@ class Claim(BaseModel):
 
 
 def read_claims(path: Path) -> list[Claim]:
-    """Read the paper's claims.
+    """Read the paper's claims in the order of the file, `data/paper_values.yml`.
 
-    Parameters
-    ----------
-    path : Path
-        `data/paper_values.yml`.
-
-    Returns
-    -------
-    list of Claim
-        In the file's order.
-
-    Raises
-    ------
-    UserError
-        If the file is no YAML with a list `claims`, an entry is malformed, an id
-        stands twice or a claim repeats one that does not exist.
+    `UserError` if it is no YAML with a list `claims`, an entry is malformed, an id stands twice or
+    a claim repeats one that does not exist.
     """
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]

@@ -9,6 +9,9 @@ import pandas as pd
 
 from galaxy_utils.errors import UserError
 from galaxy_utils.ledger.claims import Claim
+from galaxy_utils.run_folder import ROOT
+
+TEMPLATE = ROOT / "book" / "scorecard.html"
 
 
 class ClaimVerdict(StrEnum):
@@ -81,26 +84,11 @@ def _compare_with_chance(
 
 
 def scorecard_table(claims: list[Claim], results: Mapping[str, Any]) -> pd.DataFrame:
-    """Verdicts on all claims.
+    """Verdicts on all claims, given the run's recorded results; all columns are text but `cell`.
 
-    Parameters
-    ----------
-    claims : list of Claim
-        As of `read_claims`.
-    results : mapping of str to dict
-        The run's recorded results.
-
-    Returns
-    -------
-    DataFrame of str
-        Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`), reason,
-        repeats (the claim that it is no evidence beyond, or empty), section, cell (float,
-        number of the cell that recorded our value).
-
-    Raises
-    ------
-    UserError
-        If a claim names a result that the run does not have.
+    Columns claim, place, statement, paper, ours, verdict (a `ClaimVerdict`), reason, repeats (the
+    claim that it is no evidence beyond, or empty), section and cell (that recorded our value).
+    `UserError` if a claim names a result that the run does not have.
     """
     rows = []
     for claim in claims:
@@ -138,55 +126,10 @@ def _shown(claim: Claim, results: Mapping[str, Any]) -> str:
     return "; ".join(texts)
 
 
-_TEMPLATE = """
-<div class="scorecard">
-<p><label>Verdict <select onchange="filterScorecard(this)"><option value="">all</option>
-{%- for verdict in verdicts %}<option>{{ verdict }}</option>{% endfor %}</select></label>
-<label>Text <input type="search" oninput="filterScorecard(this)"></label></p>
-<table>
-<thead><tr>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{%- for row in rows %}
-<tr id="{{ row.claim }}" data-verdict="{{ row.verdict }}">
-<td>{{ row.statement }}<br><small>{{ row.place }}</small></td><td>{{ row.paper }}</td>
-<td>{{ row.ours }}
-{%- if row.section %}<br><small><a href="{{ row.link }}">{{ row.section }}</a></small>{% endif -%}
-</td>
-<td>{{ row.verdict }}</td><td>{{ row.reason }}</td></tr>
-{%- endfor %}
-</tbody></table></div>
-<script>
-function filterScorecard(element) {
-  const card = element.closest('.scorecard');
-  const verdict = card.querySelector('select').value;
-  const text = card.querySelector('input').value.toLowerCase();
-  card.querySelectorAll('tbody tr').forEach(function (row) {
-    const fits = (!verdict || row.dataset.verdict === verdict) &&
-      row.textContent.toLowerCase().includes(text);
-    row.style.display = fits ? '' : 'none';
-  });
-}
-</script>"""
-
-_COLUMNS = ("claim", "paper", "ours", "verdict", "why")
-
-
 def scorecard_html(table: pd.DataFrame) -> str:
-    """The scorecard as a table that can be filtered by verdict and text.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As of `scorecard_table`.
-
-    Returns
-    -------
-    str
-        HTML with its own few lines of script; section names link to the cell that
-        recorded our value.
-    """
+    """The scorecard as a table that can be filtered by verdict and text, with links to cells."""
     anchors = [f"#cell-{cell:.0f}" if pd.notna(cell) else "" for cell in table["cell"]]
     rows = table.assign(link="notebooks/" + table["section"] + ".html" + anchors).to_dict("records")
-    template = jinja2.Template(_TEMPLATE, autoescape=True)
-    html: str = template.render(rows=rows, columns=_COLUMNS, verdicts=[*ClaimVerdict])
+    template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
+    html: str = template.render(rows=rows, verdicts=[*ClaimVerdict])
     return html

@@ -1,10 +1,8 @@
 from . import parity as parity
 from . import saturation as saturation
 from .columns import FIVE as FIVE
-from .measurement import MORPHOLOGY_COLUMNS as MORPHOLOGY_COLUMNS
 from .measurement import Morphology as Morphology
 from .measurement import measure as measure
-from .measurement import measure_source as measure_source
 from .measurement import warm_up as warm_up
 from .parity import agreement as agreement
 from .photometry import SHAPE as SHAPE
@@ -14,5 +12,4 @@ from .purging import purge as purge
 from .saturation import frame_defect as frame_defect
 from .segmentation import Segmentation as Segmentation
 from .segmentation import SegmentationSettings as SegmentationSettings
-from .segmentation import clipped_sky as clipped_sky
 from .segmentation import segment as segment

@@ -31,13 +31,7 @@ class Stage:
 
 
 def plot_pipeline(run: Mapping[str, Any]) -> Figure:
-    """The pipeline of a run, with an arrow from each stage to those that take its result.
-
-    Parameters
-    ----------
-    run : mapping of str to object
-        All parameters of the run.
-    """
+    """The pipeline of a run (all its parameters), with arrows from stage to stage."""
     stages = pipeline_stages(run)
     rows = 1 + max(stage.row for stage in stages)
     figure, axis = style.single_panel(width=10.8, height=1.35 * rows)

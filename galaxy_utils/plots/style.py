@@ -37,18 +37,7 @@ _LOOK: dict[Any, Any] = {
 
 
 def colour(index: int) -> str:
-    """Colour of a cluster or line, the same on every page.
-
-    Parameters
-    ----------
-    index : int
-        Number of the cluster; a negative one (noise) is grey.
-
-    Returns
-    -------
-    str
-        Hexadecimal.
-    """
+    """Colour of a cluster or line, the same on every page; grey for a negative number (noise)."""
     return GREY if index < 0 else PALETTE[index % len(PALETTE)]
 
 
@@ -83,18 +72,7 @@ def panels(
 
 
 def single_panel(width: float, height: float) -> tuple[Figure, Axes]:
-    """One empty panel in the style of the book.
-
-    Parameters
-    ----------
-    width, height : float
-        In inches.
-
-    Returns
-    -------
-    figure : Figure
-    axis : Axes
-    """
+    """One empty panel in the style of the book; width and height in inches."""
     figure, (axis,) = panels(1, width, height)
     return figure, axis
 

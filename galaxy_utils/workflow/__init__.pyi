@@ -5,6 +5,4 @@ from .page import Page as Page
 from .page import begin as begin
 from .pictures import fetch_pictures as fetch_pictures
 from .rendering import render as render
-from .sections import SECTIONS as SECTIONS
-from .sections import Section as Section
 from .sections import section_of as section_of

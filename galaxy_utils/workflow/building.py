@@ -36,25 +36,11 @@ POLL_SECONDS = 0.5
 def build(
     folder: RunFolder, profile: str, parameters: Parameters, cores: int, words: Sequence[str] = ()
 ) -> None:
-    """Bring a run up to date.
+    """Bring a run up to date; it need not exist.
 
-    Parameters
-    ----------
-    folder : RunFolder
-        The run; it need not exist.
-    profile : str
-        Profile that the parameters started from.
-    parameters : Parameters
-        Of the run.
-    cores : int
-        How many to use at once.
-    words : sequence of str
-        Passed on to Snakemake. Where they ask for a dry run the run is left as it is.
-
-    Raises
-    ------
-    UserError
-        If another build of this run is under way, or something failed; what was finished is kept.
+    `words` are passed on to Snakemake; where they ask for a dry run the run is left as it is.
+    `UserError` if another build of this run is under way, or something failed; what was finished
+    is kept.
     """
     dry_run = is_dry_run(words)
     parameters = preparation.absolute_sample(parameters)

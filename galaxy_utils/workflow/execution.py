@@ -39,21 +39,9 @@ def parameters_of(section: Section, folder: RunFolder) -> dict[str, dict[str, An
 
 
 def execute(section: Section, folder: RunFolder, threads: int) -> None:
-    """Execute the notebook of a page.
+    """Execute the notebook of a page whose inputs exist, on so many threads.
 
-    Parameters
-    ----------
-    section : Section
-        The page.
-    folder : RunFolder
-        The run; what the page reads exists.
-    threads : int
-        How many threads its libraries may use.
-
-    Raises
-    ------
-    UserError
-        If a cell fails; the message names it, the notebook up to there is kept.
+    `UserError` if a cell fails; the message names it, the notebook up to there is kept.
     """
     os.environ |= kernel_environment(threads)
     with Progress(section.notebook, folder) as progress:

@@ -31,20 +31,9 @@ def read_terms(path: Path) -> dict[str, str]:
 
 
 def link_terms(texts: Iterable[str], terms: dict[str, str]) -> list[str]:
-    """Link each term where it is first used in the prose of a page.
+    """Link each term where it is first used in the prose of a page, given the text of its cells.
 
-    Parameters
-    ----------
-    texts : iterable of str
-        Markdown of a page's cells, in order.
-    terms : dict of str to str
-        From `read_terms`.
-
-    Returns
-    -------
-    list of str
-        The same with `{term}` roles; headings, tables, code, links, formulae and what is bold
-        are left alone.
+    Headings, tables, code, links, formulae and what is bold are left alone.
     """
     left = dict(terms)
     return ["\n".join(_link_lines(text.split("\n"), left)) for text in texts]

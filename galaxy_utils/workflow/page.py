@@ -38,28 +38,11 @@ IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython", "
 
 
 def begin(number: str, namespace: Mapping[str, Any]) -> Page:
-    """Open a page: check the notebook's parameters and find its run.
+    """Open a page: check the notebook's parameters (its `globals()`) and find its run.
 
-    papermill only warns of a parameter that the notebook does not declare and
-    runs the default; called first after the parameters, this sees every name
-    that was injected and refuses what it does not know.
-
-    Parameters
-    ----------
-    number : str
-        Number of the page, two digits.
-    namespace : mapping
-        The notebook's `globals()`.
-
-    Returns
-    -------
-    Page
-        The page.
-
-    Raises
-    ------
-    UserError
-        For an unknown, mistyped or out-of-range parameter.
+    papermill only warns of a parameter that the notebook does not declare and runs the default;
+    called first after the parameters, this sees every name that was injected and refuses, as a
+    `UserError`, what it does not know, of another type or out of range.
     """
     section = section_of(number)
     found = {
@@ -78,17 +61,9 @@ def begin(number: str, namespace: Mapping[str, Any]) -> Page:
 class Page:
     """What a notebook holds of its run: read, record, show, finish.
 
-    Reading, writing or recording what `notebooks/pages.yml` does not list is a
-    `UserError`, since the workflow would not notice a change of it.
-
-    Parameters
-    ----------
-    section : Section
-        The definition of the page.
-    folder : RunFolder
-        The run.
-    parameters : mapping
-        The parameters that the notebook declares, with the values of this run.
+    Reading, writing or recording what `notebooks/pages.yml` does not list is a `UserError`, since
+    the workflow would not notice a change of it. `parameters` are those that the notebook
+    declares, with the values of this run.
     """
 
     section: Section
@@ -162,23 +137,10 @@ class Page:
             )
 
     def record(self, key: str, value: Any, text: str | None = None, unit: str = "") -> None:
-        """Record a number or sentence that the page shows.
+        """Record a number or sentence that the page shows, under one of its `results`.
 
-        Parameters
-        ----------
-        key : str
-            One of the page's `results`: `<topic>.<name>`, as the prose names it.
-        value : bool, int, float, str or None
-            The number itself; what is not finite becomes None.
-        text : str, optional
-            How the prose shows it; made from the value if not given.
-        unit : str
-            Its unit, empty where it has none.
-
-        Raises
-        ------
-        UserError
-            If the key is not listed, or was recorded already.
+        What is not finite becomes None; the text is how the prose shows it, made from the value if
+        not given. `UserError` if the key is not listed, or was recorded already.
         """
         self._check_declared("results", key)
         if key in self.recorded:
@@ -206,13 +168,6 @@ class Page:
         missing = value is None or not np.isfinite(value)
         text = unknown if missing else format(value, form)
         self.record(key, None if missing else value, text, unit)
-
-    def state(
-        self, key: str, holds: bool | None, yes: str, no: str,
-        unknown: str = "This run could not measure it.",
-    ) -> None:  # fmt: skip
-        """Record the sentence that fits what was found: `unknown` where `holds` is None."""
-        self.record(key, unknown if holds is None else yes if holds else no)
 
     def header(self) -> Markdown:
         """Name sample, backbones, seed, profile and code of this page."""
@@ -257,18 +212,7 @@ class Page:
         return Image(filename=str(png), width=int(figure.get_figwidth() * 80))
 
     def finish(self) -> pd.DataFrame:
-        """Write what was recorded, and check that everything declared is there.
-
-        Returns
-        -------
-        DataFrame
-            Columns key, value, unit: what this page recorded, sentences left out.
-
-        Raises
-        ------
-        UserError
-            If a declared artefact or result was not made.
-        """
+        """Write what was recorded, and check that all that is declared is there."""
         missing = [name for name in self.section.artefacts if not self.out.file(name).exists()]
         missing += [key for key in self.section.results if key not in self.recorded]
         if missing:
@@ -277,8 +221,7 @@ class Page:
                 "notebooks/pages.yml lists"
             )
         self.out.write_json(f"results/{self.section.number}.json", self.recorded)
-        numbers = {k: entry for k, entry in self.recorded.items() if not k.endswith("_text")}
-        rows = [(key, entry["text"], entry["unit"]) for key, entry in numbers.items()]
+        rows = [(key, entry["text"], entry["unit"]) for key, entry in self.recorded.items()]
         return pd.DataFrame(rows, columns=["key", "value", "unit"])
 
 

@@ -97,23 +97,7 @@ SECTIONS = read_sections()
 
 
 def section_of(number: str) -> Section:
-    """Find a page by its number.
-
-    Parameters
-    ----------
-    number : str
-        Two digits.
-
-    Returns
-    -------
-    Section
-        The page.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
+    """Find a page by its number, two digits; `UserError` if there is none."""
     for section in SECTIONS:
         if section.number == number:
             return section

@@ -14,21 +14,25 @@ import pandas as pd
 import psutil
 import pytest
 
+from galaxy_utils.cli import main
 from galaxy_utils.config import PROFILES, Parameters, make_parameters, write_parameters
 from galaxy_utils.errors import UserError
 from galaxy_utils.experiments import (
     EXPERIMENTS,
-    Row,
-    check_names,
     experiments_note,
-    find_experiment,
     load_or_measure,
     measure_experiment,
     read_result,
-    rows_digest,
 )
 from galaxy_utils.experiments.experiment import Experiment, measured_digest
-from galaxy_utils.experiments.store import differences, read_settings, write_result
+from galaxy_utils.experiments.registry import find_experiment
+from galaxy_utils.experiments.store import (
+    Row,
+    differences,
+    read_settings,
+    rows_digest,
+    write_result,
+)
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.store import Store
 
@@ -107,7 +111,7 @@ def test_a_unit_has_one_thread(tmp_path: Path) -> None:
 
 def test_experiments_are_found_without_torch() -> None:
     code = (
-        "import sys; from galaxy_utils.experiments import find_experiment, load_or_measure; "
+        "import sys; from galaxy_utils.experiments.measuring import find_experiment; "
         "find_experiment('circularity'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -240,10 +244,11 @@ def test_an_experiment_is_refused_on_another_runs_search(tmp_path: Path) -> None
         measure_experiment(name, RunFolder(tmp_path), 2, 1)
 
 
-def test_an_unknown_experiment_is_refused_with_the_nearest_name() -> None:
-    check_names(EXPERIMENTS)
-    with pytest.raises(UserError, match="did you mean 'chain'"):
-        check_names(["chains"])
+def test_an_unknown_experiment_is_refused_with_the_known_names(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["studies", "chains"]) == 2
+    assert "'chains' is not one of 'chain', 'circularity'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -16,7 +16,7 @@ import pytest
 from galaxy_utils import cli, run_folder
 from galaxy_utils.config import Parameters, make_parameters
 from galaxy_utils.errors import UserError
-from galaxy_utils.experiments import find_experiment
+from galaxy_utils.experiments.registry import find_experiment
 from galaxy_utils.provenance import modules_of
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import building, preparation

@@ -219,13 +219,6 @@ def test_two_folders_of_one_name_have_two_measured_tables(tmp_path: Path) -> Non
     assert first.name.startswith("images-") and first.parent == ROOT / "runs" / "measured"
 
 
-def test_a_sentence_follows_what_was_found(page: Page) -> None:
-    for key, holds in {"a.yes": True, "a.no": False, "a.unknown": None}.items():
-        page.state(key, holds, "It holds.", "It does not.")
-    texts = [entry["text"] for entry in page.recorded.values()]
-    assert texts == ["It holds.", "It does not.", "This run could not measure it."]
-
-
 def test_a_network_to_be_downloaded_is_looked_for_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,11 +11,13 @@ from scipy.stats import median_abs_deviation
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from galaxy_utils.features.feature_table import MORPHOLOGY, deep_blocks, modality_of
+from galaxy_utils.simulate import twins
+from galaxy_utils.simulate.families import GZ1_CLASSES
 
 MEASURED, DEEP = "measured", "deep"
 """The blocks of `realism`: all measured parameters together, all deep features together."""
@@ -64,9 +66,10 @@ def realism(
         raise ValueError("a galaxy cannot be both simulated and real: objids are shared")
     rows = []
     for name in classes.dropna().unique():
-        members = [table[table.index.map(classes) == name] for table in (mock, real)]
-        if min(map(len, members)) >= FEWEST_OF_A_CLASS:
-            rows += [{"class": name, **row} for row in _compare(*members, seed)]
+        members = classes.index[classes == name]
+        of_mock, of_real = (table[table.index.isin(members)] for table in (mock, real))
+        if min(len(of_mock), len(of_real)) >= FEWEST_OF_A_CLASS:
+            rows += [{"class": name, **row} for row in _compare(of_mock, of_real, seed)]
     return pd.DataFrame(rows)
 
 
@@ -108,3 +111,67 @@ def _areas(
     folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
     areas = cross_val_score(classifier, X, is_mock, scoring="roc_auc", cv=folds)
     return {"auc": areas.mean(), "low": areas.min(), "high": areas.max()}
+
+
+def fit_population(
+    drawn: pd.DataFrame, measured: pd.DataFrame, real: pd.DataFrame, number: int, seed: int = 0
+) -> pd.DataFrame:
+    """Resample simulated galaxies so that they measure like real ones, class by class.
+
+    Importance sampling with a density ratio estimated by a classifier, which makes the
+    resampled properties an approximate posterior of those of the real galaxies.
+
+    Parameters
+    ----------
+    drawn : DataFrame
+        Properties of simulated galaxies, from a broad prior or an earlier population, with the
+        columns family and objid.
+    measured, real : DataFrame
+        Measurements of simulated and of real galaxies, with the same columns and none missing;
+        index objid. Simulated galaxies that could not be measured have no row; `real` has the
+        column class, too, one of the values of `families.GZ1_CLASSES`.
+    number : int
+        Members of each family.
+    seed : int
+        Of classifiers and resampling.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `drawn`, `number` of each family (some repeatedly), with the columns of `MEASURED`
+        of `galaxy_utils.simulate.twins` as `measured_<name>`.
+
+    References
+    ----------
+    Sugiyama, Suzuki & Kanamori (2012), chapter 4: density ratios by probabilistic classification.
+    """
+    rng = np.random.default_rng(seed)
+    names = [name for name in real.columns if name != "class"]
+    drawn = drawn.set_index("objid").loc[measured.index]
+    members = []
+    for name in dict.fromkeys(GZ1_CLASSES.values()):
+        simulated = drawn["family"].map(GZ1_CLASSES) == name
+        alike = real.loc[real["class"] == name, names]
+        weights = _density_ratio(measured.loc[simulated, names], alike, seed)
+        for family, group in weights.groupby(drawn.loc[simulated, "family"], sort=False):
+            shares = np.cumsum(group) / group.sum()
+            chosen = np.searchsorted(shares, (np.arange(number) + rng.random()) / number)
+            members.append(drawn.loc[group.index[chosen]].assign(family=family))
+    table = pd.concat(members)
+    of_twins = measured.loc[table.index, list(twins.MEASURED)].add_prefix("measured_")
+    return pd.concat([table, of_twins], axis=1).reset_index(drop=True)
+
+
+def _density_ratio(simulated: pd.DataFrame, real: pd.DataFrame, seed: int) -> pd.Series:
+    """Density of real over that of simulated galaxies, at the simulated ones; at most 20."""
+    both = pd.concat([simulated, real]).to_numpy()
+    is_simulated = np.arange(len(both)) < len(simulated)
+    classifier = HistGradientBoostingClassifier(
+        max_iter=80, learning_rate=0.08, max_leaf_nodes=8, l2_regularization=5.0,
+        class_weight="balanced", random_state=seed,
+    )  # fmt: skip
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
+    probability = cross_val_predict(
+        classifier, both, is_simulated, cv=folds, method="predict_proba"
+    )[: len(simulated), 1]
+    return pd.Series(np.minimum((1 - probability) / probability, 20.0), simulated.index)

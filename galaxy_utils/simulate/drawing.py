@@ -51,6 +51,10 @@ NOISE_LEFT = np.array([0.92, 0.79, 0.95])
 """Noise of real skies in g, r, i relative to that of `survey.noise`: ours, fitted."""
 
 
+TILE_BLOCK = 16
+"""Side in pixels of the blocks in which tiles are compressed, with colours at half resolution."""
+
+
 @dataclass(frozen=True)
 class Mock:
     """One mock cutout."""
@@ -165,7 +169,10 @@ def draw(row: pd.Series, seed: int) -> Mock:
     shifts = rng.normal(0, BAND_SHIFT, (len(BANDS), 2))
     light = apply_seeing(scene, row["seeing"], shifts) + sky_left(rng)
     noisy = correlate_noise(light, add_noise(light, row["sky_factor"], rng))
-    return Mock(noisy.astype(np.float32), survey.as_cutout(survey.composite(noisy)))
+    corner = tuple(-rng.integers(0, TILE_BLOCK, 2))  # a cutout is anywhere in its tile
+    tile = survey.as_cutout(np.roll(survey.composite(noisy), corner, axis=(0, 1)))
+    composite = np.roll(tile, (-corner[0], -corner[1]), axis=(0, 1))
+    return Mock(noisy.astype(np.float32), np.ascontiguousarray(composite))
 
 
 def mock_sample(

@@ -1,4 +1,4 @@
-"""The light of one galaxy in g, r, i as its family has it: bulges, discs, arms, bars, dust, tails."""
+"""The light of one galaxy as its family has it: bulges, discs, arms, bars, dust, tails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from galaxy_utils.data.survey import PIXEL, SIDE
 HALF_LIGHT = 1.678
 """Half-light radius of an exponential disc in scale lengths."""
 
-FINE, FINE_SIDE = 7, 9
+FINE, FINE_SIDE = 15, 9
 """Samples per pixel and axis in the centre of a cusp, and the side of that centre in pixels."""
 
-BLUE, YOUNG, RED = np.array([[1.25, 1.0, 0.85], [1.7, 1.0, 0.7], [0.88, 1.0, 1.06]])
+BLUE, YOUNG, RED = np.array([[1.25, 1.0, 0.85], [1.7, 1.0, 0.7], [0.92, 1.0, 1.02]])
 """Light of arms, star-forming regions and old stars in g, r, i, relative to the galaxy's own."""
 
 EXTINCTION = np.array([1.25, 1.0, 0.75])
@@ -107,7 +107,7 @@ def paint(row: pd.Series, rng: np.random.Generator) -> NDArray[np.float64]:
     along, across = rotated(row["position_angle"])
     radius = np.hypot(along, across / row["axis_ratio"]) / row["half_light_radius"]
     slope = 0.4 * row["gradient"] * np.log10(np.clip(radius, 0.15, 4.0))
-    light *= 10 ** np.multiply.outer([1.0, 0.0, -0.5], slope)
+    light *= 10 ** np.multiply.outer([-1.0, 0.0, 0.2], slope)
     return np.asarray(light / light.sum(axis=(1, 2), keepdims=True))
 
 
@@ -151,10 +151,14 @@ def _spiral(row: pd.Series, rng: np.random.Generator) -> NDArray[np.float64]:
     azimuth = np.arctan2(disc_across, disc_along)
     arms, lanes = arm_pattern(radius, azimuth, row, rng)
     edge = 1 / (1 + np.exp(np.minimum((radius - rng.uniform(2.8, 5.0)) / 0.35, 50)))
-    uneven = 1 + row["lopsidedness"] * np.cos(azimuth - rng.uniform(0, 2 * np.pi)) * np.minimum(radius / 2, 1)
+    uneven = 1 + row["lopsidedness"] * np.cos(azimuth - rng.uniform(0, 2 * np.pi)) * np.minimum(
+        radius / 2, 1
+    )
     disc = np.exp(-radius) * edge * np.clip(uneven, 0.2, None)
     contrast = row["arm_contrast"]
-    light = _coloured(disc * (1 - 0.9 * contrast), RED) + _coloured(disc * contrast * arms * 1.6, BLUE)
+    light = _coloured(disc * (1 - 0.9 * contrast), RED) + _coloured(
+        disc * contrast * arms * 1.6, BLUE
+    )
     light *= np.exp(-np.multiply.outer(EXTINCTION, row["dust"] * lanes))
     knots = _knots(disc * arms * (radius > 0.5), rng, scale)
     light = _add(light, knots, row["knots"] * contrast, YOUNG)
@@ -211,7 +215,7 @@ def _knots(weight: Plane, rng: np.random.Generator, scale: float) -> Plane:
 
 
 def _edge_on(row: pd.Series, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A lopsided disc of sech-squared thickness (van der Kruit & Searle 1981), dust in its plane."""
+    """A lopsided, dusty disc of sech-squared thickness (van der Kruit & Searle 1981)."""
     along, across = rotated(row["position_angle"])
     scale = row["half_light_radius"] / HALF_LIGHT
     height = max(row["axis_ratio"] * scale, 0.2)
@@ -224,7 +228,7 @@ def _edge_on(row: pd.Series, rng: np.random.Generator) -> NDArray[np.float64]:
     light *= 1 / (1 + np.exp(np.minimum((radial - row["edge"]) / 0.3, 50)))
     clumps = gaussian_filter(rng.normal(size=light.shape), max(0.12 * scale / PIXEL, 1.5))
     light *= np.clip(1 + row["clumps"] * clumps / clumps.std(), 0.1, None)
-    disc = _coloured(light) * 10 ** np.multiply.outer([1, 0, -0.5], 0.04 * np.minimum(radial, 4))
+    disc = _coloured(light) * 10 ** np.multiply.outer([1, 0, -0.3], 0.04 * np.minimum(radial, 4))
     disc = _add(disc, _bulge(row, 0.65), row["bulge_fraction"], RED)
     lane = np.exp(-(((across - row["dust_offset"]) / 0.4) ** 2) - radial / 2.5)
     return np.asarray(disc * np.exp(-np.multiply.outer(EXTINCTION, row["dust"] * lane)))
@@ -238,14 +242,22 @@ def _merger(row: pd.Series, rng: np.random.Generator) -> NDArray[np.float64]:
     place = (apart * np.cos(direction), apart * np.sin(direction))
     size = radius * row["companion_size"]
     light = _member(row, 0.7 * radius, row["axis_ratio"], row["position_angle"], (0.0, 0.0), rng)
-    other = _member(row, max(0.7 * size, 0.3), rng.uniform(0.3, 1.0), rng.uniform(0, 180), place, rng)
+    other = _member(
+        row, max(0.7 * size, 0.3), rng.uniform(0.3, 1.0), rng.uniform(0, 180), place, rng
+    )
     colour = 10 ** (0.4 * row["colour_difference"] * np.array([1.0, 0.0, -0.5]))
     light = light / (1 + ratio) + other * colour[:, None, None] * ratio / (1 + ratio)
     if row["third"] > 0:
         turn = direction + rng.uniform(1.0, 5.3)
         far = rng.uniform(0.8, 2.5) * radius
         there = (far * np.cos(turn), far * np.sin(turn))
-        third = sersic(rng.uniform(0.5, 3), max(0.3 * radius, 0.3), rng.uniform(0.4, 1), rng.uniform(0, 180), there)
+        third = sersic(
+            rng.uniform(0.5, 3),
+            max(0.3 * radius, 0.3),
+            rng.uniform(0.4, 1),
+            rng.uniform(0, 180),
+            there,
+        )
         light = light + row["third"] * _coloured(third)
     light = _add(light, _debris(radius, place, rng), row["debris"], BLUE)
     starts = [(0.0, 0.0), place]
@@ -300,7 +312,9 @@ def tidal_tail(radius: float, start: Place, direction: float, rng: np.random.Gen
     np.add.at(near, (i, j), (weight * (1 - steps))[inside])
     np.add.at(far, (i, j), (weight * steps)[inside])
     width = max(rng.uniform(0.06, 0.22) * radius / PIXEL, 0.7)
-    return normalised(gaussian_filter(near, width) + gaussian_filter(far, rng.uniform(1.2, 2.5) * width))
+    return normalised(
+        gaussian_filter(near, width) + gaussian_filter(far, rng.uniform(1.2, 2.5) * width)
+    )
 
 
 _PAINTERS = {

@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from galaxy_utils.data.survey import BANDS, PIXEL, SIDE, nanomaggies
-from galaxy_utils.simulate.painting import HALF_LIGHT, Place, normalised, offsets, rotated, sersic
+from galaxy_utils.simulate.painting import HALF_LIGHT, Place, offsets, rotated, sersic
 
-BACKGROUND_GALAXIES, BACKGROUND_STARS, COMPANIONS = 26, 6, 0.6
+BACKGROUND_GALAXIES, BACKGROUND_STARS, COMPANIONS = 18, 5, 0.6
 """Mean numbers in a frame, galaxies to 23.5 and stars to 22 mag in r, and of galaxies about as
 bright as the one in the centre: ours, fitted by counts in real frames."""
 
@@ -48,8 +48,8 @@ def add_background(light: Light, row: pd.Series, rng: np.random.Generator) -> No
         fluxes = band_fluxes(
             row["magnitude_r"] + fainter, row["colour_gr"] + rng.normal(0, 0.15), row["colour_ri"]
         )
-        galaxy = sersic(rng.uniform(0.8, 4), max(size, 0.5), rng.uniform(0.3, 1), rng.uniform(0, 180),
-                        _somewhere(rng, 6.0, 60.0))  # fmt: skip
+        index, ratio, angle = rng.uniform(0.8, 4), rng.uniform(0.3, 1), rng.uniform(0, 180)
+        galaxy = sersic(index, max(size, 0.5), ratio, angle, _somewhere(rng, 6.0, 60.0))
         light += np.multiply.outer(fluxes, galaxy)
     if rng.random() < BRIGHT_STARS:
         add_star(light, rng.uniform(8.0, 12.0), _somewhere(rng, 35.0, 90.0), rng)
@@ -98,14 +98,13 @@ def add_star(light: Light, magnitude_r: float, place: Place, rng: np.random.Gene
     fluxes = star_fluxes(magnitude_r, rng)
     along, across = rotated(rng.uniform(-15, 15), place)
     distance = np.hypot(along, across)
-    core = np.exp(-0.5 * (distance / 0.25) ** 2)
-    if core.sum() > 1e-3:
-        light += np.multiply.outer(0.93 * fluxes, normalised(core))
+    width = 0.7 * PIXEL
+    core = 0.93 * np.exp(-0.5 * (distance / width) ** 2) / (2 * np.pi * width**2) * PIXEL**2
     halo = 0.05 * (1 + (distance / 4.0) ** 2) ** -1.5 / (2 * np.pi * 4.0**2) * PIXEL**2
     spike = np.zeros_like(core)
     for one, other in ((along, across), (across, along)):
         spike += np.exp(-np.abs(one) / 9.0 - 0.5 * (other / 0.35) ** 2)
-    light += np.multiply.outer(fluxes, halo + 0.02 * spike * PIXEL**2 / 31.6)
+    light += np.multiply.outer(fluxes, core + halo + 0.02 * spike * PIXEL**2 / 31.6)
 
 
 def add_trail(light: Light, rng: np.random.Generator) -> None:
@@ -121,4 +120,4 @@ def sky_left(rng: np.random.Generator) -> Light:
     level = rng.lognormal(*SKY_LEFT) * rng.lognormal(0.0, 0.3, len(BANDS)) * SKY_COLOUR
     columns, rows = offsets()
     slope = rng.normal(0, 0.5 / (SIDE * PIXEL), 2)
-    return np.multiply.outer(level, 1 + slope[0] * columns + slope[1] * rows)
+    return np.asarray(np.multiply.outer(level, 1 + slope[0] * columns + slope[1] * rows))

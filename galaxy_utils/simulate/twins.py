@@ -68,7 +68,7 @@ def twin_properties(row: pd.Series, seed: int) -> pd.Series:
     scale = measured.std(axis=0)
     offset = (_transformed(row[list(MEASURED)].to_frame().T, MEASURED)[0] - measured) / scale
     nearest = int(np.argmin((offset**2).sum(axis=1)))
-    twin: dict[str, Any] = members.iloc[nearest].to_dict()
+    twin: dict[str, Any] = {str(k): v for k, v in members.iloc[nearest].items()}
     same = members[members["family"] == twin["family"]]
     x = _transformed(same[[f"measured_{name}" for name in MEASURED]], MEASURED) / scale
     y = _transformed(same[list(PROPERTIES)], PROPERTIES)

@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from galaxy_utils.evaluation.realism import DEEP, MEASURED, realism
+from galaxy_utils.evaluation.realism import DEEP, MEASURED, fit_population, realism
 from galaxy_utils.features.feature_table import make_feature_table
+from galaxy_utils.simulate import twins
+from galaxy_utils.simulate.families import FAMILIES, GZ1_CLASSES
 
 
-def _table(name: str, number: int, seed: int, shift: float = 0.0, scale: float = 1.0) -> pd.DataFrame:
+def _table(
+    name: str, number: int, seed: int, shift: float = 0.0, scale: float = 1.0
+) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     index = pd.Index([f"{name}_{i}" for i in range(number)], name="objid")
     measured = pd.DataFrame(
@@ -61,7 +65,8 @@ def test_classes_are_compared_within_themselves_and_small_ones_left_out() -> Non
     )
     mock, real = (pd.concat([pair[side] for pair in (one, other, few)]) for side in (0, 1))
     classes = pd.concat(
-        _classes(*pair, name=name) for pair, name in ((one, "spiral"), (other, "merger"), (few, "edge"))
+        _classes(*pair, name=name)
+        for pair, name in ((one, "spiral"), (other, "merger"), (few, "edge"))
     )
     found = realism(mock, real, classes)
     assert set(found["class"]) == {"spiral", "merger"}
@@ -76,3 +81,29 @@ def test_wrong_tables_are_refused() -> None:
         realism(mock.drop(columns="gini"), real, _classes(mock, real))
     with pytest.raises(ValueError, match="objids are shared"):
         realism(mock, mock, _classes(mock, mock))
+
+
+def test_a_fitted_population_measures_like_the_real_galaxies() -> None:
+    rng = np.random.default_rng(0)
+    number = 5 * 600
+    drawn = pd.DataFrame({
+        "objid": [f"mock_{i}" for i in range(number)], "family": np.repeat(FAMILIES, 600),
+        "size": rng.normal(0, 2, number),
+    })  # fmt: skip
+    measured = pd.DataFrame(rng.normal(size=(number, 6)), drawn["objid"], list(twins.MEASURED))
+    measured["rpetro_circ"] = drawn["size"].to_numpy() + 0.3 * rng.normal(size=number)
+    real = pd.DataFrame(rng.normal(size=(1600, 6)), columns=list(twins.MEASURED))
+    real["class"] = np.repeat(list(dict.fromkeys(GZ1_CLASSES.values())), 400)
+    real["rpetro_circ"] = np.where(real["class"] == "edge_on", 2.0, 0.0) + 0.5 * rng.normal(
+        size=1600
+    )
+    found = fit_population(drawn, measured, real, 300)
+    assert found["family"].value_counts().eq(300).all() and set(found["family"]) == set(FAMILIES)
+    by_family = found.groupby("family")["measured_rpetro_circ"]
+    for family, values in by_family:
+        assert values.mean() == pytest.approx(2.0 if family == "edge_on" else 0.0, abs=0.25)
+        assert values.std() == pytest.approx(0.5, abs=0.25), "the prior's is 2"
+    joined = found.drop_duplicates("size").merge(drawn, on="size")
+    assert (joined["family_x"] == joined["family_y"]).all()
+    again = fit_population(drawn, measured, real, 300)
+    pd.testing.assert_frame_equal(found, again)

@@ -61,3 +61,6 @@ def test_a_stretch_makes_galaxies_less_concentrated() -> None:
     rows = measure_stretches(truth(12, 9, 0.0), 9)
     found = stretch_table(rows).set_index(["parameter", "kind"])["bias"]
     assert found["concentration", STRETCHED] < -0.1 and found["gini", STRETCHED] < -0.02
+    assert found["concentration", NO_SEEING] > 0.05, "seeing makes them less concentrated, too"
+    factors = stretch_table(rows).set_index(["parameter", "kind"])["factor"]
+    assert factors[RADIUS, STRETCHED] > 1.05, "and a stretch makes them larger"

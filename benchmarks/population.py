@@ -157,8 +157,6 @@ def _disc(rng: np.random.Generator, smallest: float) -> dict[str, float]:
     return {"axis_ratio": cosine, "inclination": float(np.degrees(np.arccos(cosine)))}
 
 
-
-
 def real_galaxies() -> pd.DataFrame:
     """Measurements of the galaxies of sdss5000 that could be measured well, and their class."""
     tables = [

@@ -64,6 +64,7 @@ from .proxy import rules_around as rules_around
 from .proxy import rules_at_quantiles as rules_at_quantiles
 from .proxy import sweep_rules as sweep_rules
 from .proxy import without_small_classes as without_small_classes
+from .realism import realism as realism
 from .recovery import FEWEST_IN_BIN as FEWEST_IN_BIN
 from .recovery import PURGED as PURGED
 from .recovery import assign_families as assign_families
@@ -94,6 +95,7 @@ from .stability import stability as stability
 from .stretch import COMPRESSED as COMPRESSED
 from .stretch import KINDS as KINDS
 from .stretch import LINEAR as LINEAR
+from .stretch import NO_SEEING as NO_SEEING
 from .stretch import measure_stretches as measure_stretches
 from .stretch import stretch_table as stretch_table
 from .subsampling import SHARE as SHARE

@@ -97,7 +97,7 @@ def _compare(mock: pd.DataFrame, real: pd.DataFrame, seed: int) -> list[dict[str
 def _areas(
     X: NDArray[Any], is_mock: NDArray[np.bool_], seed: int, linear: bool = False
 ) -> dict[str, float]:
-    """Area under the curve of a cross-validated classifier: mean, least and largest of the folds."""
+    """Area under the curve of a cross-validated classifier: mean, least and largest fold."""
     classifier: Any = HistGradientBoostingClassifier(
         max_iter=60, max_leaf_nodes=8, class_weight="balanced", random_state=seed
     )

@@ -97,10 +97,9 @@ def stretch_table(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per parameter and kind: parameter, kind, median_linear, scatter_linear (between
-        galaxies), bias (median difference), low and high (95 % interval of it), factor (median ratio; NaN but for
-        the radius), scatter (robust
-        standard deviation of the differences), correlation (Spearman's), used and lost (numbers
-        of galaxies).
+        galaxies), bias (median difference), low and high (95 % interval of it), scatter (robust
+        standard deviation of the differences), correlation (Spearman's), factor (median ratio,
+        of the radius alone), used and lost (numbers of galaxies).
     """
     table = []
     for name in (*FIVE, RADIUS):

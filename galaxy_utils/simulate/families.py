@@ -48,6 +48,7 @@ JITTER = {
 """Standard deviations by which a draw differs from its row of the population: of magnitudes, of
 natural logarithms, and of the logits of fractions and axis ratios."""
 
+
 @cache
 def population() -> pd.DataFrame:
     """Read the fitted population: properties by family, and what was measured of them."""

@@ -266,6 +266,17 @@ def test_the_grain_leaves_the_light_sharp() -> None:
     assert (drawing.correlate_noise(light, noisy) - light).std() < 0.5
 
 
+def test_noise_is_shared_among_the_bands_and_as_strong_as_in_real_skies() -> None:
+    dark = np.zeros((3, 256, 256))
+    noisy = np.random.default_rng(0).normal(size=dark.shape) * np.array([1, 2, 3])[:, None, None]
+    grain = drawing.correlate_noise(dark, noisy)
+    between = np.corrcoef(grain.reshape(3, -1))[np.triu_indices(3, 1)]
+    assert between == pytest.approx(drawing.SHARED_NOISE, abs=0.05)
+    left = drawing.correlate_noise(dark, noisy).std(axis=(1, 2)) / noisy.std(axis=(1, 2))
+    blurred = 1 / (2 * np.sqrt(np.pi) * survey.GRAIN)  # of white noise by a Gaussian
+    assert left == pytest.approx(drawing.NOISE_LEFT * blurred, rel=0.06)
+
+
 def test_a_cutout_is_one_of_the_surveys_kind() -> None:
     made = drawing.draw(first("spiral"), 2)
     assert made.bands.shape == (3, 256, 256) and made.bands.dtype == np.float32

@@ -25,7 +25,7 @@ from galaxy_utils.run_folder import DATA
 from galaxy_utils.simulate import families
 from galaxy_utils.simulate.drawing import draw
 
-FITTED = (*FIVE, *SHAPE, "sn_per_pixel", "rpetro_circ", "kept_share")
+FITTED = (*FIVE, *SHAPE, "sn_per_pixel", "rpetro_circ")
 """What simulated and real galaxies are to have in common."""
 
 MEMBERS = 250

@@ -57,7 +57,7 @@ TILE_BLOCK = 16
 
 @dataclass(frozen=True)
 class Mock:
-    """One mock cutout."""
+    """One simulated cutout."""
 
     bands: NDArray[np.float32]
     composite: Image
@@ -157,7 +157,7 @@ def draw(row: pd.Series, seed: int) -> Mock:
     row : Series
         Of `truth`.
     seed : int
-        Of the mock universe; with the row's index it decides every pixel.
+        Of the simulated universe; with the row's index it decides every pixel.
 
     Returns
     -------

@@ -31,6 +31,7 @@ from .proxy import CONSELICE_2003_TABLE_6 as CONSELICE_2003_TABLE_6
 from .proxy import PROXY_CLASSES as PROXY_CLASSES
 from .proxy import ProxyRules as ProxyRules
 from .proxy import matched_accuracy as matched_accuracy
+from .realism import realism as realism
 from .resampling import N_RESAMPLES as N_RESAMPLES
 from .resampling import SHARE as SHARE
 from .resampling import bootstrap as bootstrap

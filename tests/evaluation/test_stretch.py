@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from galaxy_utils.evaluation.stretch import KINDS, LINEAR, STRETCHED, measure_stretches
-from galaxy_utils.morphology.columns import FIVE
+from galaxy_utils.evaluation.stretch import (
+    KINDS,
+    LINEAR,
+    NO_SEEING,
+    RADIUS,
+    STRETCHED,
+    measure_stretches,
+)
 from galaxy_utils.simulate.families import truth
 
 
@@ -18,6 +24,11 @@ def test_every_galaxy_is_measured_in_every_version_and_artefacts_are_not() -> No
 
 def test_a_stretch_makes_galaxies_less_concentrated() -> None:
     rows = measure_stretches(truth(12, 9, 0.0), 9).set_index("objid")
-    stretched, linear = (rows.loc[rows["kind"] == kind, list(FIVE)] for kind in (STRETCHED, LINEAR))
+    linear, stretched, sharp = (
+        rows[rows["kind"] == kind].drop(columns=["kind", "family"])
+        for kind in (LINEAR, STRETCHED, NO_SEEING)
+    )
     bias = (stretched - linear).median()
     assert bias["concentration"] < -0.1 and bias["gini"] < -0.02
+    assert (sharp - linear)["concentration"].median() > 0.05, "seeing lowers it, too"
+    assert (stretched / linear)[RADIUS].median() > 1.05, "and a stretch makes them larger"

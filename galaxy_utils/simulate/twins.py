@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from galaxy_utils.errors import UserError
 from galaxy_utils.simulate.drawing import Mock, draw
-from galaxy_utils.simulate.families import GZ1_CLASSES, SEEING, population
+from galaxy_utils.simulate.families import ARTEFACTS, GZ1_CLASSES, SEEING, population
 
 MEASURED = (
     "rpetro_circ", "axis_ratio", "concentration", "colour_gr", "colour_ri", "sn_per_pixel",
@@ -37,36 +36,28 @@ def draw_twin(row: pd.Series, seed: int) -> Mock:
     ----------
     row : Series
         The galaxy's measurements: rpetro_circ (px), axis_ratio, concentration, colour_gr,
-        colour_ri (mag, without zero point), sn_per_pixel; and, if known, objid and gz1_class.
+        colour_ri (mag, without zero point), sn_per_pixel; NaN where one is missing, which then
+        plays no part; and, if known, objid, gz1_class, and artefact (one of `families.ARTEFACTS`,
+        drawn into the frame).
     seed : int
         Of everything that is not measured; with objid it decides every pixel.
 
     Returns
     -------
     Mock
-
-    Raises
-    ------
-    UserError
-        If a measurement is missing.
     """
     return draw(twin_properties(row, seed), seed)
 
 
 def twin_properties(row: pd.Series, seed: int) -> pd.Series:
     """Properties of a twin, as a row of `truth`; see `draw_twin`."""
-    missing = [name for name in MEASURED if not np.isfinite(row.get(name, np.nan))]
-    if missing:
-        raise UserError(
-            f"galaxy {row.get('objid', '')}: no twin without {', '.join(missing)}; take a galaxy "
-            "that could be measured"
-        )
     families = [family for family, name in GZ1_CLASSES.items() if name == _class_of(row)]
     members = population()
     members = members[members["family"].isin(families)] if families else members
     measured = _transformed(members[[f"measured_{name}" for name in MEASURED]], MEASURED)
     scale = measured.std(axis=0)
     offset = (_transformed(row[list(MEASURED)].to_frame().T, MEASURED)[0] - measured) / scale
+    offset = np.nan_to_num(offset)
     nearest = int(np.argmin((offset**2).sum(axis=1)))
     twin: dict[str, Any] = {str(k): v for k, v in members.iloc[nearest].items()}
     same = members[members["family"] == twin["family"]]
@@ -79,7 +70,9 @@ def twin_properties(row: pd.Series, seed: int) -> pd.Series:
     twin["axis_ratio"] = float(np.clip(twin["axis_ratio"], 0.08, 1.0))
     twin["sersic_index"] = float(np.clip(twin["sersic_index"], 0.5, 8.0))
     rng = np.random.default_rng([seed, zlib.crc32(str(row.get("objid", "")).encode())])
+    artefact = row.get("artefact")
     return pd.Series(twin | {
+        "family": artefact if artefact in ARTEFACTS else twin["family"],
         "objid": f"twin_{row.get('objid', '')}", "index": int(rng.integers(2**31)),
         "host": twin["family"], "is_artefact": False, "seeing": SEEING["r"], "sky_factor": 1.0,
         "position_angle": float(rng.uniform(0.0, 180.0)),

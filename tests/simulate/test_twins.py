@@ -12,7 +12,6 @@ from PIL import Image as PillowImage
 
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import band_mean
-from galaxy_utils.errors import UserError
 from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.morphology.photometry import measure_photometry
 from galaxy_utils.run_folder import DATA
@@ -69,8 +68,13 @@ def test_a_twin_is_of_its_class_and_follows_from_the_seed() -> None:
     assert (one != other).any()
 
 
-def test_what_was_not_measured_is_named() -> None:
-    galaxy = real_galaxies(1).iloc[0].copy()
-    galaxy["colour_gr"] = np.nan
-    with pytest.raises(UserError, match="no twin without colour_gr"):
-        draw_twin(galaxy, 0)
+def test_what_was_not_measured_plays_no_part() -> None:
+    galaxy = real_galaxies(1).iloc[0]
+    whole, part = twin_properties(galaxy, 0), twin_properties(galaxy.drop("objid"), 0)
+    assert whole["half_light_radius"] == part["half_light_radius"], "a name is no measurement"
+    missing = galaxy.copy()
+    missing["colour_gr"] = missing["colour_ri"] = np.nan
+    twin = twin_properties(missing, 0)
+    redder = twin_properties(missing.replace(missing["rpetro_circ"], 60.0), 0)
+    assert np.isfinite(twin[["colour_gr", "half_light_radius"]].astype(float)).all()
+    assert redder["half_light_radius"] > twin["half_light_radius"]

@@ -44,3 +44,4 @@ from .selection import eligible as eligible
 from .selection import voting_members as voting_members
 from .stability import stability as stability
 from .stretch import measure_stretches as measure_stretches
+from .stretch import stretch_table as stretch_table

@@ -1,8 +1,9 @@
-"""What an 8-bit asinh stretch and JPEG do to the five parameters, on simulated galaxies."""
+"""What seeing, an 8-bit asinh stretch and JPEG do to the five parameters of simulated galaxies."""
 
 from __future__ import annotations
 
 import io
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from galaxy_utils.data import survey
 from galaxy_utils.data.images import Image, band_mean
+from galaxy_utils.evaluation.resampling import bootstrap, interval
 from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.simulate.drawing import Mock, draw
@@ -71,3 +73,39 @@ def measure_stretches(truth: pd.DataFrame, seed: int) -> pd.DataFrame:
             rows.append((row["objid"], row["family"], kind, *values))
     table = pd.DataFrame(rows, columns=["objid", "family", "kind", *FIVE, RADIUS])
     return table.replace([np.inf, -np.inf], np.nan)
+
+
+def stretch_table(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Compare each parameter, and the Petrosian radius, with its value on linear flux.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `measure_stretches`.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        One row per family, kind (`KINDS` but the first) and parameter: family, kind, parameter,
+        galaxies (measured in both), and change, low, high (median difference, for the radius the
+        median ratio, and its 95 % interval).
+    """
+    table = []
+    for family, members in rows.groupby("family"):
+        wide = members.pivot(index="objid", columns="kind", values=[*FIVE, RADIUS])
+        for kind, name in product(KINDS[1:], (*FIVE, RADIUS)):
+            pair = wide.reindex(columns=[(name, LINEAR), (name, kind)]).dropna()
+            if pair.empty:
+                continue
+            linear, other = pair.to_numpy(np.float64).T
+            change = other / linear if name == RADIUS else other - linear
+            table.append((family, kind, name, len(pair), np.median(change), *_limits(change, seed)))
+    columns = ["family", "kind", "parameter", "galaxies", "change", "low", "high"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def _limits(change: NDArray[np.float64], seed: int) -> tuple[float, float]:
+    """95 % interval of the median."""
+    return interval(bootstrap(lambda drawn: np.median(change[drawn]), len(change), seed, 500))

@@ -20,7 +20,7 @@ from galaxy_utils.evaluation.selection import supervised_upper_bound
 from galaxy_utils.evaluation.stretch import measure_stretches
 from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
 from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABEL, alternative_spec
-from galaxy_utils.experiments.selection import alternative_pipeline
+from galaxy_utils.experiments.selection import alternative_members, alternative_pipeline
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies, open_galaxies
@@ -71,11 +71,9 @@ def read_inputs(
 def _feature_table(galaxies: Galaxies, p: Parameters) -> pd.DataFrame:
     """Measured parameters, and deep features in both pipelines' crops, of what is not purged."""
     morphology = galaxies.measurements(p.engine)
-    names = [
-        f"{backbone}-{crop}"
-        for crop in dict.fromkeys((PAPER.crop, alternative_spec().crop))
-        for backbone in split_names(p.backbones)
-    ]
+    members = [spec.crop for spec in alternative_members() if spec.crop != "none"]
+    crops = dict.fromkeys((PAPER.crop, alternative_spec().crop, *members))
+    names = [f"{backbone}-{crop}" for crop in crops for backbone in split_names(p.backbones)]
     deep = {name: galaxies.embedding(name) for name in names}
     forest = IsolationForest(n_estimators=200, contamination=0.01, random_state=p.seed)
     purged = purge(morphology, forest)

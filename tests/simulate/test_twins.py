@@ -78,3 +78,11 @@ def test_what_was_not_measured_plays_no_part() -> None:
     redder = twin_properties(missing.replace(missing["rpetro_circ"], 60.0), 0)
     assert np.isfinite(twin[["colour_gr", "half_light_radius"]].astype(float)).all()
     assert redder["half_light_radius"] > twin["half_light_radius"]
+
+
+def test_an_artefact_is_drawn_into_the_frame_of_a_twin() -> None:
+    galaxy = real_galaxies(1).iloc[0]
+    plain, spoilt = (
+        twin_properties(pd.Series({**galaxy, "artefact": kind}), 0) for kind in (np.nan, "trail")
+    )
+    assert spoilt["family"] == "trail" and spoilt["host"] == plain["host"] == plain["family"]

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galaxy_utils.data.sample import Sample, folder_sample, read_rows
+from galaxy_utils.data.catalogue import read_rows
+from galaxy_utils.data.sample import Sample, folder_sample
 from galaxy_utils.data.twins import TWINS_FILE, find_twins
 from galaxy_utils.experiments.experiment import in_parallel, unit_key
 from galaxy_utils.experiments.store import Row

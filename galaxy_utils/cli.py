@@ -111,6 +111,18 @@ def _build(
         print(folder.path / "html" / "index.html")
 
 
+@_commands.command("pdf")
+@click.option("--run", default="book", help="a run whose book is rendered")
+def _pdf(run: str) -> None:
+    """Print the whole book to one PDF, through Chromium or Chrome."""
+    from galaxy_utils.run_folder import RunFolder
+    from galaxy_utils.workflow.printing import print_book
+
+    pdf = print_book(RunFolder.named(run))
+    print("The printed book lies here:")
+    print(pdf)
+
+
 @_commands.command("measure")
 @click.option("--images", type=_PATH, required=True, help="folder of images")
 @click.option("--out", type=_PATH, help="folder of the measured table")

@@ -58,19 +58,9 @@ MARKER, LOCK = ".galaxy-book", ".galaxy-book.lock"
 def output_folder(folder: Path, content: str) -> Iterator[None]:
     """Make and lock a folder for output, or refuse one that holds anything else.
 
-    Parameters
-    ----------
-    folder : Path
-        May be missing, empty, or marked for the same content before; inside `runs/` it may hold
-        what is there.
-    content : str
-        What is going to be written, such as "measured table".
-
-    Raises
-    ------
-    UserError
-        If the folder holds other files, or other output of ours, or cannot be written, or if
-        another process writes into it.
+    It may be missing, empty, or marked for the same content before; inside `runs/` it may hold what
+    is there. `UserError` if it holds other files, or other output of ours, or cannot be written, or
+    if another process writes into it.
     """
     before = folder.exists()
     _claim(folder, content)

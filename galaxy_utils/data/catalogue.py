@@ -211,15 +211,7 @@ def _numbers(
 def read_rows(path: Path) -> pd.DataFrame:
     """Read a CSV table of ours without guessing at identifiers and reasons.
 
-    Parameters
-    ----------
-    path : Path
-        CSV file.
-
-    Returns
-    -------
-    DataFrame
-        objid and reasons are text and never missing; elsewhere an empty field is.
+    These are text and never missing; elsewhere an empty field is.
     """
     header = pd.read_csv(path, nrows=0).columns
     words = {"objid", "reason", "statmorph_reason"}

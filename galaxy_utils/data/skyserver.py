@@ -176,25 +176,9 @@ def fetch_known(catalogue: pd.DataFrame, folder: Path, server: str = SERVER) -> 
 def fetch_sample(wanted: PaperSample, folder: Path, server: str = SERVER) -> Downloads:
     """Download the paper's sample into a folder, or what is still missing of it.
 
-    Parameters
-    ----------
-    wanted : PaperSample
-        Parameters of the query.
-    folder : Path
-        Receives `CATALOGUE`, `QUERY`, the images, manifest and failures.
-    server : str
-        As `SERVER`.
-
-    Returns
-    -------
-    Downloads
-        Numbers of images, and the failures with their reasons.
-
-    Raises
-    ------
-    UserError
-        If the server cannot be reached or is down, an answer is not what was
-        asked for, or the folder holds another sample or files of others.
+    The folder receives `CATALOGUE`, `QUERY`, the images, manifest and failures. `UserError` if the
+    server cannot be reached or is down, an answer is not what was asked for, or the folder holds
+    another sample or files of others.
     """
     with output_folder(folder, "sample from SkyServer"):
         if (folder / QUERY).exists():

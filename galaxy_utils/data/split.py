@@ -22,23 +22,11 @@ class SdssField(NamedTuple):
 
 
 def sdss_field(objid: str) -> SdssField | None:
-    """Decode the field in which SDSS found an object.
+    """Decode the field in which SDSS found an object; None where the text can be no objid.
 
-    Parameters
-    ----------
-    objid : str
-        Identifier of a photometric object in decimal digits, of DR7 or any later release.
-
-    Returns
-    -------
-    SdssField or None
-        None where the text cannot be such an identifier. Version and rerun are left out: they
-        tell how a field was processed, not which one it is.
-
-    References
-    ----------
-    SDSS, https://www.sdss.org/dr17/help/glossary/#objid: from the most significant bit, 1 unused,
-    4 version, 11 rerun, 16 run, 3 camera column, 1 first field, 12 field, 16 object.
+    Version and rerun are left out: they tell how a field was processed, not which one it is. From
+    the most significant bit (https://www.sdss.org/dr17/help/glossary/#objid): 1 unused, 4 version,
+    11 rerun, 16 run, 3 camera column, 1 first field, 12 field, 16 object.
     """
     if not re.fullmatch(r"[1-9][0-9]{17,18}", objid):
         return None

@@ -38,27 +38,13 @@ def find_twins(
     image: Callable[[str], Image] | None = None,
     separation: float = SEPARATION,
 ) -> pd.DataFrame:
-    """List the pairs of galaxies whose cutouts show the same system.
+    """List the pairs of galaxies whose cutouts show the same system: columns `COLUMNS`.
 
-    Compared are galaxies of the same SDSS field and of neighbouring fields of a run. Their
-    distance is that of the positions where both are known, and otherwise the shift at which
-    their frames match (peak of the cross-correlation).
-
-    Parameters
-    ----------
-    catalogue : DataFrame
-        Columns objid, and where known ra and dec (degrees).
-    image : callable, optional
-        From objid to its composite; all of the same shape. Without it only positions count.
-    separation : float
-        Largest distance of the centres, in pixels.
-
-    Returns
-    -------
-    DataFrame
-        One row per pair: objid_1, objid_2 (in catalogue order), separation (pixels), correlation
-        (of the overlapping pixels; NaN where positions decided), same_field (whether both are in
-        the same field rather than in neighbouring ones).
+    Compared are galaxies of the same SDSS field and of neighbouring fields of a run. Their distance
+    (pixels) is that of the positions (ra and dec of the catalogue, degrees) where both are known,
+    and otherwise the shift at which their frames match (peak of the cross-correlation); without
+    images only positions count. The correlation is that of the overlapping pixels, NaN where
+    positions decided.
     """
     positions = catalogue.set_index(catalogue["objid"].astype(str)).reindex(columns=["ra", "dec"])
     frame = lru_cache(maxsize=64)(lambda objid: Frame.of(image(objid))) if image else None
@@ -118,12 +104,8 @@ class Frame:
 def overlap(first: Frame, second: Frame) -> tuple[float, float]:
     """Shift two frames of the same shape onto each other.
 
-    Returns
-    -------
-    distance : float
-        Of the two centres, in pixels.
-    correlation : float
-        Of the overlapping pixels; 0 where either frame is constant there.
+    Returns the distance of their centres in pixels, and the correlation of the overlapping pixels,
+    0 where either frame is constant there.
     """
     height, width = first.counts.shape
     padded = (2 * height, 2 * width)

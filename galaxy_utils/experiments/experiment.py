@@ -56,22 +56,9 @@ class Experiment:
     def settings(
         self, folder: RunFolder, parameters: Parameters, upstream: Mapping[str, pd.DataFrame]
     ) -> Row:
-        """Collect what decides the result.
+        """Collect what decides the result: parameters and digest of the sample.
 
-        Parameters
-        ----------
-        folder : RunFolder
-            The run.
-        parameters : Parameters
-            Its parameters.
-        upstream : mapping of str to DataFrame
-            Rows of the upstream experiments.
-
-        Returns
-        -------
-        dict
-            `parameters` (name to value), `sample` (digest), and where there are any `upstream`
-            (name to digest) and `profile` (parameter to value).
+        Where there are any, also digests of upstream rows, and the parameters of a profile.
         """
         values = parameters.model_dump()
         found: Row = {

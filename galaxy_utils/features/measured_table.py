@@ -59,30 +59,14 @@ PHOTOMETRY_FILE, FRAMES_FILE = "appearance.csv", "frames.csv"
 
 @dataclass(frozen=True)
 class MeasuredTable:
-    """What was measured of a sample.
+    """What was measured of a sample; all tables have the rows of the catalogue."""
 
-    Parameters
-    ----------
-    catalogue : DataFrame
-        Columns `CATALOGUE_COLUMNS`, one row per galaxy.
-    morphology : DataFrame
-        Columns objid and `MORPHOLOGY_COLUMNS`, the same rows.
-    embeddings : dict of str to Path
-        `<backbone>-<crop>` to its file.
-    provenance : dict
-        Content of provenance.json.
-    photometry : DataFrame
-        objid, axis ratio and colours, the same rows.
-    frames : DataFrame
-        objid and frame, the same rows.
-    """
-
-    catalogue: pd.DataFrame
-    morphology: pd.DataFrame
-    embeddings: dict[str, Path]
-    provenance: dict[str, Any]
-    photometry: pd.DataFrame
-    frames: pd.DataFrame
+    catalogue: pd.DataFrame  # columns `CATALOGUE_COLUMNS`
+    morphology: pd.DataFrame  # columns objid and `MORPHOLOGY_COLUMNS`
+    embeddings: dict[str, Path]  # `<backbone>-<crop>` to its file
+    provenance: dict[str, Any]  # content of provenance.json
+    photometry: pd.DataFrame  # objid, axis ratio and colours
+    frames: pd.DataFrame  # objid and frame
 
     @property
     def has_both_engines(self) -> bool:
@@ -166,29 +150,10 @@ def measure_sample(
 ) -> MeasuredTable:
     """Measure a sample and write the measured table; a killed call is resumed by the next.
 
-    Parameters
-    ----------
-    sample : Sample
-        Galaxies with images.
-    folder : Path
-        Where the table is written; what was measured there before is kept.
-    embeddings : sequence of str
-        Each `<backbone>-<crop>`.
-    n_processes : int, optional
-        Worker processes; as many as there are cores by default.
-    engines : sequence of str
-        Some of `ENGINES`. The first fills the columns of morphology.csv; where
-        statmorph is the second, its values follow with a prefix.
-
-    Returns
-    -------
-    MeasuredTable
-        What was written.
-
-    Raises
-    ------
-    UserError
-        If another process is measuring into the same folder, or it holds files of others.
+    What was measured in the folder before is kept. Each embedding is `<backbone>-<crop>`. The first
+    of the engines fills the columns of morphology.csv; where statmorph is the second, its values
+    follow with a prefix. `UserError` if another process is measuring into the same folder, or it
+    holds files of others.
     """
     with output_folder(folder, CONTENT):
         morphology = measure_morphology(sample, engines, folder, n_processes)

@@ -73,31 +73,12 @@ def read_frames(sample: Sample, objids: list[str], side: int) -> tuple[Tensor, d
 def train_on_sample(
     sample: Sample, plan: TrainingPlan, out: Path
 ) -> tuple[Path, pd.DataFrame, dict[str, str]]:
-    """Train the encoder on all galaxies of a sample that are not held out.
+    """Train the encoder on all galaxies of a sample that are not held out; labels are not read.
 
-    Parameters
-    ----------
-    sample : Sample
-        With images; their labels are not read.
-    plan : TrainingPlan
-        Network, views, loss and schedule.
-    out : Path
-        Folder of weights, log and checkpoint; a killed training resumes there.
-
-    Returns
-    -------
-    weights : Path
-        The file written.
-    log : DataFrame
-        One row per epoch: epoch, loss, learning_rate, seconds.
-    failures : dict of str to str
-        Objid to reason of images that could not be read.
-
-    Raises
-    ------
-    UserError
-        If the sample has fewer images than a batch, or `out` holds another training or
-        files of others.
+    Weights, log and checkpoint are written to `out`, where a killed training resumes. Returns the
+    file of the weights, the log (columns epoch, loss, learning_rate, seconds) and why images could
+    not be read, by objid. `UserError` if the sample has fewer images than a batch, or `out` holds
+    another training or files of others.
     """
     with output_folder(out, "galaxy encoder"):
         objids = sample.catalogue["objid"].astype(str)

@@ -36,6 +36,7 @@ from galaxy_utils.workflow.classification import (
     _named_after,
     _thumbnail,
     classify_folder,
+    without_formulae,
 )
 
 
@@ -278,6 +279,16 @@ def test_a_catalogue_says_how_many_of_its_rows_have_an_image(
         assert main([*command, "--cores", "1"]) == 0
         assert expected in capsys.readouterr().out
         assert expected in (kept / "index.html").read_text(encoding="utf-8")
+
+
+def test_no_cell_of_a_table_is_a_formula() -> None:
+    cells = ["=1+1", '=HYPERLINK("http://a")', "+x", "-x", "@x", "-0.5", "587724", "a=b"]
+    table = pd.DataFrame({"objid": cells, "z": np.arange(8.0)})
+    safe = without_formulae(table)
+    assert safe["objid"].tolist() == [
+        "'=1+1", "'=HYPERLINK(\"http://a\")", "'+x", "'-x", "'@x", "-0.5", "587724", "a=b",
+    ]  # fmt: skip
+    pd.testing.assert_series_equal(safe["z"], table["z"])
 
 
 def test_what_was_measured_is_taken_up_again(

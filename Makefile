@@ -14,7 +14,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 # The first target: plain `make` builds the book.
-.PHONY: book help test measure classify model train skyserver images studies lab lint lock clean
+.PHONY: book pdf help test measure classify model train skyserver images studies lab lint lock clean
 
 book: $(INSTALLED)
 	@$(BIN)/galaxy-book build \
@@ -22,8 +22,12 @@ book: $(INSTALLED)
 	  $${SAMPLE:+--sample "$$SAMPLE"} $${SET:+--set "$$SET"} \
 	  $${CORES:+--cores "$$CORES"}
 
+pdf: $(INSTALLED)
+	@$(BIN)/galaxy-book pdf $${RUN:+--run "$$RUN"}
+
 help:
 	@echo 'make book      execute the notebooks and build the book (PROFILE, RUN, SAMPLE, SET, CORES)'
+	@echo 'make pdf       print the whole book of a run to one PDF (RUN)'
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
 	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, FRAMING, CORES)'

@@ -111,6 +111,18 @@ def _build(
         print(folder.path / "html" / "index.html")
 
 
+@_commands.command("pdf")
+@click.option("--run", default="book", help="a run whose book is rendered")
+def _pdf(run: str) -> None:
+    """Print the whole book to one PDF, through Chromium or Chrome."""
+    from galaxy_utils.run_folder import RunFolder
+    from galaxy_utils.workflow.printing import print_book
+
+    pdf = print_book(RunFolder.named(run))
+    print("The printed book lies here:")
+    print(pdf)
+
+
 @_commands.command("measure")
 @click.option("--images", type=_PATH, required=True, help="folder of images")
 @click.option("--out", type=_PATH, help="folder of the measured table")
@@ -301,7 +313,7 @@ def _report(done: Downloads, folder: Path) -> None:
 
 def _print_notes(notes: Iterable[str]) -> None:
     for note in notes:
-        print(f"catalogue: {note}")
+        print(f"note: {note}")
 
 
 def _print_counts(reasons: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
@@ -55,13 +55,30 @@ class RequestPolicy:
     most_failures: int = 8  # so many files in a row, all attempts failed: the server is down
 
 
+class _OneHost(requests.Session):
+    """Follows a redirect on one host, never to another one or to an unencrypted address."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Address that a response redirects to; `DownloadError` where it is of another host."""
+        target = super().get_redirect_target(resp)
+        if target is None:
+            return None
+        asked, found = urlsplit(resp.url), urlsplit(urljoin(resp.url, target))
+        if found.hostname != asked.hostname or (asked.scheme == "https" != found.scheme):
+            raise DownloadError(
+                f"{asked.netloc} redirects to {found.scheme}://{found.netloc}, which is not "
+                "followed; if the server has moved, name its new address"
+            )
+        return target
+
+
 class Client:
     """Sends requests to one server until `stop` is set."""
 
     def __init__(self, policy: RequestPolicy) -> None:
         self.policy = policy
         self.stop = threading.Event()
-        self._session = requests.Session()
+        self._session = _OneHost()
         self._session.headers["User-Agent"] = f"galaxy-book/{__version__}"
         self._next_turn = 0.0
         self._lock = threading.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from PIL import Image as PillowImage
 Image = NDArray[np.uint8]
 """An 8-bit colour composite, shape (height, width, 3), as displayed."""
 
-FITS_SUFFIXES = (".fits", ".fit")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", *FITS_SUFFIXES)
-SMALLEST_SIDE = 48
+FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fits.bz2")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", *FITS_SUFFIXES,
+)  # fmt: skip
+SMALLEST_SIDE, LARGEST_SIDE = 48, 4096
 
 _TIFF_BITS_PER_SAMPLE = 258
 
@@ -29,27 +32,25 @@ def band_mean(image: Image) -> NDArray[np.float64]:
 
 
 def read_image(path: Path) -> Image:
-    """Read a JPEG, PNG, TIFF or FITS file as an 8-bit colour composite.
+    """Read a JPEG, PNG, TIFF, WebP, BMP, GIF or FITS file as an 8-bit colour composite.
 
     FITS images are stretched; a grey image is repeated in three bands, transparency is ignored.
     `ImageError` if the file is not an image, is cut short, has more than 8 bits, or a side below
-    `SMALLEST_SIDE` pixels.
+    `SMALLEST_SIDE` or above `LARGEST_SIDE` pixels.
     """
-    if path.suffix.lower() in FITS_SUFFIXES:
+    if not path.is_file():
+        raise ImageError("no regular file")
+    if name_and_suffix(path)[1].lower() in FITS_SUFFIXES:
         from galaxy_utils.data.fits import read_fits  # astropy takes a second: only when needed
 
-        pixels = read_fits(path)
-    else:
-        pixels = _read_with_pillow(path)
-    height, width = pixels.shape[:2]
-    if min(height, width) < SMALLEST_SIDE:
-        raise ImageError(f"{width}x{height} px: expected at least {SMALLEST_SIDE} px a side")
-    return pixels
+        return read_fits(path)
+    return _read_with_pillow(path)
 
 
 def _read_with_pillow(path: Path) -> Image:
     try:
         with PillowImage.open(path) as opened:
+            check_size(opened.height, opened.width)  # before a pixel is decoded
             if opened.mode.startswith(("I", "F")) or _bits_per_sample(opened) > 8:
                 raise ImageError("more than 8 bits a pixel: expected an 8-bit image")
             return np.asarray(opened.convert("RGB"))
@@ -67,9 +68,34 @@ def _bits_per_sample(opened: PillowImage.Image) -> int:
     return max(tags.get(_TIFF_BITS_PER_SAMPLE, (8,))) if tags else 8
 
 
+def name_and_suffix(path: Path) -> tuple[str, str]:
+    r"""Divide the name of a file into what comes before one of `IMAGE_SUFFIXES`, and that.
+
+    The suffix is empty where it is none of them. Bytes that are no UTF-8 are written as `\xff`.
+    """
+    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+    ends = [suffix for suffix in IMAGE_SUFFIXES if name.lower().endswith(suffix)]
+    if not ends:
+        return name, ""
+    length = max(map(len, ends))
+    return name[:-length], name[-length:]
+
+
 def other_bands(path: Path) -> list[Path]:
-    """Existing `<name>-g.fits` and `<name>-i.fits` next to a `<name>-r.fits`."""
-    if path.suffix.lower() not in FITS_SUFFIXES or not path.stem.endswith("-r"):
+    """Existing FITS images in g and i next to one in r: `<name>-g`, `<name>_g`, and so on."""
+    stem, suffix = name_and_suffix(path)
+    if suffix.lower() not in FITS_SUFFIXES or not stem.endswith(("-r", "_r")):
         return []
-    names = [path.with_name(f"{path.stem[:-1]}{band}{path.suffix}") for band in "gi"]
+    names = [path.with_name(f"{stem[:-1]}{band}{suffix}") for band in "gi"]
     return [name for name in names if name.exists()]
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise `ImageError` where a frame is too small to measure or too large for a cutout."""
+    if min(height, width) < SMALLEST_SIDE:
+        raise ImageError(f"{width}x{height} px: expected at least {SMALLEST_SIDE} px a side")
+    if max(height, width) > LARGEST_SIDE:
+        raise ImageError(
+            f"{width}x{height} px: expected a cutout of one galaxy, at most {LARGEST_SIDE} px "
+            "a side"
+        )

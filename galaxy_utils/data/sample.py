@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS, match_objids, read_catalogue
-from galaxy_utils.data.images import FITS_SUFFIXES, IMAGE_SUFFIXES, Image, ImageError, read_image
+from galaxy_utils.data.images import (
+    FITS_SUFFIXES,
+    IMAGE_SUFFIXES,
+    Image,
+    ImageError,
+    name_and_suffix,
+    read_image,
+)
 from galaxy_utils.errors import UserError
 
 
@@ -29,7 +36,7 @@ class Sample:
     cutouts : dict of str to ndarray of uint8, optional
         objid to image, for samples that are held in memory.
     notes : tuple of str
-        How the catalogue was read, for people: rows with an image, columns without a value.
+        For people: what of the folder is left out, and how the catalogue was read.
     """
 
     name: str
@@ -64,17 +71,50 @@ class Sample:
     @cached_property
     def _files(self) -> dict[str, Path]:
         """Image files by objid."""
-        return {path.stem: path for path in _image_files(self.folder)} if self.folder else {}
+        return image_files(self.folder) if self.folder else {}
 
 
-def _image_files(folder: Path) -> Iterator[Path]:
-    """Images of a folder; of a FITS triplet the one in r, and no hidden files (macOS: `._*`)."""
-    for path in folder.iterdir():
-        in_r = path.with_name(f"{path.stem[:-1]}r{path.suffix}")
-        second_band = path.suffix.lower() in FITS_SUFFIXES and path.stem.endswith(("-g", "-i"))
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-            if not (second_band and in_r.exists()):
-                yield path
+def image_files(folder: Path) -> dict[str, Path]:
+    """Image files of a folder by objid: the name without suffix, with it where names collide.
+
+    Only regular files, of a FITS triplet the one in r, and no hidden files (macOS: `._*`).
+    """
+    by_name: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        name, suffix = name_and_suffix(path)
+        if suffix and path.is_file() and not name.startswith(".") and not _has_r(path, suffix):
+            by_name.setdefault(name, []).append(path)
+    return {
+        name if len(paths) == 1 else name + name_and_suffix(path)[1]: path
+        for name, paths in by_name.items()
+        for path in paths
+    }
+
+
+def _has_r(path: Path, suffix: str) -> bool:
+    """Whether this is the FITS image in g or i of a galaxy that has one in r."""
+    name = path.name.removesuffix(suffix)
+    other = suffix.lower() in FITS_SUFFIXES and name.endswith(("-g", "-i", "_g", "_i"))
+    return other and path.with_name(f"{name[:-1]}r{suffix}").exists()
+
+
+def _left_out(folder: Path) -> list[str]:
+    """What lies in a folder beside images, in words: folders with images, and other files."""
+    notes = []
+    others = [p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix != ".csv"]
+    inside = [path.name for path in others if path.is_dir() and image_files(path)]
+    if inside:
+        notes.append(f"{_examples(inside)} also hold images and are left out: name one of them")
+    strange = [path.name for path in others if not path.is_dir()
+               and not (path.is_file() and name_and_suffix(path)[1])]  # fmt: skip
+    if strange:
+        notes.append(f"{len(strange)} files are no images and are left out: {_examples(strange)}")
+    return notes
+
+
+def _examples(names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in sorted(names)[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
@@ -83,7 +123,8 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
     Parameters
     ----------
     folder : Path
-        Folder of images; objid is the file name without its suffix.
+        Folder of images; objid is the file name without its suffix, which stays where two files
+        differ in nothing else.
     catalogue : Path, optional
         CSV table with a column objid that adds classes and positions; the
         folder's own `catalogue.csv` if not given and there.
@@ -96,30 +137,27 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
     Raises
     ------
     UserError
-        If the folder does not exist or has no image, two images share a name, or
-        the catalogue cannot be used.
+        If the folder does not exist or has no image, or the catalogue cannot be used.
     """
     if not folder.is_dir():
         raise UserError(f"sample folder {folder}: there is no such folder")
-    names = pd.Series(sorted(path.stem for path in _image_files(folder)), dtype=str)
+    names = pd.Series(sorted(image_files(folder)), dtype=str)
+    notes = _left_out(folder)
     if names.empty:
         raise UserError(
             f"sample folder {folder}: no image in it; expected files ending in "
             + ", ".join(IMAGE_SUFFIXES)
-        )
-    repeated = names[names.duplicated()]
-    if len(repeated):
-        raise UserError(
-            f"sample folder {folder}: several images named {repeated.iloc[0]!r}; rename one"
+            + "".join(f"; {note}" for note in notes)
         )
     listed = names.to_frame("objid").reindex(columns=list(CATALOGUE_COLUMNS))
-    listed, notes = listed.astype({"gz1_class": object}), ()
+    listed = listed.astype({"gz1_class": object})
     if catalogue is not None or (folder / "catalogue.csv").exists():
         known = read_catalogue(catalogue or folder / "catalogue.csv")
         rows = known.set_index("objid").reindex(match_objids(names, known["objid"]))
         listed = rows.set_axis(names).rename_axis("objid").reset_index()
-        found = f"{int(rows.index.notna().sum())} of {len(known)} catalogue rows have an image"
+        n_found = int(np.sum(rows.index.notna()))
+        found = f"{n_found} of {len(known)} catalogue rows have an image"
         if rows.index.isna().all():
             found += "; its column objid must hold the names of the files"
-        notes = (found, *known.attrs["notes"])
-    return Sample(str(folder), listed, folder, notes=notes)
+        notes += [found, *known.attrs["notes"]]
+    return Sample(str(folder), listed, folder, notes=tuple(notes))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,20 +43,11 @@ over three pixels, yet their stars are as sharp as the seeing; fitted by us with
 SCALES = {"i": 4.9, "r": 5.7, "g": 7.8}
 """Weight of the bands in SDSS composites (Blanton's djs_rgb_make settings for DR8)."""
 
-
-@dataclass(frozen=True)
-class Stretch:
-    """Constants of the asinh stretch, in weighted nanomaggies."""
-
-    brightness: float
-    softening: float
-    black: float
-
-
-FITTED = Stretch(0.55, 6.75, -0.01)
-"""Softening is that of Blanton's settings (2.25 for the sum of three bands); the others were fitted
-by us, since SkyServer's are not published: to percentiles, share of black pixels and correlation of
-the sky in real cutouts, noise against brightness, and parameters of Galaxy Zoo classes."""
+BRIGHTNESS, SOFTENING, BLACK = 0.55, 6.75, -0.01
+"""Constants of the asinh stretch, in weighted nanomaggies. The softening is that of Blanton's
+settings (2.25 for the sum of three bands); the others were fitted by us, since SkyServer's are not
+published: to percentiles, share of black pixels and correlation of the sky in real cutouts, noise
+against brightness, and parameters of Galaxy Zoo classes."""
 
 
 def nanomaggies(magnitude: float) -> float:
@@ -75,12 +65,12 @@ def noise(band: str, flux: Any = 0.0, sky_factor: float = 1.0) -> Any:
     return COUNT[band] * np.sqrt(electrons / GAIN[band] ** 2 + READ_NOISE[band] ** 2)
 
 
-def composite(bands: NDArray[np.floating], stretch: Stretch = FITTED) -> Image:
+def composite(bands: NDArray[np.floating]) -> Image:
     """Colour composite as SkyServer draws it: one asinh factor for all bands of a pixel."""
     weights = np.array([SCALES[band] for band in BANDS])[:, None, None]
-    scaled = stretch.brightness * (np.asarray(bands, np.float64) * weights - stretch.black)
+    scaled = BRIGHTNESS * (np.asarray(bands, np.float64) * weights - BLACK)
     intensity = np.maximum(scaled.mean(axis=0), 1e-9)
-    soft = stretch.softening * intensity
+    soft = SOFTENING * intensity
     shown = scaled * (np.arcsinh(soft) / soft)
     shown = np.clip(shown / np.maximum(shown.max(axis=0), 1.0), 0.0, 1.0)
     return np.ascontiguousarray((255 * shown[::-1]).round().astype(np.uint8).transpose(1, 2, 0))

@@ -21,6 +21,7 @@ from .proxy import CONSELICE_2003_TABLE_6 as CONSELICE_2003_TABLE_6
 from .proxy import PROXY_CLASSES as PROXY_CLASSES
 from .proxy import ProxyRules as ProxyRules
 from .proxy import matched_accuracy as matched_accuracy
+from .realism import realism as realism
 from .resampling import bootstrap as bootstrap
 from .resampling import interval as interval
 from .resampling import permutation as permutation
@@ -28,3 +29,4 @@ from .selection import SMALLEST_CLUSTER as SMALLEST_CLUSTER
 from .selection import eligible as eligible
 from .selection import voting_members as voting_members
 from .stretch import measure_stretches as measure_stretches
+from .stretch import stretch_table as stretch_table

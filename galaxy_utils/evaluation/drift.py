@@ -21,9 +21,14 @@ from galaxy_utils.evaluation.resampling import interval
 FEWEST_FOR_DRIFT = 20
 """With fewer galaxies drift is not judged."""
 
-DRIFT_AUC = 0.65
-"""From this area under the curve on, with an interval above one half, two samples are called
-different: below it they overlap for the most part."""
+DRIFT_AUC, APART_AUC = 0.65, 0.95
+"""Area under the curve from which on, with an interval above one half, two samples are called
+different: below the first they overlap for the most part, above the second hardly at all."""
+
+MOST_ANOMALIES = 2.0
+"""Galaxies are outside if anomalies are so many times as frequent as among the known ones."""
+
+ALIKE, DIFFERENT, OUTSIDE = "alike", "different", "outside"
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,9 @@ class Drift:
     """How far new galaxies lie from the training galaxies.
 
     `parameters` has, per measured parameter, `new` and `known` (medians), `ks`
-    (Kolmogorov-Smirnov distance) and `p_holm` (its p-value, corrected by Holm).
+    (Kolmogorov-Smirnov distance) and `p_holm` (its p-value, corrected by Holm). `level` is
+    `ALIKE`; `DIFFERENT`, but as likely under the mixture as the known ones, so that they lie where
+    clusters were fitted; `OUTSIDE` of it; None where they are too few.
     """
 
     n_galaxies: int  # new ones with a cluster
@@ -43,20 +50,28 @@ class Drift:
     auc: float  # of a classifier that tells new from known galaxies, with interval
     auc_low: float
     auc_high: float
-    outside: bool | None  # whether they are of another kind; None where they are too few
+    level: str | None
+
+    @property
+    def outside(self) -> bool | None:
+        """Whether the clusters are not to be trusted; None where the galaxies are too few."""
+        return None if self.level is None else self.level == OUTSIDE
 
     def sentence(self) -> str:
         """Return the verdict in words, with its numbers."""
-        if self.outside is None:
+        if self.level is None:
             return (
                 f"{self.n_galaxies} galaxies are too few to judge whether they are of the kind "
                 f"that the taxonomy was fitted to; at least {FEWEST_FOR_DRIFT} are needed."
             )
-        verdict = (
-            "These galaxies lie outside what the taxonomy was fitted to: do not trust the clusters."
-            if self.outside
-            else "There is no sign that these galaxies differ in kind from the known ones."
-        )
+        verdict = {
+            ALIKE: "There is no sign that these galaxies differ in kind from the known ones.",
+            DIFFERENT: "These galaxies differ from the known ones, most of all in "
+            f"{self._largest_shift()}, but lie where the clusters were fitted: the clusters can be "
+            "used. Another camera, or another way of drawing the images, has this effect.",
+            OUTSIDE: "These galaxies lie outside what the taxonomy was fitted to: do not trust "
+            "the clusters.",
+        }[self.level]
         verb = "cannot tell" if self.auc_low <= 0.5 else "tells"
         return (
             f"{verdict} A classifier {verb} them from the known galaxies with an area under the "
@@ -65,6 +80,10 @@ class Drift:
             f"{self.anomaly_high:.1f}) are called anomalies, against "
             f"{self.anomaly_expected:.0f} % of the known galaxies."
         )
+
+    def _largest_shift(self) -> str:
+        shifts = self.parameters.set_index("parameter")["ks"]
+        return str(shifts.idxmax()).replace("_", " ")
 
 
 def measure_drift(
@@ -84,8 +103,8 @@ def measure_drift(
     Returns
     -------
     Drift
-        Called outside if the classifier tells the two apart, or if anomalies are at least twice
-        as frequent as among the training galaxies.
+        The level depends on what the difference does to the assignment: not on whether a
+        classifier sees one, but on whether the galaxies are as likely as those of the fit.
     """
     mine = table[table["cluster"].notna()]
     n, nan = len(mine), float("nan")
@@ -96,10 +115,12 @@ def measure_drift(
     anomalies = int(mine["is_anomaly"].sum())
     low, high = (100 * float(v) for v in proportion_confint(anomalies, n, method="wilson"))
     auc, auc_low, auc_high = _domain_auc(model.space, space, seed)
-    outside = bool((auc >= DRIFT_AUC and auc_low > 0.5) or low > 2 * expected)
+    level = DIFFERENT if auc >= DRIFT_AUC and auc_low > 0.5 else ALIKE
+    if auc_low >= APART_AUC or low > MOST_ANOMALIES * expected:
+        level = OUTSIDE
     return Drift(
         n, _shifts(model, mine), 100 * anomalies / n, low, high, expected,
-        auc, auc_low, auc_high, outside,
+        auc, auc_low, auc_high, level,
     )  # fmt: skip
 
 

@@ -241,5 +241,5 @@ def compare_with_classes(
     def paired(rows: NDArray[np.int64]) -> dict[str, float]:
         return {n: adjusted_rand_score(codes[rows], p[rows]) for n, p in labels.items()}
 
-    groups = None if groups is None else np.asarray(groups, object)[known]
-    return scores, bootstrap(paired, len(codes), seed, groups=groups)
+    drawn = None if groups is None else np.asarray(groups, object)[known]
+    return scores, bootstrap(paired, len(codes), seed, groups=drawn)

@@ -13,25 +13,30 @@ from sklearn.ensemble import IsolationForest
 
 from galaxy_utils.clustering.pipelines import PAPER, PipelineSpec
 from galaxy_utils.config import MIXTURE, TRAINING, Parameters, split_names
+from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.evaluation.metrics import agreement
+from galaxy_utils.evaluation.realism import realism
 from galaxy_utils.evaluation.selection import supervised_upper_bound
 from galaxy_utils.evaluation.stretch import measure_stretches
 from galaxy_utils.experiments.experiment import FEW_DRAWS, Experiment
 from galaxy_utils.experiments.perturbations import ALTERNATIVE_LABEL, PAPER_LABEL, alternative_spec
-from galaxy_utils.experiments.selection import alternative_pipeline
+from galaxy_utils.experiments.selection import alternative_members, alternative_pipeline
 from galaxy_utils.experiments.store import Row
 from galaxy_utils.features.feature_table import make_feature_table
-from galaxy_utils.features.galaxies import Galaxies
+from galaxy_utils.features.galaxies import Galaxies, open_galaxies
 from galaxy_utils.features.named_samples import mock_folder
 from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.purging import purge
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.simulate.drawing import mock_sample
-from galaxy_utils.simulate.families import FAMILIES, truth
+from galaxy_utils.simulate.families import FAMILIES, GZ1_CLASSES, truth
 
 STRETCHED_MANY, STRETCHED_FEW = 400, 16
 """Simulated galaxies that are measured in linear flux, too, in a large and a small experiment."""
+
+REAL = "sdss5000"
+"""Real galaxies that the simulated ones are compared with, whatever the run's sample."""
 
 FIVE_ALONE = "five parameters alone"
 
@@ -58,21 +63,26 @@ def read_inputs(
     where = mock_folder(p.seed, p.mock_artefacts)
     sample = mock_sample(where, p.n_mocks, p.seed, p.mock_artefacts)
     galaxies = Galaxies(sample, None, where.with_name(f"{where.name}-measured"))
+    measured = galaxies.measurements(p.engine)[["objid", *FIVE, *SHAPE]]
+    drawn = truth(p.n_mocks, p.seed, p.mock_artefacts)
+    return Simulated(drawn, measured, _feature_table(galaxies, p), p)
+
+
+def _feature_table(galaxies: Galaxies, p: Parameters) -> pd.DataFrame:
+    """Measured parameters, and deep features in both pipelines' crops, of what is not purged."""
     morphology = galaxies.measurements(p.engine)
-    names = [
-        f"{backbone}-{crop}"
-        for crop in dict.fromkeys((PAPER.crop, alternative_spec().crop))
-        for backbone in split_names(p.backbones)
-    ]
+    members = [spec.crop for spec in alternative_members() if spec.crop != "none"]
+    crops = dict.fromkeys((PAPER.crop, alternative_spec().crop, *members))
+    names = [f"{backbone}-{crop}" for crop in crops for backbone in split_names(p.backbones)]
     deep = {name: galaxies.embedding(name) for name in names}
     forest = IsolationForest(n_estimators=200, contamination=0.01, random_state=p.seed)
     purged = purge(morphology, forest)
     embedded = [np.isfinite(block).all(axis=1) for block in deep.values()]
     kept = np.logical_and.reduce([purged["kept"].to_numpy(bool), *embedded])
     columns = morphology.set_index("objid").loc[kept, [*FIVE, *SHAPE]].astype(np.float64)
-    X = make_feature_table(columns.fillna(columns.median()), {k: v[kept] for k, v in deep.items()})
-    drawn = truth(p.n_mocks, p.seed, p.mock_artefacts)
-    return Simulated(drawn, morphology[["objid", *FIVE, *SHAPE]], X, p)
+    return make_feature_table(
+        columns.fillna(columns.median()), {k: v[kept] for k, v in deep.items()}
+    )
 
 
 def _specs() -> dict[str, PipelineSpec]:
@@ -149,6 +159,16 @@ def _upper_bound(
     return agreement(classes[test], classifier.predict(X[test]))["ari"]
 
 
+def _realism(data: Simulated) -> list[Row]:
+    """Compare the table that the pipelines get with that of real galaxies, class by class."""
+    galaxies = open_galaxies(REAL)
+    real = _feature_table(galaxies, data.parameters)
+    drawn = data.truth.set_index("objid")
+    families = drawn["family"].mask(drawn["is_artefact"]).map(GZ1_CLASSES)
+    classes = pd.concat([families, galaxies.sample.catalogue.set_index("objid")["gz1_class"]])
+    return _records(realism(data.X, real, galaxy_types(classes), data.parameters.seed))
+
+
 def _records(table: pd.DataFrame) -> list[Row]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
@@ -156,7 +176,8 @@ def _records(table: pd.DataFrame) -> list[Row]:
 def _units(draws: int, seed: int) -> list[Row]:
     number = STRETCHED_MANY if draws >= FEW_DRAWS else STRETCHED_FEW
     recipes = [{"what": "recipes", "draw": d, "seed": seed + d} for d in range(draws)]
-    return [{"what": "measured"}, {"what": "stretch", "number": number}, *recipes]
+    stretch: Row = {"what": "stretch", "number": number}
+    return [{"what": "measured"}, stretch, {"what": "realism"}, *recipes]
 
 
 def _measure(data: Simulated, unit: Row) -> list[Row]:
@@ -166,6 +187,8 @@ def _measure(data: Simulated, unit: Row) -> list[Row]:
     if unit["what"] == "stretch":
         table = measure_stretches(data.truth.head(unit["number"]), data.parameters.seed)
         return _records(table.astype(object).where(table.notna(), None))
+    if unit["what"] == "realism":
+        return _realism(data)
     return _recover(data, unit["seed"], each_galaxy=unit["draw"] == 0)
 
 

@@ -21,6 +21,7 @@ EXPERIMENTS = {
     "encoders": "encoders:ENCODERS",
     "alternative_partitions": "alternative_partitions:ALTERNATIVE_PARTITIONS",
     "sample_size": "sample_size:SAMPLE_SIZE",
+    "assignments": "assignments:ASSIGNMENTS",
 }
 """Module and constant of each; upstream experiments stand first."""
 

@@ -47,6 +47,7 @@ from galaxy_utils.features.named_samples import (
     skyserver_recipe,
 )
 from galaxy_utils.morphology.photometry import SHAPE
+from galaxy_utils.morphology.saturation import STAR, TRAIL
 from galaxy_utils.run_folder import MEASUREMENTS, ROOT
 
 EXAMPLES = 40
@@ -172,6 +173,31 @@ class Galaxies:
             except ImageError:
                 found.append(None)
         return found
+
+    def pictures_or_twins(self, objids: Iterable[str], seed: int) -> tuple[list[Image], str]:
+        """Cutouts of some galaxies, and what they are; simulated ones where there is no photograph.
+
+        These measure like the galaxy, and are of its class.
+        """
+        from galaxy_utils.simulate.twins import draw_twin  # imports GalSim
+
+        objids = list(objids)
+        photographs = self.pictures(objids)
+        if all(image is not None for image in photographs):
+            return [image for image in photographs if image is not None], "photographs"
+        artefacts = self.frames().map({STAR: "star", TRAIL: "trail"}).to_numpy()
+        classes = self.sample.catalogue["gz1_class"].to_numpy()
+        table = self.measurements().assign(gz1_class=classes, artefact=artefacts)
+        colours = [name for name in SHAPE if name.startswith("colour")]
+        table.loc[table["artefact"].notna(), colours] = np.nan  # they are the artefact's
+        rows = table.set_index("objid", drop=False).loc[objids]
+        drawn = [
+            draw_twin(row, seed).composite if image is None else image
+            for image, (_, row) in zip(photographs, rows.iterrows(), strict=True)
+        ]
+        if any(image is not None for image in photographs):
+            return drawn, "photographs, or drawn from measurements where there is none"
+        return drawn, "drawn from measurements, not photographs"
 
     def examples(self, number: int = EXAMPLES) -> tuple[list[Image], pd.DataFrame, str]:
         """Readable cutouts evenly over the sample, or simulated galaxies where there are none.
@@ -303,7 +329,8 @@ def pictures_note(galaxies: Galaxies) -> Any:
     folder = f"data/{name}/images/" if name in PRECOMPUTED else f"{name}/images/"
     source = " (or let `make images` fetch them from SkyServer)" if name in PRECOMPUTED else ""
     return Markdown(
-        ":::{admonition} Pictures are missing here\n:class: note\n"
-        f"This run has the measurements of `{name}`, not its images. Put the cutouts as "
-        f"`<objid>.jpg` into `{folder}`{source} and run the same `make book` again.\n:::"
+        ":::{admonition} Photographs are missing here\n:class: note\n"
+        f"This run has the measurements of `{name}`, not its images, so simulated galaxies that "
+        f"measure alike stand for them. Put the cutouts as `<objid>.jpg` into `{folder}`{source} "
+        "and run the same `make book` again.\n:::"
     )

@@ -135,6 +135,9 @@ def _read_manifest(folder: Path) -> dict[str, str]:
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: damaged: {error}") from None
     needed = {"catalogue.csv", "morphology.csv", PHOTOMETRY_FILE, FRAMES_FILE, "provenance.json"}
+    strange = [name for name in manifest if Path(name).name != name or name.startswith(".")]
+    if strange:
+        raise UserError(f"{path}: {strange[0]!r} is not the name of a file in this folder")
     missing = needed - set(manifest)
     if missing:
         raise UserError(f"{path}: does not list {', '.join(sorted(missing))}; measure again")

@@ -40,7 +40,8 @@ def mock_folder(seed: int, artefact_share: float) -> Path:
 
     Its name has a digest of the code that simulates: galaxies by older code are never reused.
     """
-    checksums = [sha256_of_file(path) for path in sorted((PACKAGE / "simulate").glob("*.py"))]
+    files = sorted(p for p in (PACKAGE / "simulate").iterdir() if p.suffix in (".py", ".csv"))
+    checksums = [sha256_of_file(path) for path in files]
     code = hashlib.sha256("".join(checksums).encode()).hexdigest()[:8]
     return ROOT / "runs" / MEASUREMENTS / f"{MOCK}-{seed}-{artefact_share:g}-{code}"
 

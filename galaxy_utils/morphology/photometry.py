@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from galaxy_utils.data.images import Image, band_mean
 from galaxy_utils.morphology.reasons import Reason
-from galaxy_utils.morphology.segmentation import SegmentationSettings, segment
+from galaxy_utils.morphology.segmentation import Segmentation, SegmentationSettings, segment
 
 SHAPE = ("axis_ratio", "colour_gr", "colour_ri")
 """What is measured in addition to the five parameters for the profile `best`."""
@@ -39,7 +39,11 @@ def measure_photometry(image: Image, settings: SegmentationSettings | None = Non
     Lupton et al. (2004): their stretch multiplies the bands of a pixel by one
     factor, so that ratios of bands stay those of the fluxes.
     """
-    segmentation = segment(band_mean(image), settings, neighbours=False)
+    return photometry_of(image, segment(band_mean(image), settings, neighbours=False))
+
+
+def photometry_of(image: Image, segmentation: Segmentation) -> Photometry:
+    """Axis ratio and colours of the central source of a segmented image."""
     if segmentation.reason:
         return Photometry(reason=segmentation.reason)
     inside = segmentation.inside

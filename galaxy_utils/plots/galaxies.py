@@ -12,14 +12,13 @@ Image = NDArray[np.uint8]
 
 
 def plot_galaxies(
-    images: Sequence[Image | None], titles: Sequence[str], columns: int = 6, stretch: float = 1.0
+    images: Sequence[Image], titles: Sequence[str], columns: int = 6, stretch: float = 1.0
 ) -> Figure:
     """Galaxies side by side.
 
     Parameters
     ----------
-    images : sequence of ndarray of uint8, shape (height, width, 3), or None
-        None draws a grey tile in place of a missing image.
+    images : sequence of ndarray of uint8, shape (height, width, 3)
     titles : sequence of str
         One per image.
     columns : int
@@ -31,10 +30,6 @@ def plot_galaxies(
     for axis, image, title in zip(axes, images, titles, strict=False):
         axis.set_axis_off()
         axis.set_title(title, fontsize=7, pad=2)
-        if image is None:
-            axis.imshow([[0.93]], cmap="gray", vmin=0, vmax=1)
-            axis.text(0, 0, "no image\nhere", ha="center", va="center", fontsize=6, color="0.35")
-        else:
-            brightened = np.clip(image * float(stretch), 0, 255).astype(np.uint8)
-            axis.imshow(brightened, interpolation="nearest")
+        brightened = np.clip(image * float(stretch), 0, 255).astype(np.uint8)
+        axis.imshow(brightened, interpolation="nearest")
     return figure

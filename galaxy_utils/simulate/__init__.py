@@ -1,4 +1,4 @@
-"""Simulated galaxies of known family, drawn with GalSim."""
+"""Simulated galaxies of known family, as the survey would have shown them."""
 
 import lazy_loader
 

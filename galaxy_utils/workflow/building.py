@@ -60,7 +60,7 @@ def build(
     except Timeout:
         raise UserError(f"run {folder.path.name}: another build of it is under way") from None
     finally:
-        if dry_run and new:
+        if new and (dry_run or not folder.path.joinpath("parameters.yml").exists()):
             shutil.rmtree(folder.path, ignore_errors=True)
 
 

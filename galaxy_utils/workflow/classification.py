@@ -117,8 +117,17 @@ def _write_tables(folder: Path, table: pd.DataFrame) -> None:
     unfinished = folder / "galaxies.parquet.partial"
     table.to_parquet(unfinished, index=False)
     unfinished.replace(folder / "galaxies.parquet")
-    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    text = without_formulae(table).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     write_atomically(folder / "galaxies.csv", text)
+
+
+def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    safe = table.copy()
+    for name in table.select_dtypes(["object", "string"]):
+        text = table[name].astype(str)
+        safe[name] = table[name].where(~text.str.match(r"[=+@\t\r]|-\D"), "'" + text)
+    return safe
 
 
 def _thumbnail(image: Image | None) -> str:

@@ -18,10 +18,16 @@ LOCK = ROOT / "requirements.lock"
 
 
 def external_inputs(section: Section) -> list[Path]:
-    """Files of the checkout that a page depends on: notebook, modules, lock, data, studies."""
+    """Files of the checkout that a page depends on: notebook, modules, lock, data, studies.
+
+    Tables that lie in the folder of a module, such as the population of simulated galaxies, count
+    as part of it.
+    """
+    modules = modules_of(section.path)
+    tables = sorted({table for module in modules for table in module.parent.glob("*.csv")})
     studies = (STUDIES / f"{name}.{kind}" for name in section.studies for kind in ("csv", "json"))
     data = [DATA / name for name in section.data] + [path for path in studies if path.exists()]
-    return [section.path, *modules_of(section.path), LOCK, *data]
+    return [section.path, *modules, *tables, LOCK, *data]
 
 
 def run_inputs(section: Section) -> list[str]:

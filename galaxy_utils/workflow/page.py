@@ -16,6 +16,7 @@ from IPython.display import Image, Markdown
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL.Image import open as open_picture
 
 from galaxy_utils.config import (
     Parameters,
@@ -203,13 +204,21 @@ class Page:
         return table
 
     def show_figure(self, figure: Figure, name: str) -> Image:
-        """Keep a figure as `figures/<name>.svg` and `.png`, and hand the latter to the page."""
+        """Keep a figure as `figures/<name>.svg` and `.png`, and hand a picture to the page.
+
+        It is a JPEG where galaxies are shown, which is smaller and keeps its colours in dark mode.
+        """
         svg, png = (self.out.file(f"figures/{name}.{kind}") for kind in ("svg", "png"))
         figure.savefig(svg, metadata={"Date": None})
         figure.set_layout_engine("none")  # laid out once; to do it again takes as long as to draw
         figure.savefig(png, dpi=160, metadata={"Software": None})
         pyplot.close(figure)
-        return Image(filename=str(png), width=int(figure.get_figwidth() * 80))
+        shown, width = png, int(figure.get_figwidth() * 80)
+        if any(np.ndim(image.get_array()) == 3 for axis in figure.axes for image in axis.images):
+            shown = png.with_suffix(".jpg")
+            with open_picture(png) as picture:
+                picture.convert("RGB").save(shown, quality=85)
+        return Image(filename=str(shown), width=width)
 
     def finish(self) -> pd.DataFrame:
         """Write what was recorded, and check that all that is declared is there."""

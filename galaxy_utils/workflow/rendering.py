@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import nbformat
 import pandas as pd
 from jinja2 import TemplateError
 from nbclient import NotebookClient
+from PIL import Image
 
 from galaxy_utils.config import Parameters, departures, parameter_table, read_parameters
 from galaxy_utils.errors import UserError
@@ -22,6 +25,7 @@ from galaxy_utils.ledger.claims import read_claims
 from galaxy_utils.ledger.scorecard import ClaimVerdict, scorecard_html, scorecard_table
 from galaxy_utils.ledger.templates import NotMeasuredError, Templates
 from galaxy_utils.run_folder import DATA, ROOT, RunFolder
+from galaxy_utils.workflow.finishing import finish
 from galaxy_utils.workflow.glossary import link_terms, read_terms
 from galaxy_utils.workflow.sections import SECTIONS
 
@@ -113,13 +117,14 @@ def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:
         notebook = nbformat.read(lesson, as_version=4)  # type: ignore[no-untyped-call]
         resources = {"metadata": {"path": str(lesson.parent)}}
         NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
-        nbformat.write(notebook, lesson)  # type: ignore[no-untyped-call]
+        text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+        lesson.write_text(with_small_pictures(text), encoding="utf-8")
     (source / "notebooks").mkdir()
     download.mkdir(parents=True)
     for section in SECTIONS:
         name = f"{section.notebook}.ipynb"
         origin = folder.path / "notebooks" / name
-        text = filled_in(origin.read_text(encoding="utf-8"), origin, fill)
+        text = with_small_pictures(filled_in(origin.read_text(encoding="utf-8"), origin, fill))
         own = for_download(text, section.notebook, folder.path.name)
         (download / name).write_text(own, encoding="utf-8")
         (source / "notebooks" / name).write_text(for_the_book(text), encoding="utf-8")
@@ -143,6 +148,22 @@ def filled_in(text: str, path: Path, fill: Templates) -> str:
         raise UserError(f"{path}: {error or 'a result that this run lacks is compared'}") from None
 
 
+def with_small_pictures(text: str) -> str:
+    """Store the diagrams of an executed notebook with 256 colours, in which they look the same."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/png" in data:
+                picture = Image.open(BytesIO(b64decode("".join(data["image/png"]))))
+                small = BytesIO()
+                picture.convert("RGB").quantize(dither=Image.Dither.NONE).save(
+                    small, "png", optimize=True
+                )
+                data["image/png"] = b64encode(small.getvalue()).decode()
+    return json.dumps(notebook)
+
+
 def for_the_book(text: str) -> str:
     """Link the glossary's terms in a notebook, and give its executed cells names for links.
 
@@ -157,6 +178,7 @@ def for_the_book(text: str) -> str:
     for cell in notebook["cells"]:
         if "injected-parameters" in cell["metadata"].get("tags", ()):
             cell["metadata"]["tags"].append("hide-input")
+            cell["metadata"]["mystnb"] = {"code_prompt_show": "Show the parameters of this run"}
         if number := cell.get("execution_count"):
             name = f"cell-{number}"
             span = f'<span id="{name}"></span>'
@@ -200,17 +222,7 @@ def _publish(built: Path, folder: RunFolder) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(built, fresh)
     shutil.copytree(built.parents[1] / "download", fresh / "_sources", dirs_exist_ok=True)
-    _lighten(fresh)
+    finish(fresh)
     shutil.rmtree(final, ignore_errors=True)
     fresh.rename(final)
     return final / "index.html"
-
-
-def _lighten(html: Path) -> None:
-    """Remove what no page loads: source maps, and the variants of MathJax but the one in use."""
-    kept = ("tex-chtml.js", "output/chtml")
-    mathjax = html / "_static" / "mathjax"
-    for path in [*html.rglob("*.map"), *mathjax.rglob("*")]:
-        relative = path.relative_to(mathjax).as_posix() if mathjax in path.parents else ""
-        if path.is_file() and not relative.startswith(kept):
-            path.unlink()

@@ -139,8 +139,13 @@ def test_what_may_pass_is_tried_again(bad: Answer, start: Start, tmp_path: Path)
         (json_error(404, "outside the SDSS footprint"), "HTTP 404 .*: outside the SDSS footprint"),
         (Answer(body=jpeg(side=128)), "128x128 px: expected 256x256"),
         (Answer(body=jpeg(black=True)), "almost black"),
+        (
+            Answer(302, headers={"Location": "http://elsewhere.invalid/a.jpg"}),
+            "redirects to http://",
+        ),
+        (Answer(301, headers={"Location": "//elsewhere.invalid/a.jpg"}), "which is not followed"),
     ],
-    ids=["404", "size", "black"],
+    ids=["404", "size", "black", "other host", "other host, short"],
 )
 def test_what_stays_is_a_row_with_a_reason_and_not_tried_again(
     bad: Answer, reason: str, start: Start, tmp_path: Path

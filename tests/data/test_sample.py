@@ -139,9 +139,9 @@ def test_folders_that_are_no_sample(tmp_path: Path) -> None:
         folder_sample(tmp_path / "nowhere")
     with pytest.raises(UserError, match=rf"{tmp_path.name}.*no image.*\.jpg"):
         folder_sample(tmp_path)
-    save(tmp_path / "a.png")
-    save(tmp_path / "a.jpg")
-    with pytest.raises(UserError, match="several images named 'a'"):
+    (tmp_path / "inside").mkdir()
+    save(tmp_path / "inside/a.png")
+    with pytest.raises(UserError, match="no image in it.*'inside' also hold images and are left"):
         folder_sample(tmp_path)
 
 

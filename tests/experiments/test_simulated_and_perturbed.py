@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,25 @@ def test_measurements_are_stored_with_ten_decimals_and_missing_ones_as_null() ->
     first, *_ = recovery.RECOVERY.measure(data, {"what": "measured"})
     assert first["gini"] is None
     assert first["m20"] == round(data.measured["m20"][0], 10)
+
+
+def test_simulated_galaxies_are_compared_with_real_ones_of_their_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = _simulated(8.0)
+    real = data.X.iloc[:180].set_axis([f"real_{n}" for n in range(180)]).sample(180, random_state=1)
+    real.loc[[f"real_{n}" for n in range(60, 120)]] += 20.0  # spirals of another kind
+    classes = np.repeat(["elliptical", "spiral_cw", "edge_on"], 60)
+    catalogue = pd.DataFrame({"objid": [f"real_{n}" for n in range(180)], "gz1_class": classes})
+    galaxies = SimpleNamespace(sample=SimpleNamespace(catalogue=catalogue))
+    monkeypatch.setattr(recovery, "open_galaxies", lambda name: galaxies)
+    monkeypatch.setattr(recovery, "_feature_table", lambda galaxies, parameters: real)
+    rows = pd.DataFrame(recovery.RECOVERY.measure(data, {"what": "realism"}))
+    areas = rows.pivot(index="class", columns="features", values="auc")
+    assert set(areas.index) == {"elliptical", "spiral", "edge_on"}
+    assert list(areas.columns) == ["deep", "measured"]
+    assert (areas.loc["spiral"] > 0.95).all()
+    assert (areas.drop("spiral") < 0.6).all(axis=None), "artefacts take no part"
 
 
 FAMILIES = pd.Series(["elliptical"] * 60 + ["spiral"] * 60 + [None] * 20, dtype=object)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -41,3 +43,51 @@ def test_examples_are_simulated_where_there_are_no_photographs(
     images, rows, source = open_galaxies(str(table)).examples(3)
     assert [image.shape for image in images] == [(256, 256, 3)] * 3
     assert source.startswith("simulated") and rows["objid"].str.startswith("mock").all()
+
+
+@pytest.mark.parametrize("n_photographs", [0, 1, 2])
+def test_a_galaxy_without_a_photograph_is_drawn_from_its_measurements(
+    n_photographs: int, tmp_path: Path
+) -> None:
+    for path in PRECOMPUTED["sdss5000"].iterdir():
+        if path.is_file():
+            (tmp_path / path.name).symlink_to(path)
+    table = open_galaxies("sdss5000")
+    classes, objids = table.sample.catalogue["gz1_class"], table.sample.catalogue["objid"]
+    plain = (table.frames() == "neither") & (table.measurements()["flag"] == 0)
+    shown = [objids[plain & (classes == name)].iloc[0] for name in ("edge_on", "spiral_cw")]
+    photograph = np.full((256, 256, 3), 7, np.uint8)
+    if n_photographs:
+        (tmp_path / "images").mkdir()
+    for objid in shown[:n_photographs]:
+        Image.fromarray(photograph).save(tmp_path / "images" / f"{objid}.jpg")
+    images, what = open_galaxies(str(tmp_path)).pictures_or_twins(shown, 0)
+    expected = (
+        "drawn from measurements, not photographs",
+        "photographs, or drawn from measurements where there is none",
+        "photographs",
+    )
+    assert what == expected[n_photographs]
+    assert [bool((image == photograph).all()) for image in images] == [
+        number < n_photographs for number in range(2)
+    ]
+
+
+def test_a_trail_or_a_star_is_drawn_in_the_frame_and_its_colours_are_not_the_galaxys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[pd.Series] = []
+
+    def note(row: pd.Series, seed: int) -> SimpleNamespace:
+        drawn.append(row)
+        return SimpleNamespace(composite=np.zeros((4, 4, 3), np.uint8))
+
+    monkeypatch.setattr("galaxy_utils.simulate.twins.draw_twin", note)
+    galaxies = open_galaxies("sdss5000")
+    objids, frames = galaxies.sample.catalogue["objid"], galaxies.frames()
+    measured = galaxies.measurements()["concentration"].notna()
+    kinds = ("trail", "bright star", "neither")
+    galaxies.pictures_or_twins([objids[(frames == kind) & measured].iloc[0] for kind in kinds], 0)
+    assert [row["artefact"] for row in drawn[:2]] == ["trail", "star"]
+    assert all(pd.isna(row["colour_gr"]) and np.isfinite(row["axis_ratio"]) for row in drawn[:2])
+    assert pd.isna(drawn[2]["artefact"]) and np.isfinite(drawn[2]["colour_gr"])

@@ -65,6 +65,14 @@ def test_a_tampered_or_missing_file_is_refused(table: Path, name: str) -> None:
         read_measured(table)
 
 
+@pytest.mark.parametrize("name", ["../evil.npz", "/etc/hostname", ".hidden", "a/b.csv"])
+def test_a_manifest_names_only_files_of_its_folder(table: Path, name: str) -> None:
+    manifest = json.loads((table / "manifest.json").read_text())
+    (table / "manifest.json").write_text(json.dumps(manifest | {name: "0" * 64}))
+    with pytest.raises(UserError, match=f"'{name}' is not the name of a file in this folder"):
+        read_measured(table)
+
+
 def test_a_folder_that_is_no_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no manifest\.json"):
         read_measured(tmp_path)

@@ -19,6 +19,7 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.experiments.registry import find_experiment
 from galaxy_utils.provenance import modules_of
 from galaxy_utils.run_folder import ROOT, RunFolder
+from galaxy_utils.simulate.families import POPULATION
 from galaxy_utils.workflow import building, preparation
 from galaxy_utils.workflow.execution import (
     execute,
@@ -58,6 +59,11 @@ def test_no_page_depends_on_an_http_client() -> None:
     clients = {path for path in modules if imports.search(path.read_text(encoding="utf-8"))}
     assert clients
     assert [s.number for s in SECTIONS if clients & set(modules_of(s.path))] == []
+
+
+def test_a_page_depends_on_the_population_that_its_simulated_galaxies_are_drawn_from() -> None:
+    drawing = [section.number for section in SECTIONS if POPULATION in external_inputs(section)]
+    assert {"03", "17"} <= set(drawing) and not {"04", "12"} & set(drawing)
 
 
 def test_a_kernel_uses_the_threads_it_is_granted_and_waits_asleep() -> None:

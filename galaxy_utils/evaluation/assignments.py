@@ -13,32 +13,11 @@ def assignment_changes(
 ) -> pd.DataFrame:
     """Move measured parameters within their standard errors, and predict the clusters again.
 
-    The estimator stays as it was fitted, and the deep features stay as they are.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted; `predict` takes a feature table.
-    X : DataFrame
-        Feature table of the galaxies, index objid.
-    errors : DataFrame
-        Standard errors: index objid, columns named as those parameters of `X` that are to be
-        moved.
-    n_repeats : int
-        How often all galaxies are moved, by independent normal errors.
-    seed : int
-        Of the errors.
-
-    Returns
-    -------
-    DataFrame
-        Index objid. `cluster` is that of the galaxy as measured, `changed` the share of the
-        repeats that put it into another one. Galaxies that lack an error are left out.
-
-    Raises
-    ------
-    ValueError
-        If the errors name no column of the table, or an error is negative.
+    The estimator stays as it was fitted, and the deep features stay as they are. All galaxies of
+    the feature table are moved `n_repeats` times, in the columns that the errors name; those that
+    lack an error are left out. Index objid; `cluster` is that of the galaxy as measured, `changed`
+    the share of the repeats that put it into another one. `ValueError` if the errors name no column
+    of the table, or an error is negative.
     """
     columns = [name for name in errors.columns if name in X.columns]
     if not columns:
@@ -61,13 +40,9 @@ def assignment_changes(
 
 
 def changed_shares(changes: pd.DataFrame) -> dict[str, float]:
-    """Summarise `assignment_changes`.
+    """Return the shares of galaxies whose cluster changes, from `assignment_changes`.
 
-    Returns
-    -------
-    dict of str to float
-        Shares of the galaxies: `half`, whose cluster changes in at least half of the repeats;
-        `any`, in at least one; and `mean`, in a single repeat on average.
+    `half`, in at least half of the repeats; `any`, in at least one; `mean`, in one on average.
     """
     changed = changes["changed"]
     return {

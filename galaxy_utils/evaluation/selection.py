@@ -212,26 +212,11 @@ def compare_with_classes(
     seed: int,
     groups: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare several partitions of the same galaxies with their types.
+    """Compare partitions of the same galaxies, by name, with their types (None where unknown).
 
-    Parameters
-    ----------
-    types : ndarray of object, shape (n_samples,)
-        Type of each galaxy, None where it is not known.
-    partitions : mapping of str to ndarray of shape (n_samples,)
-        Clusters by name.
-    seed : int
-        Of the bootstrap.
-    groups : sequence of str, shape (n_samples,), optional
-        Group of each galaxy, as in `resampling.bootstrap`.
-
-    Returns
-    -------
-    scores : DataFrame
-        One row per partition; columns of `metrics.agreement`.
-    resampled : DataFrame
-        One row per bootstrap sample, one column per partition: adjusted Rand index on the same
-        resampled galaxies, so that differences are paired.
+    Returns the scores of `metrics.agreement`, one row per partition, and the adjusted Rand index
+    on bootstrap samples (of groups as in `resampling.bootstrap`), one row each: all partitions see
+    the same galaxies, so that differences are paired.
     """
     known = np.asarray(pd.notna(types))
     codes = pd.factorize(types[known])[0]

@@ -26,22 +26,9 @@ UNCERTAINTY_FILE = "uncertainty.csv"
 def measure_standard_errors(
     sample: Sample, store: Store, n_processes: int | None = None
 ) -> pd.DataFrame:
-    """Estimate the standard errors of every galaxy of a sample.
+    """Estimate the standard errors of every galaxy of a sample, resumable.
 
-    Parameters
-    ----------
-    sample : Sample
-        With images.
-    store : Store
-        Finished galaxies; a killed call is resumed by the next with the same store.
-    n_processes : int, optional
-        Worker processes; all cores if not given.
-
-    Returns
-    -------
-    DataFrame
-        Columns objid and `PARAMETERS`, one row per galaxy in catalogue order; empty where there
-        is no standard error.
+    Columns objid and `PARAMETERS`, in catalogue order; empty where there is no standard error.
     """
     units = [{"objid": objid} for objid in sample.catalogue["objid"].astype(str)]
     by_key = {unit_key(unit): unit for unit in units}
@@ -65,19 +52,7 @@ def _measure(sample: Sample, unit: Row) -> list[Row]:
 def write_standard_errors(images: Path, work: Path, name: str = "sdss5000") -> Path:
     """Measure the standard errors of a precomputed sample, and store them with its table.
 
-    Parameters
-    ----------
-    images : Path
-        Folder of the images that the table was measured on.
-    work : Path
-        File for finished galaxies; may be deleted afterwards.
-    name : str
-        Of the sample.
-
-    Returns
-    -------
-    Path
-        The table; the manifest of its folder is renewed.
+    `images` is the folder that the table was measured on, `work` a file for finished galaxies.
     """
     folder = PRECOMPUTED[name]
     errors = measure_standard_errors(

@@ -44,39 +44,16 @@ def standard_errors(
     """Estimate the standard errors of the five parameters, axis ratio and colours of one galaxy.
 
     Noise of the frame's own sky is added to the image, which is rounded to 8 bits again, and the
-    galaxy is measured anew from the segmentation on. The scatter of the repeated values is, to
-    first order, the standard error of the value that was measured on the image as it is.
+    galaxy is measured anew from the segmentation on. The scatter of the repeated values (median
+    absolute deviation, corrected for their small number) is, to first order, the standard error of
+    the value that was measured on the image as it is, in the unit of the parameter. NaN where fewer
+    than half of the realisations gave a value, or where the frame has no sky to take noise from.
 
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        Colour composite.
-    settings : SegmentationSettings, optional
-        How sources are found.
-    n_realisations : int
-        Number of noise realisations, at least 2.
-    seed : int
-        With the pixels of the image it decides every random number.
-
-    Returns
-    -------
-    dict of str to float
-        One entry per name in `PARAMETERS`, in the unit of the parameter: the median absolute
-        deviation of the repeated values, scaled to the standard deviation of a normal
-        distribution and corrected for the small number of values. NaN where fewer than half of
-        the realisations gave a value, or where the frame has no sky to take noise from.
-
-    Notes
-    -----
     Only the noise is repeated: neither the seeing, nor the photon noise of the galaxy itself, nor
     what a rotation or another crop would change. On simulated galaxies the errors are typically
     0.65 (r - i) to 1.25 (asymmetry) times the scatter of independent realisations of all noise;
-    with eight realisations the error of one galaxy is uncertain by a factor of 1.7.
-
-    References
-    ----------
-    Rousseeuw & Croux (1993), J. Am. Stat. Assoc. 88, 1273; Croux & Rousseeuw (1992), COMPSTAT 1,
-    411, for the correction.
+    with eight realisations the error of one galaxy is uncertain by a factor of 1.7 (Rousseeuw &
+    Croux 1993, J. Am. Stat. Assoc. 88, 1273).
     """
     if n_realisations < 2:
         raise ValueError(f"n_realisations={n_realisations}: a scatter needs at least 2")

@@ -44,13 +44,8 @@ def read_fits(path: Path) -> Image:
 
     The bands are the planes of a cube whose header names them (`ORDERS`), three extensions named
     g, r and i, or the files `<name>-g`, `<name>-r` and `<name>-i`, also with underscores. Weights,
-    masks and the like are passed over. Few pixels without a value are interpolated.
-
-    Raises
-    ------
-    ImageError
-        If there is no such image, the order of the bands is not known, or too many pixels have no
-        value.
+    masks and the like are passed over. Few pixels without a value are interpolated. `ImageError`
+    if there is no such image, the bands' order is unknown, or too many pixels have no value.
     """
     bands = other_bands(path)
     if len(bands) == 1:

@@ -23,27 +23,13 @@ from galaxy_utils.errors import UserError
 
 @dataclass(frozen=True)
 class Sample:
-    """The galaxies of a run.
+    """The galaxies of a run."""
 
-    Parameters
-    ----------
-    name : str
-        `sdss5000`, `hdf`, ... or the folder's path.
-    catalogue : DataFrame
-        One row per galaxy, columns `CATALOGUE_COLUMNS`; objid is text and unique.
-    folder : Path, optional
-        Folder of the image files.
-    cutouts : dict of str to ndarray of uint8, optional
-        objid to image, for samples that are held in memory.
-    notes : tuple of str
-        For people: what of the folder is left out, and how the catalogue was read.
-    """
-
-    name: str
-    catalogue: pd.DataFrame
-    folder: Path | None = None
-    cutouts: dict[str, Image] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    name: str  # `sdss5000`, `hdf`, ... or the folder's path
+    catalogue: pd.DataFrame  # a row per galaxy, `CATALOGUE_COLUMNS`; objid is text and unique
+    folder: Path | None = None  # of the image files
+    cutouts: dict[str, Image] = field(default_factory=dict)  # by objid, where held in memory
+    notes: tuple[str, ...] = ()  # what is left out, and how the catalogue was read, for people
 
     @property
     def has_images(self) -> bool:

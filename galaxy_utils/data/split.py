@@ -43,38 +43,19 @@ def group_of(objid: str) -> str:
 
 
 def fold_of(objids: Iterable[str]) -> NDArray[np.int64]:
-    """Fold of every galaxy, by a hash of its SDSS field.
+    """Fold of every galaxy, from 0 to `N_FOLDS` - 1, by a hash of its SDSS field.
 
-    Galaxies of one field, and with them two cutouts of the same system, share a fold.
-
-    Parameters
-    ----------
-    objids : iterable of str
-        The galaxies.
-
-    Returns
-    -------
-    ndarray of int64
-        From 0 to `N_FOLDS` - 1; the same for a galaxy whatever sample it is in.
+    It is the same for a galaxy whatever sample it is in. Galaxies of one field, and with them two
+    cutouts of the same system, share a fold.
     """
     return np.array([_hash(group_of(objid)) for objid in objids], dtype=np.int64)
 
 
 def is_held_out(objids: Iterable[str]) -> NDArray[np.bool_]:
-    """Galaxies that the galaxy encoder was not trained on, by a hash of the objid.
+    """Galaxies (about one in five) that the galaxy encoder was not trained on, by their objid.
 
     The weights in `data/encoder` were trained before galaxies were split by field, so that some
     held-out galaxies have a twin (`galaxy_utils.data.twins`) in the training sample.
-
-    Parameters
-    ----------
-    objids : iterable of str
-        The galaxies.
-
-    Returns
-    -------
-    ndarray of bool
-        About one in five.
     """
     return np.array([_hash(objid) == 0 for objid in objids])
 

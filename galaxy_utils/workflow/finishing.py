@@ -39,6 +39,7 @@ def finish(html: Path) -> None:
     for path in [*html.glob("*.html"), *html.glob("[!_]*/*.html")]:
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         drop_unused(page, is_search=path.name == "search.html")
+        point_to_lessons(page, is_lesson=path.name.startswith("lesson"))
         make_accessible(page)
         icons.update(name for icon in page.select('[class*="fa-"]') for name in icon["class"])
         path.write_text(str(page), encoding="utf-8")
@@ -69,6 +70,19 @@ def drop_unused(page: BeautifulSoup, is_search: bool) -> None:
         "style[scoped]"
     ):
         element.decompose()
+
+
+def point_to_lessons(page: BeautifulSoup, is_lesson: bool) -> None:
+    """Keep the launch buttons (Binder, Colab) on the lessons, and lead them to the right file.
+
+    Lessons need no more than their data; the other notebooks read what earlier pages made.
+    """
+    for buttons in page.select(".dropdown-launch-buttons"):
+        if not is_lesson:
+            buttons.decompose()
+            continue
+        for link in buttons.select("a[href]"):
+            link["href"] = str(link["href"]).replace("/teaching/", "/book/teaching/")
 
 
 def make_accessible(page: BeautifulSoup) -> None:

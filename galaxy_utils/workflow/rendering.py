@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import nbformat
 import pandas as pd
+import yaml
 from jinja2 import TemplateError
 from nbclient import NotebookClient
 from PIL import Image
@@ -96,11 +98,21 @@ def render(folder: RunFolder) -> Path:
     shutil.rmtree(build, ignore_errors=True)
     _, parameters = read_parameters(folder.existing("parameters.yml"))
     _stage(folder, build, templates(results, parameters))
-    shutil.copy(CONFIG, build / "_config.yml")
+    (build / "_config.yml").write_text(configuration(os.environ.get("REPOSITORY", "")))
     _jupyter_book(build)
     index = _publish(build / "_build" / "html", folder)
     folder.write_json("state/book.json", {"index": str(index.relative_to(folder.path))})
     return index
+
+
+def configuration(repository: str) -> str:
+    """Jupyter Book's configuration, with the address of the repository that the book is made from.
+
+    Without one (an empty string) the lessons have no launch buttons.
+    """
+    content = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    content["sphinx"]["config"]["html_theme_options"]["repository_url"] = repository
+    return yaml.safe_dump(content)
 
 
 def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:

@@ -32,6 +32,9 @@ from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT, output_folder
 MODEL = DATA / "model"
 """Where the committed model lies."""
 
+PAGE = Path(__file__).with_name("classified.html")
+"""Template of the page of thumbnails."""
+
 THUMBNAIL = 128
 """Side of a thumbnail in pixels: the central half of an SDSS cutout."""
 
@@ -143,39 +146,6 @@ def _thumbnail(image: Image | None) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(kept.getvalue()).decode()
 
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ name }}, classified</title><style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
-figure { display: inline-block; margin: .3rem; width: 8.2rem; vertical-align: top;
-  font-size: .7rem }
-figure img { width: 8rem; height: 8rem; object-fit: contain; background: #222 }
-figcaption { overflow-wrap: anywhere } .odd img { outline: 3px solid #d55e00 }
-.drift { border-left: 5px solid {{ "#d55e00" if outside else "#0072b2" }}; padding: .5rem 1rem }
-table { border-collapse: collapse } td, th { padding: .15rem .6rem; text-align: right }
-tr { border-bottom: 1px solid #ccc }
-</style></head><body>
-<h1>{{ name }}</h1>
-<p>{{ total }} images, {{ classified }} with a cluster, {{ anomalies }} of them called anomalies
-(orange frame). Model: {{ about.pipeline }}, fitted to {{ about.galaxies }} galaxies of
-{{ about.sample }}, seed {{ about.seed }}, code {{ about.code }}. Everything stands in
-<a href="galaxies.csv">galaxies.csv</a> and galaxies.parquet. Pictures show the central half of
-each image. {{ notes | join("; ") }}</p>
-<p class="drift">{{ drift }}</p>
-{% if shifts %}<table><caption>Medians and Kolmogorov-Smirnov distances</caption>
-<tr><th>parameter</th><th>these</th><th>known</th><th>distance</th><th>p (Holm)</th></tr>
-{% for row in shifts %}<tr><td>{{ row.parameter }}</td><td>{{ "%.3f"|format(row.new) }}</td>
-<td>{{ "%.3f"|format(row.known) }}</td><td>{{ "%.2f"|format(row.ks) }}</td>
-<td>{{ "%.1g"|format(row.p_holm) }}</td></tr>{% endfor %}</table>{% endif %}
-{% for group in groups %}<h2>{{ group.title }}</h2><p>{{ group.text }}</p>
-{% for galaxy in group.galaxies %}<figure class="{{ "odd" if galaxy.odd }}">
-{% if galaxy.picture %}<img src="{{ galaxy.picture }}" alt="cutout of {{ galaxy.objid }}">
-{% endif %}
-<figcaption>{{ galaxy.objid }}<br>{{ galaxy.text }}</figcaption></figure>
-{% endfor %}{% endfor %}
-</body></html>
-"""
-
-
 def render_page(
     name: str,
     table: pd.DataFrame,
@@ -187,7 +157,7 @@ def render_page(
     """Render thumbnails by cluster, least likely galaxies first, below the verdict on drift."""
     from jinja2 import Environment
 
-    template = Environment(autoescape=True).from_string(PAGE)
+    template = Environment(autoescape=True).from_string(PAGE.read_text(encoding="utf-8"))
     has = table["cluster"].notna()
     return template.render(
         name=name, total=len(table), classified=int(has.sum()), about=about, notes=notes,

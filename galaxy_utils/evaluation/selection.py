@@ -119,6 +119,11 @@ def score_candidates(
     return pd.DataFrame(rows).set_index("covariance")
 
 
+CONSENSUS_CROP = "quarter"
+"""Crop of the consensus. It is fixed, not selected: the half and the quarter of the frame are nearly
+equally stable, and which of them comes first changes with the galaxies that are left out."""
+
+
 def eligible(candidates: pd.DataFrame) -> pd.DataFrame:
     """Keep the candidates that may be selected, and rank them.
 
@@ -154,8 +159,9 @@ def voting_members(candidates: pd.DataFrame, X: pd.DataFrame) -> dict[PipelineSp
     Returns
     -------
     dict of PipelineSpec to float
-        Eligible pipelines without an autoencoder that see no other crop than the best one of
-        those with deep features; the weight is the corrected stability. Empty if there is none.
+        Eligible pipelines without an autoencoder that see no other crop than `CONSENSUS_CROP`, or
+        than the best one where the table lacks that; the weight is the corrected stability. Empty
+        if there is none.
     """
     crops = {
         crop for crop in CANDIDATE_CROPS if any(f"-{crop}:" in str(name) for name in X.columns)
@@ -167,7 +173,8 @@ def voting_members(candidates: pd.DataFrame, X: pd.DataFrame) -> dict[PipelineSp
     deep = table.loc[table["crop"] != "none", "crop"]
     if deep.empty:
         return {}
-    members = table[table["crop"].isin(["none", deep.iloc[0]])]
+    crop = CONSENSUS_CROP if CONSENSUS_CROP in set(deep) else deep.iloc[0]
+    members = table[table["crop"].isin(["none", crop])]
     return {PipelineSpec.from_row(row): float(row["corrected"]) for _, row in members.iterrows()}
 
 

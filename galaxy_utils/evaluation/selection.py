@@ -120,7 +120,7 @@ def score_candidates(
 
 
 CONSENSUS_CROP = "quarter"
-"""Crop of the consensus. It is fixed, not selected: the half and the quarter of the frame are nearly
+"""Crop of the consensus. It is fixed, not selected: half and quarter of the frame are nearly
 equally stable, and which of them comes first changes with the galaxies that are left out."""
 
 

@@ -17,7 +17,7 @@ from galaxy_utils.clustering.pipelines import (
 )
 from galaxy_utils.clustering.voting import VotingMixture
 from galaxy_utils.config import MIXTURE, TRAINING, UPSTREAM, Parameters
-from galaxy_utils.data.split import N_FOLDS, fold_of, group_of
+from galaxy_utils.data.split import N_FOLDS, fold_of, group_of, is_held_out
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation import metrics
 from galaxy_utils.evaluation.resampling import interval, permutation
@@ -70,7 +70,6 @@ def read_inputs(folder: RunFolder, parameters: Parameters, **upstream: pd.DataFr
     if upstream:
         folds = upstream["folds"]
         searches = {int(part): folds[folds["part"] == part] for part in folds["part"].unique()}
-        searches = {VALIDATION: upstream["search"], **searches}
     found = {part: candidates(rows) for part, rows in searches.items()}
     return Inputs(X, read_types(folder), fold_of(X.index), parameters, found)
 
@@ -88,13 +87,14 @@ def _spaces(draws: int, seed: int) -> list[Row]:
 
 
 def _search(data: Inputs, unit: Row) -> list[Row]:
-    """Score one space on the galaxies outside a part; agreement on the part is only reported."""
+    """Score one space on some galaxies; agreement of the others with their types is only reported."""
     spec = PipelineSpec(
         unit["columns"], unit["scale"], unit["framing"], unit["components"], unit["encoder"]
     )
     if not _available(spec, data.X):
         return []
-    p, seed, train = data.parameters, unit["seed"], data.part != unit.get("part", VALIDATION)
+    p, seed = data.parameters, unit["seed"]
+    train = data.part != unit["part"] if "part" in unit else ~is_held_out(data.X.index)
     found = score_candidates(spec, data.X[train], p, unit["splits"], seed)
     space = spec.space(p, seed).fit(data.X[train])
     values, test = space.transform(data.X[train]), space.transform(data.X[~train])
@@ -124,12 +124,12 @@ SEARCH_FILES = (
 SEARCH = Experiment(
     "search", _spaces, _search, (*UPSTREAM, *TRAINING, *MIXTURE), SEARCH_FILES, inputs=read_inputs
 )
-"""Every candidate scored without labels on the galaxies outside the validation part."""
+"""Every candidate scored without labels, on the galaxies that `is_held_out` leaves."""
 
 
 def _fold_spaces(draws: int, seed: int) -> list[Row]:
-    """The same outside every other part; pipelines with an autoencoder do not vote."""
-    parts = range(1, N_FOLDS if draws >= FEW_DRAWS else 2)
+    """The same outside every part; pipelines with an autoencoder do not vote."""
+    parts = range(N_FOLDS if draws >= FEW_DRAWS else 2)
     spaces = [unit for unit in _spaces(draws, seed) if unit["encoder"] == "pca"]
     return [{"part": part, **space} for part in parts for space in spaces]
 
@@ -137,7 +137,7 @@ def _fold_spaces(draws: int, seed: int) -> list[Row]:
 FOLDS = Experiment(
     "folds", _fold_spaces, _search, SEARCH.parameters, SEARCH_FILES, inputs=read_inputs
 )
-"""The search outside each other part of the sample in turn."""
+"""The search outside each part of the sample in turn."""
 
 
 def candidates(rows: pd.DataFrame) -> pd.DataFrame:
@@ -229,7 +229,7 @@ def _rows_of(part: str, ari: pd.Series, draws: pd.DataFrame, shuffled: pd.Series
 
 ALTERNATIVE = Experiment(
     "alternative", _alternative_units, _alternative, SEARCH.parameters, SEARCH_FILES,
-    upstream=(SEARCH.name, FOLDS.name), inputs=read_inputs,
+    upstream=(FOLDS.name,), inputs=read_inputs,
 )  # fmt: skip
 """The alternative and its peers on every part, made from the other galaxies, over seeds."""
 

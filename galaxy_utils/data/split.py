@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 N_FOLDS = 5
 
-SPLIT_BY = "objid"
+SPLIT_BY = "field"
 """What `fold_of` keeps together: "objid" for single galaxies, "field" for SDSS fields. The stored
 experiments `search`, `folds` and `alternative` were measured with this one; to change it, change
 it here and measure them again."""

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.config import make_parameters
+from galaxy_utils.data.split import is_held_out
 from galaxy_utils.experiments import selection
 from galaxy_utils.experiments.selection import (
     FOLDS,
     METHODS,
     SEARCH,
-    VALIDATION,
     Inputs,
     _rows_of,
     over_seeds,
@@ -21,15 +21,18 @@ from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.morphology.columns import FIVE
 
 RNG = np.random.default_rng(0)
-X = make_feature_table(pd.DataFrame(RNG.normal(size=(60, 5)), columns=list(FIVE)), {})
+X = make_feature_table(
+    pd.DataFrame(RNG.normal(size=(60, 5)), columns=list(FIVE), index=[f"g{n}" for n in range(60)]),
+    {},
+)
 TYPES = pd.Series(["a", "b"] * 30, dtype=object)
 INPUTS = Inputs(X, TYPES, np.arange(60) % 3, make_parameters("smoke"), {})
 SPACE = {"columns": "five", "scale": "z", "framing": "none", "components": 0, "encoder": "pca"}
 
 
-@pytest.mark.parametrize(("unit", "part"), [({}, VALIDATION), ({"part": 2}, 2)])
+@pytest.mark.parametrize("unit", [{}, {"part": 0}, {"part": 2}])
 def test_a_search_sees_only_galaxies_outside_its_part(
-    monkeypatch: pytest.MonkeyPatch, unit: dict[str, int], part: int
+    monkeypatch: pytest.MonkeyPatch, unit: dict[str, int]
 ) -> None:
     scored = []
 
@@ -39,13 +42,15 @@ def test_a_search_sees_only_galaxies_outside_its_part(
 
     monkeypatch.setattr(selection, "score_candidates", score)
     rows = SEARCH.measure(INPUTS, {**SPACE, **unit, "splits": 2, "seed": 0})
-    assert set(INPUTS.part[scored[0].index]) == {0, 1, 2} - {part}
+    outside = INPUTS.part != unit["part"] if unit else ~is_held_out(INPUTS.X.index)
+    assert scored[0].index.tolist() == INPUTS.X.index[outside].tolist()
+    assert 0 < len(scored[0]) < len(INPUTS.X)
     assert [row["score"] for row in rows] == ["stability", "ari", "ami"]
 
 
-def test_folds_search_every_other_part_without_autoencoders() -> None:
+def test_folds_search_outside_every_part_without_autoencoders() -> None:
     units = pd.DataFrame(FOLDS.units(10, 0))
-    assert set(units["part"]) == {1, 2, 3, 4} and set(units["encoder"]) == {"pca"}
+    assert set(units["part"]) == {0, 1, 2, 3, 4} and set(units["encoder"]) == {"pca"}
 
 
 def test_differences_are_those_of_the_voting_mixture_on_the_same_galaxies() -> None:

@@ -34,6 +34,9 @@ from galaxy_utils.workflow.sections import SECTIONS
 BOOK = ROOT / "book"
 CONFIG = ROOT / "_config.yml"
 GLOSSARY = BOOK / "glossary.md"
+INLINE = "module://matplotlib_inline.backend_inline"
+"""Backend that puts the lessons' figures into the notebook, also where another one is set."""
+
 CLAIMS = DATA / "paper_values.yml"
 
 
@@ -128,7 +131,8 @@ def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:
     for lesson in sorted((source / "teaching").glob("*.ipynb")):
         notebook = nbformat.read(lesson, as_version=4)  # type: ignore[no-untyped-call]
         resources = {"metadata": {"path": str(lesson.parent)}}
-        NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+        client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources)
+        client.execute(env={**os.environ, "MPLBACKEND": INLINE})
         text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
         lesson.write_text(with_small_pictures(text), encoding="utf-8")
     (source / "notebooks").mkdir()

@@ -87,7 +87,7 @@ def _spaces(draws: int, seed: int) -> list[Row]:
 
 
 def _search(data: Inputs, unit: Row) -> list[Row]:
-    """Score one space on some galaxies; agreement of the others with their types is only reported."""
+    """Score one space on some galaxies; agreement with the types of the others is reported."""
     spec = PipelineSpec(
         unit["columns"], unit["scale"], unit["framing"], unit["components"], unit["encoder"]
     )

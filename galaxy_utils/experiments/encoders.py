@@ -57,10 +57,11 @@ Features = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Inputs:
-    """Features by encoder, the types, and which galaxies are in fields that no encoder saw."""
+    """Features by encoder, the types, and which galaxies a probe is fitted to and tested on."""
 
     features: Features
     types: NDArray[np.object_]
+    train: NDArray[np.bool_]
     test: NDArray[np.bool_]
 
 
@@ -82,13 +83,16 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs | None:
     images = [partial(sample.image, objid) for objid in objids]
     features = _measure_features(images, parameters.seed, many, known)
     features[FIVE_PARAMETERS] = read_morphology(folder).loc[objids, list(FIVE)].to_numpy(np.float32)
-    return complete(Inputs(features, types.loc[objids].to_numpy(object), _is_test(objids)))
+    return complete(Inputs(features, types.loc[objids].to_numpy(object), *_parts(objids)))
 
 
-def _is_test(objids: Sequence[str]) -> NDArray[np.bool_]:
-    """Held-out galaxies, but for those in a field of a training galaxy: it may show the same."""
+def _parts(objids: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Galaxies that the galaxy encoder was trained on, and the others in fields without these.
+
+    Two cutouts of one field can show the same system.
+    """
     held_out, fields = is_held_out(objids), pd.Series([group_of(objid) for objid in objids])
-    return np.asarray(held_out & ~fields.isin(fields[~held_out]))
+    return ~held_out, np.asarray(held_out & ~fields.isin(fields[~held_out]))
 
 
 def pixel_features(image: Image) -> NDArray[np.float32]:
@@ -123,6 +127,7 @@ def complete(data: Inputs) -> Inputs:
         data,
         features={name: values[kept] for name, values in data.features.items()},
         types=data.types[kept],
+        train=data.train[kept],
         test=data.test[kept],
     )
 
@@ -134,7 +139,7 @@ def _units(draws: int, seed: int) -> list[Row]:  # the probe is the same in ever
 def _measure(data: Inputs, unit: Row) -> list[Row]:
     """Whether a linear probe of the other galaxies predicts the type of each test galaxy."""
     known = np.asarray(pd.notna(data.types))
-    train, test = known & ~data.test, known & data.test
+    train, test = known & data.train, known & data.test
     if unit["encoder"] not in data.features or len(set(data.types[train])) < 2:
         return []
     X = data.features[unit["encoder"]].astype(np.float64)

@@ -36,7 +36,7 @@ def inputs() -> Inputs:
     known = np.eye(4)[number] @ rng.normal(size=(4, 200)) * 3 + rng.normal(size=(n, 200))
     noise = rng.normal(size=(n, 24))
     features = {GALAXY: known.astype(np.float32), RANDOM: noise.astype(np.float32)}
-    return Inputs(features, types, np.arange(n) % 4 == 0)
+    return Inputs(features, types, np.arange(n) % 4 != 0, np.arange(n) % 4 == 0)
 
 
 @pytest.fixture(scope="module")

@@ -40,11 +40,6 @@ BROKEN_LINES = """() => [...document.querySelectorAll(".cell_input pre")].filter
     code.style.whiteSpace = "";
     return broken;
 }).length"""
-INTERACTIVE = """[...document.querySelectorAll("a[href], button, summary, input")]
-    .filter(element => element.checkVisibility({visibilityProperty: true}))"""
-REACHABLE = f"() => {INTERACTIVE}.length"
-MISSED = f"""() => {INTERACTIVE}.filter(element => !window.reached.has(element))
-    .map(element => element.outerHTML.slice(0, 100))"""
 STILL = "* { transition: none !important; animation: none !important; }"
 VIOLATIONS = """async levels => {
     const options = {runOnly: levels, resultTypes: ["violations"], preload: false};
@@ -154,20 +149,6 @@ def test_no_page_asks_the_network(visits: dict[str, Visit]) -> None:
 def test_pages_and_book_are_light(visits: dict[str, Visit], html: Path) -> None:
     assert {n: v.weight for n, v in visits.items() if v.weight > MOST_FETCHED} == {}
     assert sum(p.stat().st_size for p in html.rglob("*") if p.is_file()) <= MOST_IN_ALL
-
-
-def test_the_keyboard_reaches_everything(browser: Any, html: Path) -> None:
-    page = browser.new_page(viewport={"width": LAPTOP, "height": 900})
-    page.goto((html / "notebooks" / "08-ablation.html").as_uri())
-    page.evaluate("() => { window.reached = new Set(); }")
-    everything = page.evaluate(REACHABLE)
-    assert everything > 50
-    for _ in range(everything + 20):
-        page.keyboard.press("Tab")
-        page.evaluate("() => { window.reached.add(document.activeElement); }")
-    missed = page.evaluate(MISSED)
-    page.close()
-    assert missed == []
 
 
 def test_a_table_of_the_paper_is_found_on_its_page(browser: Any, html: Path) -> None:

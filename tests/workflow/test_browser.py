@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -11,8 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from galaxy_utils.errors import UserError
 from galaxy_utils.run_folder import RunFolder
-from galaxy_utils.workflow.printing import find_browser
+from galaxy_utils.workflow import printing
+from galaxy_utils.workflow.printing import find_browser, print_book
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -20,6 +23,9 @@ LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 PHONE, LAPTOP = 360, 1280
 MOST_FETCHED, MOST_IN_ALL = 1_500_000, 15_000_000
 """Bytes that one page fetches, and of the whole book."""
+
+MOST_ON_PAPER = 80
+"""Pages of the printed book."""
 
 SHOW_EVERYTHING = """() => {
     document.querySelectorAll("details").forEach(element => { element.open = true; });
@@ -143,3 +149,26 @@ def test_no_page_asks_the_network(visits: dict[str, Visit]) -> None:
 def test_pages_and_book_are_light(visits: dict[str, Visit], html: Path) -> None:
     assert {n: v.weight for n, v in visits.items() if v.weight > MOST_FETCHED} == {}
     assert sum(p.stat().st_size for p in html.rglob("*") if p.is_file()) <= MOST_IN_ALL
+
+
+def test_a_table_of_the_paper_is_found_on_its_page(browser: Any, html: Path) -> None:
+    page = browser.new_page()
+    page.goto(f"{(html / 'search.html').as_uri()}?q=Table+1")
+    first = page.locator("#search-results li a").first
+    first.wait_for()
+    address = first.get_attribute("href")
+    page.close()
+    assert "08-ablation" in str(address)
+
+
+def test_the_whole_book_is_printed(visits: dict[str, Visit], smoke: RunFolder) -> None:
+    pdf = print_book(smoke)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes())) <= MOST_ON_PAPER
+
+
+def test_printing_without_a_browser_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(printing, "BROWSERS", ())
+    with pytest.raises(UserError, match="apt install chromium"):
+        print_book(RunFolder(tmp_path))

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 from galaxy_utils.config import make_parameters
 from galaxy_utils.errors import UserError
@@ -22,7 +23,9 @@ from galaxy_utils.ledger.claims import read_claims
 from galaxy_utils.ledger.templates import Templates, read_conclusions
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import rendering as book
-from galaxy_utils.workflow.rendering import CLAIMS, departures_text, filled_in
+from galaxy_utils.workflow.finishing import point_to_lessons
+from galaxy_utils.workflow.mathml import mathml
+from galaxy_utils.workflow.rendering import CLAIMS, configuration, departures_text, filled_in
 from galaxy_utils.workflow.sections import SECTIONS
 
 BASELINE = Path(__file__).parents[1] / "baseline" / "smoke.json"
@@ -289,8 +292,37 @@ def test_a_downloaded_notebook_stands_alone(smoke: RunFolder) -> None:
 def test_the_published_book_is_light(smoke: RunFolder) -> None:
     published = smoke.path / "html"
     assert not list(published.rglob("*.map"))
-    variants = [path.name for path in (published / "_static" / "mathjax").glob("*.js")]
-    assert variants == ["tex-chtml.js"]
+    scripts = {path.name for path in published.rglob("*.js")}
+    assert not scripts & {"fontawesome.js", "tex-chtml.js", "sphinx-thebe.js"}
+    assert (published / "_static" / "styles" / "icons.woff").stat().st_size < 10_000
+
+
+def test_formulae_are_mathml(smoke: RunFolder) -> None:
+    page = (smoke.path / "html" / "notebooks" / "02-image-preprocessing.html").read_text()
+    assert "<math" in page and "(2.1)" in page and "\\(" not in page
+
+
+def test_a_formula_that_is_not_understood_is_an_error() -> None:
+    assert "<mfrac>" in mathml(r"\frac{a}{b}") and 'display="block"' in mathml("a", display=True)
+    with pytest.raises(ValueError, match="not understood"):
+        mathml(r"\nonsense{a}")
+
+
+def test_launch_buttons_need_an_address() -> None:
+    for address in ("", "https://github.com/a/b"):
+        theme = yaml.safe_load(configuration(address))["sphinx"]["config"]["html_theme_options"]
+        assert theme["repository_url"] == address
+
+
+def test_launch_buttons_stay_on_lessons_and_lead_to_their_file() -> None:
+    button = (
+        '<div class="dropdown-launch-buttons"><a href="https://colab/b/main/teaching/x.ipynb"></a>'
+    )
+    lesson, page = (BeautifulSoup(button, "html.parser") for _ in range(2))
+    point_to_lessons(lesson, is_lesson=True)
+    point_to_lessons(page, is_lesson=False)
+    assert lesson.a and lesson.a["href"] == "https://colab/b/main/book/teaching/x.ipynb"
+    assert str(page) == ""
 
 
 def test_the_verdict_says_where_the_run_departs_from_the_profile_of_the_paper() -> None:

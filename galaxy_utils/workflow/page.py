@@ -214,7 +214,8 @@ class Page:
         figure.savefig(png, dpi=160, metadata={"Software": None})
         pyplot.close(figure)
         shown, width = png, int(figure.get_figwidth() * 80)
-        if any(np.ndim(image.get_array()) == 3 for axis in figure.axes for image in axis.images):
+        images = [image.get_array() for axis in figure.axes for image in axis.images]
+        if any(pixels is not None and pixels.ndim == 3 for pixels in images):
             shown = png.with_suffix(".jpg")
             with open_picture(png) as picture:
                 picture.convert("RGB").save(shown, quality=85)

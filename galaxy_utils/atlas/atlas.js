@@ -72,6 +72,13 @@ function startAtlas(root) {
   const classOf = i => data.types.values[data.types.codes[i]] ?? "";
   const clusterOf = i => choice() && choice().cluster[i] !== nothing ? choice().cluster[i] : null;
 
+  function groups(i) {
+    const found = [];
+    if (classOf(i)) found.push(`Galaxy Zoo: ${words(classOf(i))}`);
+    if (clusterOf(i) !== null) found.push(`cluster ${clusterOf(i)}`);
+    return found.join(", ") || "no class and no cluster";
+  }
+
   function text(name, i) {  // as the catalogue's CSV has it
     if (name === "objid") return harmless(data.objid[i]);
     const column = columns[name];
@@ -339,10 +346,7 @@ function startAtlas(root) {
     if (image) parts.push(image);
     parts.push(make("small", {}, what));
     if (link) parts.push(make("p", {}, make("a", {href: link, target: "_blank", rel: "noopener"}, "SkyServer")));
-    const cluster = clusterOf(i);
-    parts.push(make("p", {}, [
-      classOf(i) && `Galaxy Zoo: ${words(classOf(i))}`, cluster !== null && `cluster ${cluster}`,
-    ].filter(Boolean).join(" · ") || "no class, no cluster"));
+    parts.push(make("p", {}, groups(i)));
     for (const name of ["drop_reason", "reason"]) {
       const reason = columns[name]?.codes ? columns[name].values[columns[name].codes[i]] : "";
       if (reason) parts.push(make("small", {}, reason));
@@ -355,13 +359,14 @@ function startAtlas(root) {
       parts.push(make("div", {className: "atlas-share"}, make("span", {}, `cluster ${c}`),
         make("span", {}, bar), make("span", {}, `${Math.round(100 * share)} %`)));
     });
-    const measured = Object.keys(labels).filter(name => Number.isFinite(number(name, i)));
-    parts.push(make("h3", {}, "Measurements"), make("table", {}, make("tbody", {}, ...measured.map(name => measurement(name, i)))));
     const nearest = neighbours(i);
     if (nearest.length) {
-      parts.push(make("h3", {}, "Nearest in this pipeline's space"),
+      parts.push(make("h3", {}, "Nearest galaxies"),
         make("div", {className: "atlas-neighbours"}, ...nearest.map(neighbourButton)));
     }
+    const measured = Object.keys(labels).filter(name => Number.isFinite(number(name, i)));
+    const rows = measured.map(name => measurement(name, i));
+    parts.push(make("h3", {}, "Measurements"), make("table", {}, make("tbody", {}, ...rows)));
     panel.replaceChildren(...parts);
     panel.scrollTop = 0;
   }
@@ -468,10 +473,7 @@ function startAtlas(root) {
     const head = make("tr", {}, make("th", {scope: "row"}, "clusters"), ...choices.map(([k]) => cell("td", k, k)));
     const body = lines.map(([label, key, form]) => make("tr", {}, make("th", {scope: "row"}, label),
       ...choices.map(([k, found]) => cell("td", shown(found[key], form), k))));
-    find(".atlas-scores").replaceChildren(make("table", {}, make("caption", {},
-      "Null: a mixture fitted to as many points without clusters (a Gaussian copula with the same marginals). "
-      + "Its BIC is that on those points, its adjusted Rand index (ARI) that of the galaxies as it divides them."),
-      make("tbody", {}, head, ...body)));
+    find(".atlas-scores").replaceChildren(make("table", {}, make("tbody", {}, head, ...body)));
   }
 
   function rechoose() {
@@ -565,8 +567,7 @@ function startAtlas(root) {
       : nearestTo(width / 2, height / 2, () => true);
     if (found < 0) return;
     hover(found);
-    const cluster = clusterOf(found);
-    say(`${data.objid[found]} ${words(classOf(found))}${cluster === null ? "" : `, cluster ${cluster}`}`);
+    say(`${data.objid[found]}: ${groups(found)}`);
   }
 
   const say = message => { find(".atlas-status").textContent = message; };

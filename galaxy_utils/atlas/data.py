@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
@@ -18,7 +21,7 @@ from galaxy_utils.clustering.pipelines import PipelineSpec
 from galaxy_utils.config import Parameters, read_parameters
 from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.errors import UserError
-from galaxy_utils.evaluation.metrics import agreement, mixture_scores
+from galaxy_utils.evaluation.metrics import agreement
 from galaxy_utils.evaluation.nulls import gaussian_copula
 from galaxy_utils.experiments.standard_errors import read_standard_errors
 from galaxy_utils.features.named_samples import PRECOMPUTED
@@ -57,6 +60,9 @@ N_NEIGHBOURS = 5
 
 MOST_FITTED = 5000
 """Galaxies to which a mixture is fitted; more take minutes and change little."""
+
+PARTS = ("cluster", "probabilities")
+"""What a partition says of every galaxy."""
 
 NOTHING = 255
 """Cluster of a galaxy that has none, and probability where there is none."""
@@ -167,79 +173,83 @@ def _pipelines(
     kept: NDArray[np.intp], types: pd.Series, notes: list[str],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Partitions of every pipeline and number of clusters, this run's own among them."""
-    found = []
+    latent = _read_latent(folder, len(kept), notes)
+    if latent is None or len(latent) < 2:
+        return []
     plain = parameters.space == "autoencoder" and parameters.mixture_fit == "likelihood"
     name = "the paper's, with our networks" if plain else "this run's"
-    spaces = {
-        name: (_read_latent(folder, len(kept), notes), parameters.covariance_type),
-        "our alternative": (_alternative(folder, parameters), ALTERNATIVE.covariance),
-    }
-    for name, (space, covariance) in spaces.items():
-        if space is None or len(space) < 2:
-            continue
-        settings = {"covariance_type": covariance, "random_state": parameters.seed}
-        numbers = sorted({*NUMBERS, *([] if found else [parameters.n_components])})
-        choices = {}
-        for number in (n for n in numbers if 2 <= n < len(space) // 2):
-            mixture = OrderedGaussianMixture(
-                number, n_init=1, reg_covar=parameters.reg_covar, **settings
-            )
-            own = None
-            if not found and number == parameters.n_components:
-                own = _read_own(folder, catalogue, kept)
-            choices[number] = _choice(mixture, space, types.iloc[kept], own, parameters.seed)
-        found.append({
+    settings = {"reg_covar": parameters.reg_covar, "random_state": parameters.seed, "n_init": 1}
+    mixture = OrderedGaussianMixture(covariance_type=parameters.covariance_type, **settings)
+    numbers = {*NUMBERS, parameters.n_components}
+    choices = _choices(latent, mixture, numbers, types.iloc[kept])
+    if parameters.n_components in choices:
+        own = _read_own(folder, catalogue, kept)
+        choices[parameters.n_components] |= own | _index(types.iloc[kept], own)
+    spaces = {name: (latent, choices)}
+    alternative = _alternative(folder, parameters)
+    if alternative is not None:
+        mixture = OrderedGaussianMixture(covariance_type=ALTERNATIVE.covariance, **settings)
+        choices = _choices(alternative, mixture, NUMBERS, types.iloc[kept])
+        spaces["our alternative"] = alternative, choices
+    n = len(catalogue)
+    return [
+        {
             "name": name,
-            "neighbours": _spread(_neighbours(space, kept), kept, len(catalogue), fill=len(catalogue)),
+            "neighbours": _spread(_neighbours(space, kept), kept, n, fill=n),
             "choices": {
-                number: choice | {
-                    "cluster": _spread(choice["cluster"], kept, len(catalogue)),
-                    "probabilities": _spread(choice["probabilities"], kept, len(catalogue)),
-                }
+                number: choice | {part: _spread(choice[part], kept, n) for part in PARTS}
                 for number, choice in choices.items()
             },
-        })  # fmt: skip
-    return found
+        }
+        for name, (space, choices) in spaces.items()
+    ]
 
 
-def _choice(
-    mixture: OrderedGaussianMixture,
+def _choices(
     space: NDArray[np.float64],
+    mixture: OrderedGaussianMixture,
+    numbers: Iterable[int],
     types: pd.Series,
-    own: tuple[NDArray[np.integer], NDArray[np.floating]] | None,
-    seed: int,
-) -> dict[str, Any]:
-    """Clusters by one mixture, and its scores next to those on data without clusters.
+) -> dict[int, dict[str, Any]]:
+    """Clusters by number of components, and their scores next to those on data without clusters.
 
     The null's BIC is that of a mixture fitted to as many points of a Gaussian copula, its adjusted
     Rand index that of the galaxies as this mixture divides them. Probabilities are in half percent.
     """
     some = space[:: -(-len(space) // MOST_FITTED)]
-    copula = gaussian_copula(some, seed)
-    with warnings.catch_warnings():
+    copula = gaussian_copula(some, mixture.random_state)
+
+    def choose(number: int) -> dict[str, Any]:
+        fitted, null = (
+            clone(mixture).set_params(n_components=number).fit(points) for points in (some, copula)
+        )
+        found = _parts(fitted.predict(space), fitted.predict_proba(space))
+        return found | _index(types, found) | {
+            "ari_null": _rounded(agreement(types, null.predict(space))["ari"]),
+            "bic": _rounded(fitted.bic(some) / len(some)),
+            "bic_null": _rounded(null.bic(copula) / len(some)),
+        }  # fmt: skip
+
+    possible = sorted(number for number in numbers if 2 <= number <= len(some) // 2)
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture.fit(some)
-        scores = mixture_scores(mixture, some, 0.85)
-        clusters, probabilities = mixture.predict(space), mixture.predict_proba(space)
-        null_scores = mixture_scores(mixture.fit(copula), copula, 0.85)
-    if own is not None:
-        clusters, probabilities = own
-    indices = [agreement(types, labels)["ari"] for labels in (clusters, mixture.predict(space))]
-    return {
-        "cluster": clusters.astype(np.uint8),
-        "probabilities": np.rint(200 * probabilities).astype(np.uint8),
-        "ari": _rounded(indices[0]), "ari_null": _rounded(indices[1]),
-        "bic": _rounded(scores["bic"]), "bic_null": _rounded(null_scores["bic"]),
-    }  # fmt: skip
+        return dict(zip(possible, pool.map(choose, possible), strict=True))
+
+
+def _parts(clusters: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, Any]:
+    shares = np.rint(200 * probabilities).astype(np.uint8)
+    return dict(zip(PARTS, (clusters.astype(np.uint8), shares), strict=True))
+
+
+def _index(types: pd.Series, found: dict[str, Any]) -> dict[str, float | None]:
+    return {"ari": _rounded(agreement(types, found["cluster"])["ari"])} if found else {}
 
 
 def _rounded(value: float) -> float | None:
     return round(value, 4) if np.isfinite(value) else None
 
 
-def _read_latent(
-    folder: RunFolder, n_kept: int, notes: list[str]
-) -> NDArray[np.float64] | None:
+def _read_latent(folder: RunFolder, n_kept: int, notes: list[str]) -> NDArray[np.float64] | None:
     if n_kept and folder.file(LATENT).exists():
         latent = folder.read_arrays(LATENT)["latent"].astype(np.float64)
         if len(latent) == n_kept:
@@ -249,15 +259,13 @@ def _read_latent(
     return None
 
 
-def _read_own(
-    folder: RunFolder, catalogue: pd.DataFrame, kept: NDArray[np.intp]
-) -> tuple[NDArray[np.integer], NDArray[np.floating]] | None:
+def _read_own(folder: RunFolder, catalogue: pd.DataFrame, kept: NDArray[np.intp]) -> dict[str, Any]:
     """Clusters and probabilities of the run itself, which the catalogue holds."""
     clusters = catalogue["cluster"].iloc[kept]
     if clusters.isna().any() or not folder.file(MIXTURE).exists():
-        return None
+        return {}
     probabilities = folder.read_arrays(MIXTURE)["responsibilities"]
-    return clusters.to_numpy(np.int64), probabilities
+    return _parts(clusters.to_numpy(np.int64), probabilities)
 
 
 def _alternative(folder: RunFolder, parameters: Parameters) -> NDArray[np.float64] | None:

@@ -538,7 +538,9 @@ function startAtlas(root) {
   });
   canvas.addEventListener("pointercancel", () => { drag = state.lasso = null; schedule(); });
   canvas.addEventListener("pointerleave", () => hover(-1));
-  canvas.addEventListener("wheel", event => {
+  const alone = document.body.classList.contains("atlas-alone");
+  canvas.addEventListener("wheel", event => {  // in a page of the book the wheel first scrolls it
+    if (!alone && !event.ctrlKey && document.activeElement !== canvas) return;
     event.preventDefault();
     zoom(Math.exp(clamp(event.deltaY, -200, 200) / 400), ...at(event));
   }, {passive: false});

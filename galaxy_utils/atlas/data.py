@@ -107,7 +107,7 @@ def collect(folder: RunFolder) -> Atlas:
     pictures = thumbnails(folder, parameters, catalogue["objid"], notes)
     types = galaxy_types(catalogue["gz1_class"])
     if types.notna().sum() == 0:
-        notes.append("No galaxy of this run has a Galaxy Zoo class, so there is no index either.")
+        notes.append("No galaxy of this run has a Galaxy Zoo class to compare the clusters with.")
     if len(kept) == 0:
         notes.append("No galaxy was kept, so there are no clusters.")
     columns = {name: encoded(catalogue[name]) for name in catalogue.columns if name != "objid"}
@@ -173,32 +173,35 @@ def _pipelines(
     kept: NDArray[np.intp], types: pd.Series, notes: list[str],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Partitions of every pipeline and number of clusters, this run's own among them."""
-    latent = _read_latent(folder, len(kept), notes)
-    if latent is None or len(latent) < 2:
-        return []
+    n, number = len(catalogue), parameters.n_components
     plain = parameters.space == "autoencoder" and parameters.mixture_fit == "likelihood"
     name = "the paper's, with our networks" if plain else "this run's"
+    own = _read_own(folder, catalogue, kept)
+    own |= _index(types.iloc[kept], own)
+    latent = _read_latent(folder, len(kept), notes)
+    if latent is None or len(latent) < 2:
+        unknown = dict.fromkeys(("ari_null", "bic", "bic_null"))
+        alone = own | unknown | {part: _spread(own[part], kept, n) for part in PARTS if own}
+        nobody = np.empty((n, 0), np.uint8)
+        return [{"name": name, "neighbours": nobody, "choices": {number: alone}}] if own else []
     settings = {"reg_covar": parameters.reg_covar, "random_state": parameters.seed, "n_init": 1}
     mixture = OrderedGaussianMixture(covariance_type=parameters.covariance_type, **settings)
-    numbers = {*NUMBERS, parameters.n_components}
-    choices = _choices(latent, mixture, numbers, types.iloc[kept])
-    if parameters.n_components in choices:
-        own = _read_own(folder, catalogue, kept)
-        choices[parameters.n_components] |= own | _index(types.iloc[kept], own)
+    choices = _choices(latent, mixture, {*NUMBERS, number}, types.iloc[kept])
+    if number in choices:
+        choices[number] |= own
     spaces = {name: (latent, choices)}
     alternative = _alternative(folder, parameters)
     if alternative is not None:
         mixture = OrderedGaussianMixture(covariance_type=ALTERNATIVE.covariance, **settings)
         choices = _choices(alternative, mixture, NUMBERS, types.iloc[kept])
         spaces["our alternative"] = alternative, choices
-    n = len(catalogue)
     return [
         {
             "name": name,
             "neighbours": _spread(_neighbours(space, kept), kept, n, fill=n),
             "choices": {
-                number: choice | {part: _spread(choice[part], kept, n) for part in PARTS}
-                for number, choice in choices.items()
+                k: choice | {part: _spread(choice[part], kept, n) for part in PARTS}
+                for k, choice in choices.items()
             },
         }
         for name, (space, choices) in spaces.items()
@@ -255,14 +258,14 @@ def _read_latent(folder: RunFolder, n_kept: int, notes: list[str]) -> NDArray[np
         if len(latent) == n_kept:
             return latent
     if n_kept:
-        notes.append("This run has no latent space, so its clusters cannot be chosen here.")
+        notes.append("This run has no latent space, so the number of clusters cannot be changed.")
     return None
 
 
 def _read_own(folder: RunFolder, catalogue: pd.DataFrame, kept: NDArray[np.intp]) -> dict[str, Any]:
     """Clusters and probabilities of the run itself, which the catalogue holds."""
     clusters = catalogue["cluster"].iloc[kept]
-    if clusters.isna().any() or not folder.file(MIXTURE).exists():
+    if clusters.empty or clusters.isna().any() or not folder.file(MIXTURE).exists():
         return {}
     probabilities = folder.read_arrays(MIXTURE)["responsibilities"]
     return _parts(clusters.to_numpy(np.int64), probabilities)

@@ -199,7 +199,10 @@ def test_an_odd_run_has_a_page_that_says_what_is_missing(name: str, tmp_path: Pa
     html, table = write_atlas(run)
     text = html.read_text(encoding="utf-8")
     assert note.lower() in BeautifulSoup(text, "html.parser").get_text().lower()
-    assert len(pd.read_parquet(table)) == n == len(read_back(text)["objid"])
+    data = read_back(text)
+    assert len(pd.read_parquet(table)) == n == len(data["objid"])
+    numbers = [len(pipeline["choices"]) for pipeline in data["pipelines"]]
+    assert numbers == ([] if n < 10 else [1] if name == "no latent space" else [7])
 
 
 def test_a_run_without_a_catalogue_is_refused(tmp_path: Path) -> None:
@@ -337,24 +340,24 @@ def test_search_and_address_open_a_galaxy(page: Any, file: Path, name: str) -> N
 
 def test_another_number_of_clusters_or_pipeline_recolours_at_once(page: Any) -> None:
     seen, pictures = [_scores(page)], [_picture(page)]
-    page.get_by_label("Clusters").select_option("7")
+    page.get_by_role("combobox", name="Clusters").select_option("7")
     seen.append(_scores(page))
     pictures.append(_picture(page))
-    page.get_by_label("Pipeline").select_option(label="our alternative")
+    page.get_by_role("combobox", name="Pipeline").select_option(label="our alternative")
     seen.append(_scores(page))
     pictures.append(_picture(page))
     assert [scores[0] for scores in seen] == ["4", "7", "7"]
     assert len({tuple(scores[1:]) for scores in seen}) == 3 == len(set(pictures))
-    page.get_by_label("Colour").select_option("class")
-    page.get_by_label("Up").select_option("m20")
+    page.get_by_role("combobox", name="Colour").select_option("class")
+    page.get_by_role("combobox", name="Up").select_option("m20")
     assert "galaxies have no value on these axes" in page.locator(".atlas-status").inner_text()
     assert _picture(page) not in pictures
 
 
 def test_the_lasso_selects_and_the_csv_equals_the_catalogue(page: Any, run: RunFolder) -> None:
     table = run.read_table("catalogue.parquet")
-    page.get_by_label("Across").select_option("concentration")
-    page.get_by_label("Up").select_option("asymmetry")
+    page.get_by_role("combobox", name="Across").select_option("concentration")
+    page.get_by_role("combobox", name="Up").select_option("asymmetry")
     for _ in range(4):
         page.get_by_role("button", name="Zoom out").click()
     page.get_by_role("button", name="Lasso").click()

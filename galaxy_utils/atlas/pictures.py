@@ -25,7 +25,7 @@ SMALLEST, LARGEST = 24, 96
 SHEET = 6_000_000
 """Pixels of all thumbnails together."""
 
-MOST_BYTES = 1_800_000
+MOST_BYTES = 1_100_000
 """Of the sheet as a JPEG, while its quality is not the lowest."""
 
 QUALITIES = (85, 70, 55, 40)

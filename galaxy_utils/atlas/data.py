@@ -205,6 +205,7 @@ def _pipelines(
             },
         }
         for name, (space, choices) in spaces.items()
+        if choices
     ]
 
 

@@ -261,6 +261,7 @@ def page(browser: Any, file: Path) -> Iterator[Any]:
     """The atlas, opened; whatever it complains of or fetches fails the test."""
     trouble: list[str] = []
     opened = browser.new_page(viewport={"width": 1200, "height": 900})
+    opened.set_default_timeout(120_000)
     opened.on("console", lambda message: trouble.append(message.text))
     opened.on("pageerror", lambda error: trouble.append(str(error)))
     opened.on("dialog", lambda dialog: trouble.append(dialog.message))

@@ -285,8 +285,12 @@ def _scores(page: Any) -> list[str]:
 
 
 def _picture(page: Any) -> str:
-    page.wait_for_timeout(100)
-    return str(page.evaluate("document.querySelector('.atlas-canvas').toDataURL()"))
+    return str(page.evaluate("""async () => {
+        const frame = () => new Promise(done => requestAnimationFrame(done));
+        await frame();
+        await frame();
+        return document.querySelector(".atlas-canvas").toDataURL();
+    }"""))
 
 
 def test_a_galaxy_under_the_pointer_is_shown_and_a_click_pins_it(page: Any, run: RunFolder) -> None:
@@ -363,7 +367,7 @@ def test_the_lasso_selects_and_the_csv_equals_the_catalogue(page: Any, run: RunF
         page.get_by_role("button", name="Zoom out").click()
     page.get_by_role("button", name="Lasso").click()
     box = page.locator(".atlas-canvas").bounding_box()
-    corners = [(0.3, 0.02), (0.98, 0.02), (0.98, 0.9), (0.3, 0.9)]
+    corners = [(0.5, 0.02), (0.98, 0.02), (0.98, 0.9), (0.5, 0.9)]
     points = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in corners]
     page.mouse.move(*points[0])
     page.mouse.down()
@@ -376,7 +380,7 @@ def test_the_lasso_selects_and_the_csv_equals_the_catalogue(page: Any, run: RunF
     assert page.locator(".atlas-count").inner_text().startswith(f"{len(found)} selected")
     names = found["objid"].str.removeprefix("'")
     expected = table[table["objid"].isin(names)]
-    assert 100 < len(expected) == len(found) < N
+    assert 50 < len(expected) == len(found) < 250
     limit = expected["concentration"].min()  # the lasso cut across
     assert (table.loc[~table["objid"].isin(names), "concentration"] <= limit).all()
     csv = pd.read_csv(io.StringIO(catalogue_csv(expected)), dtype={"objid": str})

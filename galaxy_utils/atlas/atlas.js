@@ -21,7 +21,7 @@ function make(name, properties = {}, ...children) {
 }
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-const words = name => name.replaceAll("_", " ");
+const words = name => name === "dont_know" ? "don't know" : name.replaceAll("_", " ");
 const digits = (value, number = 4) => String(Number(value.toPrecision(number)));
 
 function quantile(values, share) {
@@ -276,14 +276,15 @@ function startAtlas(root) {
   const sheetReady = sprite ? new Promise(done => { sheet.onload = done; sheet.src = sprite.image; }) : null;
 
   function picture(i, side) {
-    const shown = make("canvas", {width: side, height: side}), drawing = shown.getContext("2d");
+    const photograph = spritePlace.has(i), grain = photograph ? side : Math.max(side / 2, 40);
+    const shown = make("canvas", {width: grain, height: grain}), drawing = shown.getContext("2d");
+    shown.style.width = `${side}px`;
     shown.setAttribute("role", "img");
-    const photograph = spritePlace.has(i);
     if (photograph) {
       const index = spritePlace.get(i), s = sprite.side;
       sheetReady.then(() => drawing.drawImage(
         sheet, index % sprite.columns * s, Math.floor(index / sprite.columns) * s, s, s, 0, 0, side, side));
-    } else if (!drawGalaxy(drawing, side, i)) {
+    } else if (!drawGalaxy(drawing, grain, i)) {
       return [null, "no photograph, and not measured"];
     }
     const what = photograph ? "photograph" : "drawn from measurements, not a photograph";
@@ -299,7 +300,7 @@ function startAtlas(root) {
     const ratio = clamp(given("axis_ratio", 0.8), 0.1, 1), angle = 2.4 * i;
     const sersic = clamp(1.3 * given("concentration", 2.7) - 2.5, 0.5, 5), b = 2 * sersic - 1 / 3;
     const green = 10 ** (0.4 * given("colour_gr", 0.5)), red = green * 10 ** (0.4 * given("colour_ri", 0.2));
-    const brightest = Math.max(1, green, red), scale = Math.max(128, 3 * radius) / side;
+    const bands = [red, green, 1].map(band => band / Math.max(1, green, red)), scale = Math.max(128, 3 * radius) / side;
     const light = new Float32Array(side * side);
     let total = 0, counted = 1, seed = i + 1;
     for (let p = 0; p < light.length; p++) {
@@ -313,9 +314,9 @@ function startAtlas(root) {
     for (let p = 0; p < light.length; p++) {
       let noise = -3;
       for (let k = 0; k < 6; k++) noise += (seed = seed * 48271 % 2147483647) / 2147483647;
-      const signal = light[p] * counted / total * given("sn_per_pixel", 10) + 1.4 * noise;
-      const shown = 255 * Math.asinh(Math.max(signal + 1, 0) / 3) / Math.asinh(30) / brightest;
-      pixels.data.set([shown * red, shown * green, shown, 255], 4 * p);
+      const signal = light[p] * counted / total * given("sn_per_pixel", 10);
+      const bright = band => 255 * Math.asinh((signal * band + 1.2 * noise + 1) / 3) / Math.asinh(15);
+      pixels.data.set([...bands.map(bright), 255], 4 * p);
     }
     drawing.putImageData(pixels, 0, 0);
     return true;

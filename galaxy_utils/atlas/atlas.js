@@ -11,7 +11,9 @@ const STEPS = 16, MARGIN = {left: 52, right: 10, top: 10, bottom: 38}, REACH = 1
 // Arrays are packed as base64 of their bytes.
 function unpack(_, value) {
   if (!value || value.base64 === undefined) return value;
-  return new KINDS[value.type](Uint8Array.from(atob(value.base64), c => c.charCodeAt(0)).buffer);
+  const text = atob(value.base64), bytes = new Uint8Array(text.length);
+  for (let k = 0; k < text.length; k++) bytes[k] = text.charCodeAt(k);
+  return new KINDS[value.type](bytes.buffer);
 }
 
 function make(name, properties = {}, ...children) {

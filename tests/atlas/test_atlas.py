@@ -285,12 +285,14 @@ def _scores(page: Any) -> list[str]:
 
 
 def _picture(page: Any) -> str:
-    return str(page.evaluate("""async () => {
+    return str(
+        page.evaluate("""async () => {
         const frame = () => new Promise(done => requestAnimationFrame(done));
         await frame();
         await frame();
         return document.querySelector(".atlas-canvas").toDataURL();
-    }"""))
+    }""")
+    )
 
 
 def test_a_galaxy_under_the_pointer_is_shown_and_a_click_pins_it(page: Any, run: RunFolder) -> None:

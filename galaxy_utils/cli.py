@@ -123,6 +123,20 @@ def _pdf(run: str) -> None:
     print(pdf)
 
 
+@_commands.command("atlas")
+@click.argument("run", default="book")
+def _atlas(run: str) -> None:
+    """Write all galaxies of a finished run as one page, and as a table with pictures."""
+    from galaxy_utils.atlas import write_atlas
+    from galaxy_utils.run_folder import RunFolder
+
+    html, table = write_atlas(RunFolder.named(run))
+    print("A table for viewers such as Embedding Atlas (x, y, all columns, thumbnails):")
+    print(table)
+    print("The atlas, one file that can be sent to a colleague:")
+    print(html)
+
+
 @_commands.command("measure")
 @click.option("--images", type=_PATH, required=True, help="folder of images")
 @click.option("--out", type=_PATH, help="folder of the measured table")

@@ -49,6 +49,7 @@ MEASUREMENTS, CLASSIFIED = "measured", "classified"
 GALAXIES, SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet"
 KEPT, DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
 LATENT, CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
+MIXTURE, LAYOUT = "artefacts/mixture.npz", "artefacts/umap.parquet"
 
 MARKER, LOCK = ".galaxy-book", ".galaxy-book.lock"
 """File that says what an output folder holds, and so that we may overwrite it; and its lock."""

@@ -53,7 +53,7 @@ def drop_unused(page: BeautifulSoup, is_search: bool) -> None:
     """Remove scripts, styles and elements of the theme that this book does not use."""
     unused = UNUSED_SCRIPTS if is_search else UNUSED_SCRIPTS + SEARCH_SCRIPTS
     seen: set[str] = set()
-    for script in page.find_all("script"):
+    for script in page.select('script:not([type="application/json"])'):
         source, text = str(script.get("src", "")), script.get_text()
         name = source.partition("?")[0].rsplit("/", 1)[-1]
         twice = (name or text) in seen

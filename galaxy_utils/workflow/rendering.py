@@ -33,6 +33,7 @@ from galaxy_utils.workflow.sections import SECTIONS
 
 BOOK = ROOT / "book"
 CONFIG = ROOT / "_config.yml"
+ATLAS = ROOT / "galaxy_utils" / "atlas"
 GLOSSARY = BOOK / "glossary.md"
 INLINE = "module://matplotlib_inline.backend_inline"
 """Backend that puts the lessons' figures into the notebook, also where another one is set."""
@@ -43,7 +44,7 @@ CLAIMS = DATA / "paper_values.yml"
 def book_inputs() -> list[Path]:
     """Files of the checkout that the book is made from, notebooks apart."""
     pages = (path for path in sorted(BOOK.rglob("*")) if path.is_file())
-    return [*pages, CONFIG, CLAIMS]
+    return [*pages, *sorted(ATLAS.glob("atlas.*")), CONFIG, CLAIMS]
 
 
 def templates(results: Mapping[str, Any], parameters: Parameters | None = None) -> Templates:
@@ -128,6 +129,7 @@ def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:
     parameters.assign(**code).to_csv(source / "tables" / "parameters.csv", index=False)
     for page in source.rglob("*.md"):
         page.write_text(filled_in(page.read_text(encoding="utf-8"), page, fill), encoding="utf-8")
+    _stage_atlas(folder, source)
     for lesson in sorted((source / "teaching").glob("*.ipynb")):
         notebook = nbformat.read(lesson, as_version=4)  # type: ignore[no-untyped-call]
         resources = {"metadata": {"path": str(lesson.parent)}}
@@ -144,6 +146,16 @@ def _stage(folder: RunFolder, build: Path, fill: Templates) -> None:
         own = for_download(text, section.notebook, folder.path.name)
         (download / name).write_text(own, encoding="utf-8")
         (source / "notebooks" / name).write_text(for_the_book(text), encoding="utf-8")
+
+
+def _stage_atlas(folder: RunFolder, source: Path) -> None:
+    """Put the atlas where its page includes it, and the catalogue where the atlas links it."""
+    from galaxy_utils.atlas import atlas_html, catalogue_csv, collect  # scikit-learn and more
+
+    atlas = collect(folder)
+    csv = source / "_static" / "catalogue.csv"
+    csv.write_text(catalogue_csv(atlas.catalogue), encoding="utf-8")
+    (source / "atlas.raw").write_text(atlas_html(atlas, "_static/catalogue.csv"), encoding="utf-8")
 
 
 def filled_in(text: str, path: Path, fill: Templates) -> str:

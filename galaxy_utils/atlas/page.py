@@ -1,0 +1,124 @@
+"""Write the atlas: a part of a book's page, or one file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment
+from markupsafe import Markup
+
+from galaxy_utils.atlas.data import LABELS, Atlas, collect
+from galaxy_utils.atlas.pictures import as_jpeg
+from galaxy_utils.provenance import write_atomically
+from galaxy_utils.run_folder import RunFolder
+
+PARTS = ("atlas.html", "atlas.css", "atlas.js")
+"""Template, style and script, beside this module."""
+
+SHOWN = ("objid", "gz1_class", "cluster", "max_probability", "concentration", "asymmetry",
+         "smoothness", "gini", "m20", "rpetro_circ", "sn_per_pixel")  # fmt: skip
+N_SHOWN = 20
+"""Columns and rows of the table for those who cannot see the canvas."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of a text that a spreadsheet would compute."""
+
+
+def atlas_html(atlas: Atlas, csv: str | None = None) -> str:
+    """Write the HTML of an atlas.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    csv : str, optional
+        Address of the catalogue as CSV. With it the result is a part of a page; without it a
+        complete page that holds everything.
+
+    Returns
+    -------
+    str
+    """
+    html, style, script = ((files(__package__) / name).read_text("utf-8") for name in PARTS)
+    names = [name for name in SHOWN if name in atlas.catalogue]
+    table = atlas.catalogue[names].head(N_SHOWN)
+    return Environment(autoescape=True, trim_blocks=True).from_string(html).render(
+        alone=csv is None, csv=csv or _as_address(catalogue_csv(atlas.catalogue)),
+        run=atlas.data["run"], sample=atlas.data["sample"], n=len(atlas.catalogue),
+        notes=atlas.data["notes"],
+        names=[LABELS.get(name, (name.replace("_", " "), ""))[0] for name in names],
+        rows=[[_shown(value) for value in row] for row in table.itertuples(index=False)],
+        style=Markup(style), script=Markup(script), data=Markup(as_json(atlas.data)),
+    )  # fmt: skip
+
+
+def as_json(data: Any) -> str:
+    """Write a dictionary with arrays as JSON that can stand in a page: no `<` is left in it."""
+    return json.dumps(data, default=_packed, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _packed(array: Any) -> dict[str, str]:
+    """Write an array as base64 of its bytes, little-endian, in row order."""
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return {"type": little.dtype.str[1:], "base64": base64.b64encode(little.tobytes()).decode()}
+
+
+def _as_address(text: str) -> str:
+    content = gzip.compress(text.encode(), mtime=0)
+    return "data:application/gzip;base64," + base64.b64encode(content).decode()
+
+
+def _shown(value: Any) -> str:
+    if value is None or value is pd.NA or value != value:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def catalogue_csv(catalogue: pd.DataFrame) -> str:
+    """Write the catalogue as CSV with six digits; no text is a formula to a spreadsheet."""
+    table = catalogue.copy()
+    for name in table:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            table[name] = table[name].map(_harmless)
+        elif name in ("ra", "dec"):
+            table[name] = table[name].map("{:.10g}".format, na_action="ignore")
+    return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def write_atlas(folder: RunFolder) -> tuple[Path, Path]:
+    """Write the atlas of a run as one HTML file, and its galaxies as a table with pictures.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run that has a catalogue.
+
+    Returns
+    -------
+    html : Path
+        `atlas.html`, which needs no other file.
+    table : Path
+        `atlas.parquet`: the catalogue, x and y (UMAP), and thumbnail (JPEG) where the run has
+        photographs.
+    """
+    atlas = collect(folder)
+    html, table = folder.file("atlas.html"), folder.file("atlas.parquet")
+    write_atomically(html, atlas_html(atlas))
+    rows = pd.concat([atlas.catalogue, atlas.layout], axis=1)
+    if pictures := atlas.pictures.thumbnails:
+        found = [as_jpeg(pictures[row]) if row in pictures else None for row in range(len(rows))]
+        rows["thumbnail"] = pd.Series(found, dtype=object)
+    unfinished = table.with_name(table.name + ".partial")
+    rows.to_parquet(unfinished, index=False)
+    unfinished.replace(table)
+    return html, table

@@ -115,7 +115,10 @@ def configuration(repository: str) -> str:
     Without one (an empty string) the lessons have no launch buttons.
     """
     content = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    content["sphinx"]["config"]["html_theme_options"]["repository_url"] = repository
+    theme = content["sphinx"]["config"]["html_theme_options"]
+    theme["repository_url"] = repository
+    if not repository:
+        del theme["launch_buttons"]  # the theme fails on buttons that lead nowhere
     return yaml.safe_dump(content)
 
 

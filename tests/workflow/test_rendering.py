@@ -312,6 +312,7 @@ def test_launch_buttons_need_an_address() -> None:
     for address in ("", "https://github.com/a/b"):
         theme = yaml.safe_load(configuration(address))["sphinx"]["config"]["html_theme_options"]
         assert theme["repository_url"] == address
+        assert ("launch_buttons" in theme) == bool(address)
 
 
 def test_launch_buttons_stay_on_lessons_and_lead_to_their_file() -> None:

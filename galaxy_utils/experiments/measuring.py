@@ -74,9 +74,10 @@ def load_or_measure(
 def _precomputed_note(name: str, stored: Row) -> str:
     resumed = stored.get("resumed_units", 0)
     note = f", without {resumed} units that were measured before" if resumed else ""
+    minutes = max(round(stored["minutes"]), 1)
     return (
-        f"precomputed, {stored['draws']} draws, code `{stored['code']}`, "
-        f"{stored['minutes']:.0f} minutes on {stored['cores']} cores{note}; to measure it again: "
+        f"precomputed, {stored['draws']} draws, code `{stored['code']}`, {minutes} "
+        f"minute{'s' * (minutes > 1)} on {stored['cores']} cores{note}; to measure it again: "
         f"`make studies STUDIES={name} DRAWS={stored['draws']}`"
     )
 

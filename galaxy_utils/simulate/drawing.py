@@ -52,6 +52,9 @@ NOISE_LEFT = np.array([0.92, 0.79, 0.95])
 """Noise of real skies in g, r, i relative to that of `survey.noise`: ours, fitted."""
 
 
+FEW = 100
+"""Images that are drawn so soon that no progress need be shown."""
+
 TILE_BLOCK = 16
 """Side in pixels of the blocks in which tiles are compressed, with colours at half resolution."""
 
@@ -201,7 +204,8 @@ def mock_sample(
     missing = [row for _, row in table.iterrows() if not (folder / f"{row['objid']}.jpg").exists()]
     with ProcessPoolExecutor(cores or os.cpu_count()) as pool:
         drawn = pool.map(partial(_write_one, folder, seed), missing, chunksize=8)
-        for _ in tqdm(drawn, "mock galaxies", number, initial=number - len(missing)):
+        few = len(missing) < FEW  # drawn at once
+        for _ in tqdm(drawn, "simulated galaxies", number, number - len(missing), disable=few):
             pass
     classes = table["family"].map(GZ1_CLASSES)
     catalogue = table[["objid"]].assign(gz1_class=classes, petroR50_r=table["half_light_radius"])

@@ -98,7 +98,7 @@ def collect(folder: RunFolder) -> Atlas:
     UserError
         If the run has no catalogue.
     """
-    _, parameters = read_parameters(folder.existing("parameters.yml"))
+    _, parameters = read_parameters(folder.path / "parameters.yml")
     catalogue = folder.read_table(CATALOGUE).reset_index(drop=True)
     catalogue["objid"] = catalogue["objid"].astype(str)
     kept = np.flatnonzero(catalogue["kept"].to_numpy(bool))

@@ -308,7 +308,7 @@ function startAtlas(root) {
     for (let p = 0; p < light.length; p++) {
       const x = (p % side + 0.5 - side / 2) * scale, y = (Math.floor(p / side) + 0.5 - side / 2) * scale;
       const along = x * Math.cos(angle) + y * Math.sin(angle), across = y * Math.cos(angle) - x * Math.sin(angle);
-      const r = Math.sqrt(along ** 2 * ratio + across ** 2 / ratio) / (radius / 2);
+      const r = Math.hypot(along, across / ratio) / (radius / 2);
       light[p] = Math.exp(-b * (Math.max(r, scale / radius) ** (1 / sersic) - 1));
       if (r < 2) { total += light[p]; counted += 1; }
     }
@@ -317,7 +317,7 @@ function startAtlas(root) {
       let noise = -3;
       for (let k = 0; k < 6; k++) noise += (seed = seed * 48271 % 2147483647) / 2147483647;
       const signal = light[p] * counted / total * given("sn_per_pixel", 10);
-      const bright = band => 255 * Math.asinh((signal * band + 1.2 * noise + 1) / 3) / Math.asinh(15);
+      const bright = band => 255 * Math.asinh((signal * band + 1.2 * noise + 1) / 3) / Math.asinh(20);
       pixels.data.set([...bands.map(bright), 255], 4 * p);
     }
     drawing.putImageData(pixels, 0, 0);

@@ -98,7 +98,7 @@ def collect(folder: RunFolder) -> Atlas:
     UserError
         If the run has no catalogue.
     """
-    _, parameters = read_parameters(folder.existing("parameters.yml"))
+    _, parameters = read_parameters(folder.path / "parameters.yml")
     catalogue = folder.read_table(CATALOGUE).reset_index(drop=True)
     catalogue["objid"] = catalogue["objid"].astype(str)
     kept = np.flatnonzero(catalogue["kept"].to_numpy(bool))
@@ -134,12 +134,12 @@ def collect(folder: RunFolder) -> Atlas:
 def encoded(column: pd.Series) -> Any:
     """Encode a column: numbers as an array, anything else as codes and their values."""
     if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
-        codes, values = pd.factorize(column.astype(object), sort=False)
-        kind = np.uint8 if len(values) < NOTHING else np.uint32
+        codes, words = pd.factorize(column.astype(object))
+        kind = np.uint8 if len(words) < NOTHING else np.uint32
         missing = np.iinfo(kind).max
         return {
             "codes": np.where(codes < 0, missing, codes).astype(kind),
-            "values": [str(value) for value in values],
+            "values": [str(word) for word in words],
         }
     values = column.to_numpy(np.float64, na_value=np.nan)
     long = pd.api.types.is_integer_dtype(column) and np.nanmax(np.abs(values), initial=0.0) >= 1e6
@@ -184,7 +184,7 @@ def _pipelines(
         alone = own | unknown | {part: _spread(own[part], kept, n) for part in PARTS if own}
         nobody = np.empty((n, 0), np.uint8)
         return [{"name": name, "neighbours": nobody, "choices": {number: alone}}] if own else []
-    settings = {"reg_covar": parameters.reg_covar, "random_state": parameters.seed, "n_init": 1}
+    settings: dict[str, Any] = {"reg_covar": parameters.reg_covar, "random_state": parameters.seed, "n_init": 1}
     mixture = OrderedGaussianMixture(covariance_type=parameters.covariance_type, **settings)
     choices = _choices(latent, mixture, {*NUMBERS, number}, types.iloc[kept])
     if number in choices:

@@ -174,27 +174,26 @@ class Galaxies:
                 found.append(None)
         return found
 
-    def pictures_or_twins(self, objids: Iterable[str], seed: int) -> tuple[list[Image], str]:
+    def pictures_or_twins(self, objids: Iterable[str], seed: int) -> tuple[list[Image | None], str]:
         """Cutouts of some galaxies, and what they are; simulated ones where there is no photograph.
 
-        These measure like the galaxy, and are of its class.
+        These measure like the galaxy, and are of its class. There is none for an empty objid.
         """
         from galaxy_utils.simulate.twins import draw_twin  # imports GalSim
 
         objids = list(objids)
         photographs = self.pictures(objids)
-        if all(image is not None for image in photographs):
-            return [image for image in photographs if image is not None], "photographs"
+        missing = [o for o, image in zip(objids, photographs, strict=True) if o and image is None]
+        if not missing:
+            return photographs, "photographs"
         artefacts = self.frames().map({STAR: "star", TRAIL: "trail"}).to_numpy()
         classes = self.sample.catalogue["gz1_class"].to_numpy()
         table = self.measurements().assign(gz1_class=classes, artefact=artefacts)
         colours = [name for name in SHAPE if name.startswith("colour")]
         table.loc[table["artefact"].notna(), colours] = np.nan  # they are the artefact's
-        rows = table.set_index("objid", drop=False).loc[objids]
-        drawn = [
-            draw_twin(row, seed).composite if image is None else image
-            for image, (_, row) in zip(photographs, rows.iterrows(), strict=True)
-        ]
+        rows = table.set_index("objid", drop=False).loc[missing]
+        twins = {objid: draw_twin(row, seed).composite for objid, row in rows.iterrows()}
+        drawn = [twins.get(objid, image) for objid, image in zip(objids, photographs, strict=True)]
         if any(image is not None for image in photographs):
             return drawn, "photographs, or drawn from measurements where there is none"
         return drawn, "drawn from measurements, not photographs"

@@ -204,8 +204,11 @@ def mock_sample(
     missing = [row for _, row in table.iterrows() if not (folder / f"{row['objid']}.jpg").exists()]
     with ProcessPoolExecutor(cores or os.cpu_count()) as pool:
         drawn = pool.map(partial(_write_one, folder, seed), missing, chunksize=8)
-        few = len(missing) < FEW  # drawn at once
-        for _ in tqdm(drawn, "simulated galaxies", number, number - len(missing), disable=few):
+        shown = tqdm(
+            drawn, "simulated galaxies", number, initial=number - len(missing),
+            disable=len(missing) < FEW,
+        )  # fmt: skip
+        for _ in shown:
             pass
     classes = table["family"].map(GZ1_CLASSES)
     catalogue = table[["objid"]].assign(gz1_class=classes, petroR50_r=table["half_light_radius"])

@@ -189,7 +189,11 @@ def _pipelines(
         alone = own | unknown | {part: _spread(own[part], kept, n) for part in PARTS if own}
         nobody = np.empty((n, 0), np.uint8)
         return [{"name": name, "neighbours": nobody, "choices": {number: alone}}] if own else []
-    settings: dict[str, Any] = {"reg_covar": parameters.reg_covar, "random_state": parameters.seed, "n_init": 1}
+    settings: dict[str, Any] = {
+        "reg_covar": parameters.reg_covar,
+        "random_state": parameters.seed,
+        "n_init": 1,
+    }
     mixture = OrderedGaussianMixture(covariance_type=parameters.covariance_type, **settings)
     choices = _choices(latent, mixture, {*NUMBERS, number}, types.iloc[kept])
     if number in choices:

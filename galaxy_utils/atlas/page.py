@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jinja2 import Environment
-from markupsafe import Markup
 
 from galaxy_utils.atlas.data import LABELS, Atlas, collect
 from galaxy_utils.atlas.pictures import as_jpeg
@@ -54,7 +53,7 @@ def atlas_html(atlas: Atlas, csv: str | None = None) -> str:
         notes=atlas.data["notes"],
         names=[LABELS.get(name, (name.replace("_", " "), ""))[0] for name in names],
         rows=[[_shown(value) for value in row] for row in table.itertuples(index=False)],
-        style=Markup(style), script=Markup(script), data=Markup(as_json(atlas.data)),
+        style=style, script=script, data=as_json(atlas.data),
     )  # fmt: skip
 
 

@@ -77,15 +77,14 @@ def thumbnails(
     except (UserError, OSError) as error:
         notes.append(f"The photographs cannot be opened: {error}")
         return Pictures(side, {})
-    if not sample.has_images:
-        notes.append(
-            "This run has no photographs, so each galaxy is drawn from what was measured of it."
-        )
-        return Pictures(side, {})
     with ThreadPoolExecutor() as pool:  # decoding a JPEG does not hold the interpreter's lock
         found = list(pool.map(lambda objid: _thumbnail(sample, objid, side), objids))
     missing = sum(image is None for image in found)
-    if missing:
+    if objids and missing == len(objids):
+        notes.append(
+            "This run has no photographs, so each galaxy is drawn from what was measured of it."
+        )
+    elif missing:
         notes.append(f"Photographs of {missing} of {len(objids)} galaxies are missing.")
     return Pictures(side, {row: image for row, image in enumerate(found) if image is not None})
 

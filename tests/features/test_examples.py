@@ -83,6 +83,7 @@ def test_a_trail_or_a_star_is_drawn_in_the_frame_and_its_colours_are_not_the_gal
         return SimpleNamespace(composite=np.zeros((4, 4, 3), np.uint8))
 
     monkeypatch.setattr("galaxy_utils.simulate.twins.draw_twin", note)
+    monkeypatch.setattr(Galaxies, "pictures", lambda _, objids: [None for _ in objids])
     galaxies = open_galaxies("sdss5000")
     objids, frames = galaxies.sample.catalogue["objid"], galaxies.frames()
     measured = galaxies.measurements()["concentration"].notna()

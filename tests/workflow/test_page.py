@@ -91,7 +91,7 @@ def test_only_listed_results_are_recorded_and_all_of_them(page: Page, tmp_path: 
         listed.record_number("a.three", 3.0, ".1f")
     with pytest.raises(UserError, match=r"did not make a\.two"):
         listed.finish()
-    listed.state("a.two", True, "Yes.", "No.")
+    listed.record("a.two", True, "Yes.")
     assert listed.finish()["key"].tolist() == ["a.one", "a.two"]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from galaxy_utils.run_folder import ROOT, RunFolder
+from galaxy_utils.workflow.printing import find_browser
 
 GALAXY_BOOK = str(Path(sys.executable).with_name("galaxy-book"))
 RUN = "test-smoke"
@@ -21,6 +23,19 @@ def run_galaxy_book(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [GALAXY_BOOK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = find_browser()
+    if path is None:
+        pytest.skip("no Chromium or Chrome was found (Debian: apt install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path)
+        yield started
+        started.close()
 
 
 @pytest.fixture

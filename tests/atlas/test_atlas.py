@@ -24,7 +24,6 @@ from galaxy_utils.clustering import OrderedGaussianMixture
 from galaxy_utils.data import galaxy_types
 from galaxy_utils.errors import UserError
 from galaxy_utils.run_folder import RunFolder
-from galaxy_utils.workflow.printing import find_browser
 
 ODD_NAMES = (
     "<script>alert(1)<!--script>",
@@ -235,18 +234,6 @@ def test_photographs_are_shown_where_there_are_some(tmp_path: Path) -> None:
 
 
 # --- in a browser ----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = find_browser()
-    if path is None:
-        pytest.skip("no Chromium or Chrome was found (Debian: apt install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

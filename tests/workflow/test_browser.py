@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from galaxy_utils.errors import UserError
 from galaxy_utils.run_folder import RunFolder
 from galaxy_utils.workflow import printing
-from galaxy_utils.workflow.printing import find_browser, print_book
+from galaxy_utils.workflow.printing import print_book
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -73,17 +72,6 @@ class Visit:
     def foreign(self) -> list[str]:
         """What was asked of the network."""
         return [url for url in self.fetched if not url.startswith(("file:", "data:", "blob:"))]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = find_browser()
-    if path is None:
-        pytest.skip("no Chromium or Chrome was found (Debian: apt install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

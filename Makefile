@@ -30,7 +30,7 @@ help:
 	@echo 'make pdf       print the whole book of a run to one PDF (RUN)'
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
-	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, FRAMING, CORES)'
+	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, CROP, CORES)'
 	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, CORES)'
 	@echo 'make model     fit that taxonomy again to the measured table'
 	@echo 'make train     train the galaxy encoder again: IMAGES (OUT, CATALOGUE, PLAN)'
@@ -54,7 +54,7 @@ measure: $(INSTALLED)
 	  exit 2; }
 	@$(BIN)/galaxy-book measure --images "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${BACKBONES:+--backbones "$$BACKBONES"} \
-	  $${ENGINE:+--engine "$$ENGINE"} $${FRAMING:+--framing "$$FRAMING"} $${CORES:+--cores "$$CORES"}
+	  $${ENGINE:+--engine "$$ENGINE"} $${CROP:+--crop "$$CROP"} $${CORES:+--cores "$$CORES"}
 
 classify: $(INSTALLED)
 	@test -n "$$IMAGES" || { \

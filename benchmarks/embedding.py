@@ -122,7 +122,7 @@ class Times:
 
 def compare(name: str, images: list[Image], table: Path) -> Times:
     """Record the ratio of one network to its peer; return what an image takes."""
-    spec = EmbeddingSpec(name, "eq1")
+    spec = EmbeddingSpec(name, "full")
     inputs = np.stack([spec.prepare(image).numpy() for image in images])
     network = network_of(name)
     flops = operations(network, BACKBONES[name].input_size)

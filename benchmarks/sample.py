@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--numbers", default="500,1500,5000")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--images", type=Path, default=DEFAULT_IMAGES)
-    parser.add_argument("--embedding", default="efficientnet_lite0-eq1")
+    parser.add_argument("--embedding", default="efficientnet_lite0-full")
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()

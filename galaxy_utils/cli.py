@@ -146,7 +146,7 @@ def _atlas(run: str) -> None:
     help="what measures the five parameters",
 )  # fmt: skip
 @click.option("--backbones", help="joined by commas; the offline pair if not given")
-@click.option("--framing", help="input of the networks; eq1 if not given")
+@click.option("--crop", help="input of the networks; full if not given")
 @_cores
 def _measure(
     images: Path,
@@ -154,7 +154,7 @@ def _measure(
     catalogue: Path | None,
     engine: str,
     backbones: str | None,
-    framing: str | None,
+    crop: str | None,
     cores: int,
 ) -> None:
     """Measure a folder of images."""
@@ -164,12 +164,12 @@ def _measure(
     from galaxy_utils.features.named_samples import measured_folder
     from galaxy_utils.morphology.columns import FIVE
 
-    asked = {"backbones": backbones, "framing": framing}
+    asked = {"backbones": backbones, "crop": crop}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
     sample = folder_sample(images, catalogue)
     _print_notes(sample.notes)
     folder = out or measured_folder(images)
-    names = [f"{name}-{chosen.framing}" for name in split_names(chosen.backbones)]
+    names = [f"{name}-{chosen.crop}" for name in split_names(chosen.backbones)]
     engines = ENGINES if engine == "both" else (engine,)
     table = measure_sample(sample, folder, names, cores, engines=engines)
     failed = table.morphology[table.morphology[list(FIVE)].isna().any(axis=1)]

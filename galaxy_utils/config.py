@@ -38,7 +38,7 @@ class Parameters(BaseModel):
 
     sample: str = _field(
         "sdss5000",
-        "sdss5000, hdf, skyserver (fetched by the paper's recipe), mock (drawn), or a folder",
+        "sdss5000, hdf, skyserver (selected as in the paper), mock (drawn), or a folder",
         "5,000 SDSS cutouts, no list",
     )
     n_galaxies: int = _field(
@@ -55,12 +55,12 @@ class Parameters(BaseModel):
         f"frozen networks, joined by commas, of: {', '.join(BACKBONE_NAMES)}",
         "efficientnet_b0,convnext_base",
     )
-    framing: Literal["eq1", "crop2", "native", "centre", "quarter"] = _field(
-        "eq1",
-        "input of the networks: eq1 (smoothed, z-scored), crop2 (its central half), native "
+    crop: Literal["full", "half", "native", "centre", "quarter"] = _field(
+        "full",
+        "input of the networks: full (smoothed, z-scored), half (its central half), native "
         "normalisation, centre (the central quarter, native), or quarter (the same, four turns "
         "averaged)",
-        "eq1",
+        "full",
     )
     n_examples: int = _field(8, "galaxies shown on a picture page", ge=1, le=48)
     concentration_minimum: float = _field(
@@ -142,8 +142,8 @@ class Parameters(BaseModel):
     early_concentration: float = _field(
         4.15, "proxy rule: from this C on a galaxy counts as early type", NO_VALUE, ge=0, le=10
     )
-    judged_components: int = _field(
-        4, "components of the mixtures that pages 14 to 18 examine", 4, ge=2, le=36
+    study_components: int = _field(
+        4, "components of the mixtures in the precomputed studies", 4, ge=2, le=36
     )
     study_draws: int = _field(
         3, "seeds and draws of a study that is not precomputed for this run", ge=2, le=1000
@@ -196,7 +196,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
     "book": {},
     "best": {
-        "framing": "quarter",
+        "crop": "quarter",
         "space": "components",
         "deep_components": 16,
         "measured": "five+axis+colours",
@@ -210,7 +210,7 @@ PROFILES: dict[str, dict[str, Any]] = {
 
 
 UPSTREAM = (
-    "sample", "n_galaxies", "from_pixels", "engine", "backbones", "framing",
+    "sample", "n_galaxies", "from_pixels", "engine", "backbones", "crop",
     "concentration_minimum", "concentration_maximum", "asymmetry_maximum",
     "isolation_contamination", "seed",
 )  # fmt: skip
@@ -225,28 +225,30 @@ TRAINING = (
 SPACE = ("space", "deep_components", "measured", "scale")
 """What decides what is clustered, together with `UPSTREAM` and `TRAINING`."""
 
-MIXTURE = ("judged_components", "covariance_type", "n_init", "reg_covar", "confidence")
+MIXTURE = ("study_components", "covariance_type", "n_init", "reg_covar", "confidence")
 """What decides the examined mixtures, together with the space they are fitted in."""
 
 
-RECIPE = (
-    "framing", "concentration_minimum", "concentration_maximum", "asymmetry_maximum",
+PIPELINE_PARAMETERS = (
+    "crop", "concentration_minimum", "concentration_maximum", "asymmetry_maximum",
     "isolation_contamination", *TRAINING, *SPACE, "n_components", "mixture_fit", *MIXTURE,
     "anomaly_percent", "late_concentration", "early_concentration", "merger_asymmetry",
     "min_cluster_size",
 )  # fmt: skip
 """What decides clusters, anomalies and their scores; sample, networks and seed apart."""
 
-JUDGING = tuple(
-    name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "judged_components"
+STUDY_PARAMETERS = tuple(
+    name for name in (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE) if name != "study_components"
 )
 """What the pages of second looks depend on without declaring it: their studies do."""
 
 
 def departures(parameters: Parameters) -> list[str]:
-    """Names among `RECIPE` in which parameters differ from the profile `book`."""
+    """Names among `PIPELINE_PARAMETERS` in which parameters differ from the profile `book`."""
     book = Parameters()
-    return [name for name in RECIPE if getattr(parameters, name) != getattr(book, name)]
+    return [
+        name for name in PIPELINE_PARAMETERS if getattr(parameters, name) != getattr(book, name)
+    ]
 
 
 def split_names(value: str) -> list[str]:

@@ -86,7 +86,7 @@ def test_an_unknown_profile_lists_those_there_are() -> None:
         ("from_pixels", 1),
         ("from_pixels", "true"),
         ("sample", 7),
-        ("framing", "eq2"),
+        ("crop", "third"),
         ("covariance_type", "round"),
     ],
 )
@@ -176,7 +176,7 @@ def test_parameters_do_not_change() -> None:
         ("anomaly_percent=3", {"anomaly_percent": 3.0}),
         ("from_pixels=true", {"from_pixels": True}),
         ("from_pixels=False", {"from_pixels": False}),
-        ("framing=native", {"framing": "native"}),
+        ("crop=native", {"crop": "native"}),
         ("hidden_dims=64", {"hidden_dims": "64"}),
         ("hidden_dims=64,32", {"hidden_dims": "64,32"}),
         ("sample=data/my=folder", {"sample": "data/my=folder"}),
@@ -224,7 +224,7 @@ CHANGES = st.fixed_dictionaries(
         "epochs": st.integers(1, 5000),
         "learning_rate": st.floats(1e-9, 1),
         "from_pixels": st.booleans(),
-        "framing": st.sampled_from(["eq1", "native"]),
+        "crop": st.sampled_from(["full", "native"]),
         "sample": st.text("abc é:#'\"/=-0", min_size=1),
         "seed": st.integers(0, 2**31 - 1),
     },
@@ -297,6 +297,6 @@ def test_the_table_lists_every_parameter_with_meaning_and_paper() -> None:
     assert (table["paper"] != "").all()
     assert table.loc["latent_dim", "type and range"] == "int >= 1, <= 512"
     assert table.loc["confidence", "type and range"] == "float > 0, < 1"
-    assert table.loc["framing", "type and range"] == "eq1 | crop2 | native | centre | quarter"
+    assert table.loc["crop", "type and range"] == "full | half | native | centre | quarter"
     assert table.loc["latent_dim", "default"] == "64"
     assert table.loc["seed", "paper"] == "not stated"

@@ -119,7 +119,7 @@ def test_uses_every_parameter_it_declares(notebook: Path) -> None:
     names = {node.id for part in code for node in ast.walk(ast.parse(part))
              if isinstance(node, ast.Name)}  # fmt: skip
     studies = next(section for section in SECTIONS if section.path == notebook).studies
-    by_studies = {"judged_components", "study_draws"} if studies else set()
+    by_studies = {"study_components", "study_draws"} if studies else set()
     assert not set(declared_parameters(notebook)) - names - by_studies - {"run"}
 
 

@@ -31,7 +31,7 @@ def images(tmp_path: Path) -> Path:
     PillowImage.fromarray(noise).save(folder / "a.jpg")
     (folder / "catalogue.csv").write_text("objid,redshift,remark\na,0.1,mine\n")
     (folder / "index.html").write_text("mine")
-    for name in ("thesis.npz", "efficientnet_lite0-eq1.npz", "thesis.npy"):
+    for name in ("thesis.npz", "efficientnet_lite0-full.npz", "thesis.npy"):
         (folder / name).write_bytes(b"years of work")
     return folder
 

@@ -33,7 +33,7 @@ SCALES: dict[str, StandardScaler | QuantileTransformer] = {
     "z": StandardScaler(),
     "rank": QuantileTransformer(n_quantiles=1000, output_distribution="normal", subsample=None),
 }
-CANDIDATE_CROPS = ("eq1", "crop2", "quarter")
+CANDIDATE_CROPS = ("full", "half", "quarter")
 COVARIANCES = ("full", "tied", "diag", "spherical")
 
 # Fewer galaxies than quantiles is no fault: every galaxy is then its own quantile.
@@ -46,7 +46,7 @@ class PipelineSpec:
 
     measured: str = "five"  # key of `MEASURED`
     scale: str = "z"  # key of `SCALES`
-    crop: str = "eq1"  # of the deep features; "none" uses no network
+    crop: str = "full"  # of the deep features; "none" uses no network
     components: int = 64  # principal components of the deep features, or width of the bottleneck
     encoder: str = "plain"  # "pca" (whitened), or loss of the paper's autoencoder
     covariance: str = "full"  # of the mixture
@@ -101,7 +101,7 @@ def paper_pipeline(parameters: Parameters, random_state: int | None = None) -> P
     The seed is that of the parameters if `random_state` is not given.
     """
     seed = parameters.seed if random_state is None else random_state
-    columns = FusionColumns(FIVE, parameters.framing)
+    columns = FusionColumns(FIVE, parameters.crop)
     return Pipeline([
         ("fuse", _autoencoder(parameters, seed, columns)),
         ("mixture", _mixture(parameters, seed)),
@@ -117,7 +117,7 @@ def _autoencoder(parameters: Parameters, seed: int, columns: FusionColumns) -> F
 def _mixture(parameters: Parameters, seed: int) -> OrderedGaussianMixture:
     p = parameters
     return OrderedGaussianMixture(
-        p.judged_components,
+        p.study_components,
         covariance_type=p.covariance_type,
         n_init=p.n_init,
         reg_covar=p.reg_covar,

@@ -122,7 +122,7 @@ def share_changed_by_seed(pipeline: Any, other: Any, X: pd.DataFrame, objids: pd
 def changes_with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the shares of galaxies in another cluster, from the rows of the experiment.
 
-    Columns recipe, change, percent, low, high (95 %, Wilson 1927, J. Am. Stat. Assoc. 22, 209),
+    Columns pipeline, change, percent, low, high (95 %, Wilson 1927, J. Am. Stat. Assoc. 22, 209),
     lowest and highest (over seeds). The galaxies are the same for every seed, so that the interval
     is that of their number.
     """
@@ -136,4 +136,4 @@ def changes_with_intervals(rows: pd.DataFrame) -> pd.DataFrame:
     table = 100 * table.assign(low=low, high=high)
     table = table.rename(columns={"mean": "percent", "min": "lowest", "max": "highest"})
     columns = ["percent", "low", "high", "lowest", "highest"]
-    return table[columns].rename_axis(["recipe", "change"]).reset_index()
+    return table[columns].rename_axis(["pipeline", "change"]).reset_index()

@@ -47,7 +47,7 @@ def candidate_spaces(components: Sequence[int] = (4, 8, 16)) -> list[PipelineSpe
     for crop in CANDIDATE_CROPS:
         for name, scale in [("none", "z"), *measured]:
             found += [PipelineSpec(name, scale, crop, number, "pca") for number in components]
-        if crop != "crop2":
+        if crop != "half":
             found += [PipelineSpec("five", "z", crop, 64, loss) for loss in ("plain", "balanced")]
     return found
 
@@ -95,7 +95,7 @@ def score_candidates(
     """
     mixtures = {
         name: OrderedGaussianMixture(
-            parameters.judged_components, covariance_type=name, n_init=2,
+            parameters.study_components, covariance_type=name, n_init=2,
             reg_covar=parameters.reg_covar, random_state=seed,
         )
         for name in COVARIANCES

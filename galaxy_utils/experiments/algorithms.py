@@ -70,7 +70,7 @@ def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
     if shape:
         measured = np.hstack([five, table[shape].to_numpy()])
         spaces["five, axis ratio, colours"] = StandardScaler().fit_transform(measured)
-    for crop in (*CANDIDATE_CROPS, parameters.framing):
+    for crop in (*CANDIDATE_CROPS, parameters.crop):
         columns, name = DeepColumns(crop)(table), f"deep features, {crop}"
         if columns and name not in spaces:
             deep = np.ascontiguousarray(table[columns].to_numpy())
@@ -144,7 +144,7 @@ def _algorithm_rows(inputs: Inputs, X: NDArray[np.float64], unit: Row) -> list[R
 
 ALGORITHMS = Experiment(
     "algorithms", _units, _measure, (*UPSTREAM, *TRAINING, *SPACE, *MIXTURE, "min_cluster_size"),
-    ("efficientnet_lite0-crop2.npz", "efficientnet_lite0-quarter.npz"), inputs=read_inputs,
+    ("efficientnet_lite0-half.npz", "efficientnet_lite0-quarter.npz"), inputs=read_inputs,
 )  # fmt: skip
 """Every algorithm in every representation on subsamples; HDBSCAN's noise."""
 

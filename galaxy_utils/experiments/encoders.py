@@ -32,11 +32,11 @@ FIVE_PARAMETERS, PIXELS = "five parameters", "pixels, central quarter"
 RANDOM = "ConvNeXt, random weights, central quarter"
 GALAXY = "ConvNeXt, trained on galaxies, central quarter"
 CONFIGURATIONS = {
-    "EfficientNet-Lite0, full frame": "efficientnet_lite0-eq1",
-    "EfficientNet-Lite0, central half": "efficientnet_lite0-crop2",
+    "EfficientNet-Lite0, full frame": "efficientnet_lite0-full",
+    "EfficientNet-Lite0, central half": "efficientnet_lite0-half",
     "EfficientNet-Lite0, central quarter": "efficientnet_lite0-quarter",
-    "EfficientNet-Lite2, full frame": "efficientnet_lite2-eq1",
-    "EfficientNet-Lite2, central half": "efficientnet_lite2-crop2",
+    "EfficientNet-Lite2, full frame": "efficientnet_lite2-full",
+    "EfficientNet-Lite2, central half": "efficientnet_lite2-half",
     "EfficientNet-Lite2, central quarter": "efficientnet_lite2-quarter",
     GALAXY: "galaxy_convnext-quarter",
 }

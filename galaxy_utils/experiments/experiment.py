@@ -125,7 +125,7 @@ def _on_one_thread(
 def _sample_digest(folder: RunFolder, files: Iterable[str], run: Mapping[str, Any]) -> str:
     if run["sample"] not in PRECOMPUTED or run["from_pixels"]:
         return str(folder.read_json("sample.json")["digest"])
-    deep = (f"{name}-{run['framing']}.npz" for name in split_names(run["backbones"]))
+    deep = (f"{name}-{run['crop']}.npz" for name in split_names(run["backbones"]))
     return measured_digest(PRECOMPUTED[run["sample"]], (*deep, *files))
 
 

@@ -33,7 +33,7 @@ _DATA = {REAL: None, **NULLS, SHUFFLED_PAIRS: shuffled_pairs}
 def read_inputs(folder: RunFolder, parameters: Parameters) -> Inputs:
     """Read the feature table of a run, and the parameters."""
     table = read_feature_table(folder, parameters)
-    columns = [*DeepColumns(parameters.framing)(table), *FIVE]  # what the nulls are drawn from
+    columns = [*DeepColumns(parameters.crop)(table), *FIVE]  # what the nulls are drawn from
     return table[columns], parameters
 
 
@@ -43,7 +43,7 @@ def _ablation_pipelines(parameters: Parameters, random_state: int) -> dict[str, 
     mixture = fused["mixture"]
     measured = ColumnTransformer([("measured", StandardScaler(), list(FIVE))])
     by_row = FunctionTransformer(np.ascontiguousarray)  # sums depend on the order in memory
-    deep = ColumnTransformer([("deep", by_row, DeepColumns(parameters.framing))])
+    deep = ColumnTransformer([("deep", by_row, DeepColumns(parameters.crop))])
     # Full covariances cannot be estimated from deep features.
     diagonal = clone(mixture).set_params(covariance_type="diag")
     return {

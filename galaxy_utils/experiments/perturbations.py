@@ -39,14 +39,14 @@ GALAXIES_MANY, GALAXIES_FEW = 350, 16
 """How many galaxies are changed in a large and in a small experiment; in small samples one in
 twenty."""
 
-PAPER_LABEL, ALTERNATIVE_LABEL = "the paper's recipe", "ours (profile best)"
+PAPER_LABEL, ALTERNATIVE_LABEL = "the paper's pipeline", "ours (profile best)"
 """Names under which the two pipelines are stored."""
 
 
 def alternative_spec() -> PipelineSpec:
     """Return the space and the covariance of the profile `best`."""
     p = make_parameters("best")
-    return PipelineSpec(p.measured, p.scale, p.framing, p.deep_components, "pca", p.covariance_type)
+    return PipelineSpec(p.measured, p.scale, p.crop, p.deep_components, "pca", p.covariance_type)
 
 
 @dataclass(frozen=True)

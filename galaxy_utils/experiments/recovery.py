@@ -99,7 +99,7 @@ def _recover(data: Simulated, seed: int, each_galaxy: bool) -> list[Row]:
     """Fit every pipeline to all that was not purged, artefacts included."""
     known = data.truth.set_index("objid").loc[data.X.index]
     families = known["family"].mask(known["is_artefact"], None)
-    numbers = tuple(dict.fromkeys((data.parameters.judged_components, len(FAMILIES))))
+    numbers = tuple(dict.fromkeys((data.parameters.study_components, len(FAMILIES))))
     rows: list[Row] = []
     for name, spec in _specs().items():
         space = spec.space(data.parameters, seed).fit(data.X).transform(data.X)
@@ -109,7 +109,7 @@ def _recover(data: Simulated, seed: int, each_galaxy: bool) -> list[Row]:
             found: list[Row] = [{"score": s, "value": v} for s, v in scores.items()]
             if each_galaxy and k == numbers[-1]:
                 found += _records(pd.DataFrame({"objid": data.X.index, "cluster": labels}))
-            rows += [{"recipe": name, "k": k, **row} for row in found]
+            rows += [{"pipeline": name, "k": k, **row} for row in found]
     return rows
 
 
@@ -117,7 +117,7 @@ def _cluster(
     data: Simulated, name: str, spec: PipelineSpec, space: NDArray[np.floating], k: int, seed: int
 ) -> NDArray[np.int64]:
     """Return the cluster of each galaxy."""
-    parameters = data.parameters.model_copy(update={"judged_components": k})
+    parameters = data.parameters.model_copy(update={"study_components": k})
     if name == ALTERNATIVE_LABEL:
         return alternative_pipeline(parameters, seed).fit(data.X).labels_
     mixture: Any = spec.pipeline(parameters, seed)["mixture"]
@@ -175,9 +175,9 @@ def _records(table: pd.DataFrame) -> list[Row]:
 
 def _units(draws: int, seed: int) -> list[Row]:
     number = STRETCHED_MANY if draws >= FEW_DRAWS else STRETCHED_FEW
-    recipes = [{"what": "recipes", "draw": d, "seed": seed + d} for d in range(draws)]
+    pipelines = [{"what": "pipelines", "draw": d, "seed": seed + d} for d in range(draws)]
     stretch: Row = {"what": "stretch", "number": number}
-    return [{"what": "measured"}, stretch, {"what": "realism"}, *recipes]
+    return [{"what": "measured"}, stretch, {"what": "realism"}, *pipelines]
 
 
 def _measure(data: Simulated, unit: Row) -> list[Row]:

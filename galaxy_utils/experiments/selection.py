@@ -41,9 +41,6 @@ from galaxy_utils.run_folder import RunFolder
 FEW_GALAXIES = 1000
 """With fewer galaxies only some of the spaces are tried."""
 
-STORED = {"measured": "columns", "crop": "framing"}
-"""Fields of a specification that are stored under another name."""
-
 VALIDATION = 0
 """The part of the sample on which the rule of selection was settled with labels in view."""
 
@@ -78,7 +75,7 @@ def _spaces(draws: int, seed: int) -> list[Row]:
     components = (4, 8, 16) if draws >= FEW_DRAWS else (16,)
     return [
         {
-            **{STORED.get(k, k): v for k, v in asdict(spec).items() if k != "covariance"},
+            **{k: v for k, v in asdict(spec).items() if k != "covariance"},
             "splits": max(2, draws // 2),
             "seed": seed,
         }
@@ -89,7 +86,7 @@ def _spaces(draws: int, seed: int) -> list[Row]:
 def _search(data: Inputs, unit: Row) -> list[Row]:
     """Score one space on some galaxies; agreement with the types of the others is reported."""
     spec = PipelineSpec(
-        unit["columns"], unit["scale"], unit["framing"], unit["components"], unit["encoder"]
+        unit["measured"], unit["scale"], unit["crop"], unit["components"], unit["encoder"]
     )
     if not _available(spec, data.X):
         return []
@@ -110,7 +107,7 @@ def _search(data: Inputs, unit: Row) -> list[Row]:
 
 def _available(spec: PipelineSpec, X: pd.DataFrame) -> bool:
     few = len(X) < FEW_GALAXIES
-    if few and (spec.crop == "crop2" or spec.measured in ("none", "five+axis+colours")):
+    if few and (spec.crop == "half" or spec.measured in ("none", "five+axis+colours")):
         return False
     measured = set(MEASURED[spec.measured]) <= set(X.columns)
     return measured and (spec.crop == "none" or any(f"-{spec.crop}:" in c for c in X.columns))
@@ -142,8 +139,7 @@ FOLDS = Experiment(
 
 def candidates(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one row per candidate from the stored rows of a search."""
-    names = {stored: name for name, stored in STORED.items()}
-    table = rows.rename(columns=names).pivot(index=SPEC_FIELDS, columns="score", values="value")
+    table = rows.pivot(index=SPEC_FIELDS, columns="score", values="value")
     table = table.reset_index().rename_axis(columns=None)
     return table.sort_values("stability", ascending=False, ignore_index=True)
 
@@ -193,7 +189,7 @@ def partitions(
     estimators = {
         "voting": voting_mixture(voting_members(table, data.X), p, seed),
         "selected": selected.pipeline(p, seed),
-        "kmeans": measured_kmeans(p.judged_components, seed),
+        "kmeans": measured_kmeans(p.study_components, seed),
         "paper": paper_pipeline(p, seed),
     }
     found = {k: e.fit(data.X[train]).predict(data.X[~train]) for k, e in estimators.items()}
@@ -249,7 +245,7 @@ def run_consensus(
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Average the cluster probabilities of the alternative's members, fitted to a run."""
     check_crop(parameters)
-    settings = parameters.model_copy(update={"judged_components": n_components})
+    settings = parameters.model_copy(update={"study_components": n_components})
     voting = alternative_pipeline(settings, parameters.seed)
     return voting.fit(read_feature_table(folder, parameters)).consensus_
 
@@ -257,9 +253,9 @@ def run_consensus(
 def check_crop(parameters: Parameters) -> None:
     """Refuse a consensus in a crop that no member of the alternative uses."""
     crops = sorted({spec.crop for spec in alternative_members()} - {"none"})
-    if parameters.framing not in crops:
+    if parameters.crop not in crops:
         raise UserError(
             f"mixture_fit=consensus: the pipelines of the carried search use the crop "
-            f"{', '.join(crops)}, and this run has framing={parameters.framing!r}; take that crop, "
+            f"{', '.join(crops)}, and this run has crop={parameters.crop!r}; take that crop, "
             "or mixture_fit=likelihood"
         )

@@ -49,7 +49,6 @@ def read_settings(name: str) -> Row | None:
     if not path.exists():
         return None
     stored: Row = json.loads(path.read_text(encoding="utf-8"))
-    stored.setdefault("upstream", stored.get("after", {}) | stored.get("carried", {}))
     return stored
 
 

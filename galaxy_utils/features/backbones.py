@@ -158,7 +158,7 @@ class EmbeddingSpec:
     """
 
     backbone: str
-    crop: str = "eq1"
+    crop: str = "full"
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:

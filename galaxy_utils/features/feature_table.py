@@ -1,7 +1,7 @@
 """The feature table: one row per galaxy, morphology and deep features as columns.
 
 The morphological parameters have their own names (`concentration`, ...); the numbers of a
-network are called `<backbone>-<crop>:<number>`, for example `efficientnet_lite0-eq1:0007`.
+network are called `<backbone>-<crop>:<number>`, for example `efficientnet_lite0-full:0007`.
 """
 
 from __future__ import annotations

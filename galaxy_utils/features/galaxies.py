@@ -44,7 +44,7 @@ from galaxy_utils.features.named_samples import (
     SKYSERVER,
     mock_folder,
     skyserver_folder,
-    skyserver_recipe,
+    skyserver_sample,
 )
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.saturation import STAR, TRAIL
@@ -287,7 +287,7 @@ def _open(sample: str, n_galaxies: int, folder: Path | None) -> tuple[Sample, Me
 
 
 def _open_skyserver(n_galaxies: int) -> Sample:
-    wanted = skyserver_recipe(n_galaxies)
+    wanted = skyserver_sample(n_galaxies)
     folder = skyserver_folder(wanted)
     if not is_complete(folder):
         raise UserError(

@@ -46,7 +46,7 @@ def mock_folder(seed: int, artefact_share: float) -> Path:
     return ROOT / "runs" / MEASUREMENTS / f"{MOCK}-{seed}-{artefact_share:g}-{code}"
 
 
-def skyserver_recipe(n_galaxies: int) -> PaperSample:
+def skyserver_sample(n_galaxies: int) -> PaperSample:
     """Selection of the sample `skyserver`: the paper's; 0 galaxies for as many as it has."""
     return PaperSample.of(number=n_galaxies) if n_galaxies else PaperSample.of()
 

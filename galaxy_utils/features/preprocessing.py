@@ -51,8 +51,8 @@ class Crop:
 
 
 CROPS = {
-    "eq1": Crop("the whole frame, smoothed and z-scored (eq. 1), resized"),
-    "crop2": Crop(
+    "full": Crop("the whole frame, smoothed and z-scored (eq. 1), resized"),
+    "half": Crop(
         "the whole frame, smoothed and z-scored (eq. 1), its central half resized", zoom=2
     ),
     "native": Crop(
@@ -69,7 +69,7 @@ CROPS = {
         z_scored=False, zoom=4, n_rotations=4,
     ),
 }  # fmt: skip
-"""By the names that the parameter `framing` takes."""
+"""By the names that the parameter `crop` takes."""
 
 
 def centre_crop(pixels: NDArray[np.float32], zoom: int) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.run_folder import DEEP, GALAXIES, KEPT, LATENT, SHAPES, RunFolder
 
-_CROP_ORDER = ("eq1", "crop2", "quarter")
+_CROP_ORDER = ("full", "half", "quarter")
 
 
 def read_feature_table(
@@ -32,7 +32,7 @@ def read_feature_table(
         measured = pd.concat([measured, shape.fillna(shape.median())], axis=1)
     own = folder.read_arrays(DEEP)
     deep: dict[str, dict[str, NDArray[Any]]] = {}
-    deep[parameters.framing] = {f"{b}-{parameters.framing}": v for b, v in own.items()}
+    deep[parameters.crop] = {f"{b}-{parameters.crop}": v for b, v in own.items()}
     others = [crop for crop in crops or () if crop not in deep]
     if others:
         galaxies = galaxies_of(folder, parameters)

@@ -69,7 +69,7 @@ def pipeline_stages(run: Mapping[str, Any]) -> tuple[Stage, ...]:
         Stage(MORPHOLOGY, "C, A, S, Gini, $M_{20}$\nof raw pixels", 1, 0, ("images",)),
         Stage("data purging", purging, 2, 0, (MORPHOLOGY,)),
         Stage(scaling, f"{parameters},\nof kept galaxies", 3, 0, ("data purging",)),
-        Stage(INPUT, _input(CROPS[run["framing"]]), 2, 1, ("data purging",)),
+        Stage(INPUT, _input(CROPS[run["crop"]]), 2, 1, ("data purging",)),
         *(Stage(n, f"network {i}, frozen", 3, i, (INPUT,)) for i, n in enumerate(networks, 1)),
         *_clustering(run, (*networks, scaling)),
     )

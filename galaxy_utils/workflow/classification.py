@@ -54,7 +54,7 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
         measured, forest, p.concentration_minimum, p.concentration_maximum, p.asymmetry_maximum
     )
     objids = measured["objid"].astype(str)
-    deep = {name: galaxies.embedding(name) for name in _configurations(p.backbones, p.framing)}
+    deep = {name: galaxies.embedding(name) for name in _configurations(p.backbones, p.crop)}
     X = make_feature_table(measured[[*FIVE, *SHAPE]].set_axis(objids), deep)
     kept = purged["kept"].to_numpy(bool) & np.isfinite(X.to_numpy(np.float64)).all(axis=1)
     types = galaxy_types(galaxies.sample.catalogue.set_axis(objids)["gz1_class"])
@@ -63,7 +63,7 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
     about = {
         "pipeline": "profile best", "sample": p.sample, "galaxies": int(kept.sum()),
         "digest": fingerprint_of(galaxies)["digest"], "backbones": p.backbones,
-        "framing": p.framing, "engine": p.engine, **{name: getattr(p, name) for name in names},
+        "crop": p.crop, "engine": p.engine, **{name: getattr(p, name) for name in names},
         "search": rows_digest(read_result("search")),
     }  # fmt: skip
     pipeline = Pipeline([("space", fitted.space_), ("mixture", fitted.mixture_)])
@@ -105,7 +105,7 @@ def measure_for(
     """
     galaxies = Galaxies(sample, None, journal, cores)
     measured = galaxies.measurements(model.about["engine"])
-    names = _configurations(model.about["backbones"], model.about["framing"])
+    names = _configurations(model.about["backbones"], model.about["crop"])
     deep = {name: galaxies.embedding(name) for name in names}
     return measured, make_feature_table(measured[model.measured], deep)
 

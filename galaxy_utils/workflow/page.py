@@ -176,7 +176,7 @@ class Page:
         parts = [
             f"sample `{run['sample']}`",
             f"parameters by engine `{run['engine']}`",
-            f"backbones `{run['backbones'].replace(',', '` + `')}` (framing `{run['framing']}`)",
+            f"backbones `{run['backbones'].replace(',', '` + `')}` (crop `{run['crop']}`)",
             f"seed `{run['seed']}`",
             f"profile `{run['profile']}`",
             f"code `{git_commit(ROOT)}`",

@@ -16,7 +16,7 @@ from galaxy_utils.features.named_samples import (
     PRECOMPUTED,
     SKYSERVER,
     skyserver_folder,
-    skyserver_recipe,
+    skyserver_sample,
 )
 from galaxy_utils.run_folder import CATALOGUE, RunFolder
 
@@ -24,7 +24,7 @@ from galaxy_utils.run_folder import CATALOGUE, RunFolder
 def fetch_missing(parameters: Parameters) -> None:
     """Fetch the images that a run needs and that nobody put there, before anything runs."""
     if parameters.sample == SKYSERVER:
-        sample = skyserver_recipe(parameters.n_galaxies)
+        sample = skyserver_sample(parameters.n_galaxies)
         folder = skyserver_folder(sample)
         if not is_complete(folder):
             _report_failures(fetch_sample(sample, folder, SERVER), folder)

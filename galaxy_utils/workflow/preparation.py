@@ -33,7 +33,7 @@ def write_sample_fingerprint(
     )
     galaxies.check_morphology(parameters.engine)
     for backbone in split_names(parameters.backbones):
-        galaxies.check_embedding(backbone, parameters.framing)
+        galaxies.check_embedding(backbone, parameters.crop)
     folder.write_json("sample.json", fingerprint_of(galaxies))
 
 

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from galaxy_utils.config import JUDGING
+from galaxy_utils.config import STUDY_PARAMETERS
 from galaxy_utils.errors import UserError
 from galaxy_utils.run_folder import ROOT, SMALL
 
 PAGES = ROOT / "notebooks" / "pages.yml"
 
-HEADER = ("profile", "sample", "engine", "backbones", "framing", "seed")
+HEADER = ("profile", "sample", "engine", "backbones", "crop", "seed")
 """Parameters that the header of every page shows."""
 
 ResultKey = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\.[a-z][a-z0-9_]*)+$")]
@@ -69,7 +69,7 @@ class Section(BaseModel):
     @property
     def shown_parameters(self) -> tuple[str, ...]:
         """Parameters on which the page depends without declaring them."""
-        return (*HEADER, *self.shows, *(JUDGING if self.studies else ()))
+        return (*HEADER, *self.shows, *(STUDY_PARAMETERS if self.studies else ()))
 
     def cores(self, available: int, galaxies: int) -> int:
         """How many cores the workflow reserves for the page in a run of so many galaxies."""

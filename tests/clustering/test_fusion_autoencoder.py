@@ -21,7 +21,7 @@ def table() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     latent = rng.normal(size=(300, 6))
     deep = {
-        f"net{n}-eq1": (latent @ rng.normal(size=(6, 20)) / 2).astype(np.float32) for n in (1, 2)
+        f"net{n}-full": (latent @ rng.normal(size=(6, 20)) / 2).astype(np.float32) for n in (1, 2)
     }
     deep["net1-quarter"] = rng.normal(size=(300, 20)).astype(np.float32)
     measured = pd.DataFrame(10 + latent @ rng.normal(size=(6, 5)), columns=list(FIVE))
@@ -31,7 +31,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture
 def model() -> FusionAutoencoder:
-    return FusionAutoencoder(FusionColumns(FIVE, "eq1"), **SMALL)
+    return FusionAutoencoder(FusionColumns(FIVE, "full"), **SMALL)
 
 
 @parametrize_with_checks([FusionAutoencoder(hidden_dims=(8,), latent_dim=2, epochs=2)])
@@ -44,9 +44,9 @@ def test_deep_features_stay_as_they_are_and_morphology_is_z_scored(
 ) -> None:
     joined = model.fit(table).concatenate(table)
     assert model.modalities_ == {
-        "net1-eq1": slice(0, 20), "net2-eq1": slice(20, 40), "morphology": slice(40, 45)
+        "net1-full": slice(0, 20), "net2-full": slice(20, 40), "morphology": slice(40, 45)
     }  # fmt: skip
-    assert (joined[:, 20:40] == table.filter(regex="net2-eq1").to_numpy()).all()
+    assert (joined[:, 20:40] == table.filter(regex="net2-full").to_numpy()).all()
     np.testing.assert_allclose(joined[:, 40:].mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(joined[:, 40:].std(axis=0), 1, atol=1e-5)
 

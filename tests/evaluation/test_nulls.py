@@ -39,7 +39,7 @@ def table() -> pd.DataFrame:
         rng.normal(size=(200, 2)), [f"g{i}" for i in range(200)], ["gini", "m20"]
     )
     deep = (measured.to_numpy() + rng.normal(0, 0.1, (200, 2))).astype(np.float32)
-    return make_feature_table(measured, {"net-eq1": deep})
+    return make_feature_table(measured, {"net-full": deep})
 
 
 def test_a_single_gaussian_has_the_moments_of_the_data() -> None:
@@ -78,19 +78,19 @@ def test_draws_follow_their_seed_and_a_table_is_drawn_as_its_values(null: Any) -
     assert drawn.dtypes.equals(X.dtypes)
     values = null(np.ascontiguousarray(X.to_numpy(np.float64)), 3)
     np.testing.assert_array_equal(drawn["gini"], values[:, 0])
-    np.testing.assert_array_equal(drawn["net-eq1:0001"], values[:, 3].astype(np.float32))
+    np.testing.assert_array_equal(drawn["net-full:0001"], values[:, 3].astype(np.float32))
 
 
 def test_shuffled_pairs_keep_both_modalities_and_lose_their_relation() -> None:
     X = table()
     drawn = shuffled_pairs(X, 0)
-    deep, measured = ["net-eq1:0000", "net-eq1:0001"], ["gini", "m20"]
+    deep, measured = ["net-full:0000", "net-full:0001"], ["gini", "m20"]
     pd.testing.assert_frame_equal(drawn[deep], X[deep])
     assert drawn.columns.equals(X.columns) and drawn.dtypes.equals(X.dtypes)
     rows = {tuple(row) for row in X[measured].to_numpy()}
     assert {tuple(row) for row in drawn[measured].to_numpy()} == rows  # galaxies, not numbers
-    assert np.corrcoef(X["gini"], X["net-eq1:0000"])[0, 1] > 0.9
-    assert abs(np.corrcoef(drawn["gini"], drawn["net-eq1:0000"])[0, 1]) < 0.2
+    assert np.corrcoef(X["gini"], X["net-full:0000"])[0, 1] > 0.9
+    assert abs(np.corrcoef(drawn["gini"], drawn["net-full:0000"])[0, 1]) < 0.2
     assert (drawn["gini"] != shuffled_pairs(X, 1)["gini"]).any()
 
 

@@ -121,7 +121,7 @@ def _table(n: int = 200) -> pd.DataFrame:
     side = np.repeat([-1.0, 1.0], n // 2)[:, None]
     index = pd.Index([f"g{i}" for i in range(n)], name="objid")
     five = pd.DataFrame(5 * side + rng.normal(size=(n, 5)), index, list(FIVE))
-    return make_feature_table(five, {"net-eq1": 5 * side + rng.normal(size=(n, 8))})
+    return make_feature_table(five, {"net-full": 5 * side + rng.normal(size=(n, 8))})
 
 
 def _pipeline(seed: int) -> Pipeline:
@@ -173,7 +173,7 @@ def _rows(paper: float, ours: float) -> pd.DataFrame:
 
 
 def test_intervals_are_wilsons_over_the_galaxies_that_were_measured() -> None:
-    table = changes_with_intervals(_rows(0.09, 0.3)).set_index(["recipe", "change"])
+    table = changes_with_intervals(_rows(0.09, 0.3)).set_index(["pipeline", "change"])
     row = table.loc[("paper", "blurred")]
     p, n, z = 0.1, 300, 1.959964
     centre, half = (p + z**2 / (2 * n)), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))

@@ -20,7 +20,7 @@ def _table(
         {"gini": shift + scale * rng.normal(size=number), "m20": rng.normal(size=number)}, index
     )
     deep = rng.normal(size=(number, 30)) + shift * np.linspace(0, 1, 30)
-    return make_feature_table(measured, {"network-eq1": deep.astype(np.float32)})
+    return make_feature_table(measured, {"network-full": deep.astype(np.float32)})
 
 
 def _classes(*tables: pd.DataFrame, name: str = "spiral") -> pd.Series:

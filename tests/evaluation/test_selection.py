@@ -28,7 +28,7 @@ from galaxy_utils.morphology.columns import FIVE
 
 RNG = np.random.default_rng(0)
 GROUP = np.arange(240) % 3
-PARAMETERS = make_parameters("smoke", {"judged_components": 3})
+PARAMETERS = make_parameters("smoke", {"study_components": 3})
 
 
 def table() -> pd.DataFrame:
@@ -65,7 +65,7 @@ def rows() -> pd.DataFrame:
         ("five", "z", "none", 0, "pca", "diag", 0.9, 0.8, 0.3),  # corrected 0.5
         ("five", "z", "quarter", 4, "pca", "full", 0.9, 0.5, 0.3),  # 0.8
         ("five", "rank", "quarter", 8, "pca", "diag", 0.8, 0.5, 0.3),  # 0.6
-        ("five", "z", "eq1", 4, "pca", "full", 0.7, 0.5, 0.3),  # another crop
+        ("five", "z", "full", 4, "pca", "full", 0.7, 0.5, 0.3),  # another crop
         ("five", "z", "quarter", 64, "plain", "full", 0.95, 0.5, 0.3),  # trains a network
         ("five+axis", "z", "quarter", 4, "pca", "full", 0.95, 0.5, 0.3),  # not measured here
         ("five", "z", "quarter", 4, "pca", "tied", 0.4, 0.5, 0.3),  # below its null

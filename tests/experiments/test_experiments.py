@@ -167,13 +167,6 @@ def test_a_damaged_or_missing_result_is_refused(results: Path) -> None:
         read_result("toy")
 
 
-def test_upstream_results_are_read_under_their_former_names(results: Path) -> None:
-    for kind in ("after", "carried", "upstream"):
-        settings = {"parameters": {}, "sample": "x", kind: {"search": "1"}}
-        write_result("toy", pd.DataFrame({"a": [1]}), settings, 0.0, 0, "abc")
-        assert (read_settings("toy") or {})["upstream"] == {"search": "1"}
-
-
 def test_a_page_measures_what_is_not_precomputed_and_loads_what_is(
     page: Any, results: Path
 ) -> None:

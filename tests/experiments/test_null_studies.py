@@ -29,7 +29,7 @@ from galaxy_utils.morphology.columns import FIVE
 N = 240
 GROUP = np.repeat([0, 1, 2], [100, 80, 60])
 PARAMETERS = Parameters(
-    hidden_dims="32", latent_dim=4, epochs=40, batch_size=32, judged_components=3, n_init=2
+    hidden_dims="32", latent_dim=4, epochs=40, batch_size=32, study_components=3, n_init=2
 )
 
 
@@ -49,7 +49,7 @@ def planted(apart: float) -> tuple[pd.DataFrame, Parameters]:
     deep = apart * np.eye(3, 12)[GROUP] + rng.normal(size=(N, 12))
     five = apart * np.eye(3, 5)[GROUP] + rng.normal(size=(N, 5))
     measured = pd.DataFrame(five, columns=list(FIVE))
-    return make_feature_table(measured, {"net-eq1": deep.astype(np.float32)}), PARAMETERS
+    return make_feature_table(measured, {"net-full": deep.astype(np.float32)}), PARAMETERS
 
 
 def test_planted_groups_are_recovered_by_every_partition_and_scored_in_every_space() -> None:

@@ -27,7 +27,7 @@ X = make_feature_table(
 )
 TYPES = pd.Series(["a", "b"] * 30, dtype=object)
 INPUTS = Inputs(X, TYPES, np.arange(60) % 3, make_parameters("smoke"), {})
-SPACE = {"columns": "five", "scale": "z", "framing": "none", "components": 0, "encoder": "pca"}
+SPACE = {"measured": "five", "scale": "z", "crop": "none", "components": 0, "encoder": "pca"}
 
 
 @pytest.mark.parametrize("unit", [{}, {"part": 0}, {"part": 2}])

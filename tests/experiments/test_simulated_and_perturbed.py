@@ -27,9 +27,9 @@ from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.store import Store
 
-SMALL = {"hidden_dims": "16", "epochs": 5, "judged_components": 2, "n_init": 1}
+SMALL = {"hidden_dims": "16", "epochs": 5, "study_components": 2, "n_init": 1}
 PARAMETERS = make_parameters("book", SMALL)
-DEEP = ("net-eq1", "net-quarter")
+DEEP = ("net-full", "net-quarter")
 
 
 SPEC = PipelineSpec("five+axis", "z", "quarter", 3, "pca", "diag")
@@ -112,7 +112,7 @@ def test_galaxies_that_cannot_be_measured_any_more_are_counted() -> None:
 
 def test_pipelines_without_their_columns_are_left_out() -> None:
     data = _data()
-    bare = replace(data, X=data.X[[*FIVE, *(c for c in data.X if "-eq1:" in c)]])
+    bare = replace(data, X=data.X[[*FIVE, *(c for c in data.X if "-full:" in c)]])
     assert list(perturbations._pipelines(bare, 0)) == [PAPER_LABEL]
 
 
@@ -157,7 +157,7 @@ def _simulated(apart: float, artefacts: int = 10) -> Simulated:
     measured = pd.DataFrame(np.hstack([spread(5), spread(4)[:, :3]]), columns=[*FIVE, *SHAPE])
     measured.index = pd.Index(objids, name="objid")
     X = make_feature_table(measured, dict.fromkeys(DEEP, spread(9).astype(np.float32)))
-    parameters = make_parameters("book", SMALL | {"judged_components": 3, "anomaly_percent": 5.0})
+    parameters = make_parameters("book", SMALL | {"study_components": 3, "anomaly_percent": 5.0})
     return Simulated(truth, measured.reset_index(), X, parameters)
 
 
@@ -167,8 +167,8 @@ def recovered() -> pd.DataFrame:
 
 
 def test_simulated_families_are_found(recovered: pd.DataFrame) -> None:
-    table = recovered.pivot_table("value", ["recipe", "k"], "score")
-    assert set(table.index.get_level_values("recipe")) == {
+    table = recovered.pivot_table("value", ["pipeline", "k"], "score")
+    assert set(table.index.get_level_values("pipeline")) == {
         PAPER_LABEL, ALTERNATIVE_LABEL, FIVE_ALONE, MEASURED_MIXTURE,
     }  # fmt: skip
     assert (
@@ -181,12 +181,12 @@ def test_simulated_families_are_found(recovered: pd.DataFrame) -> None:
 
 def test_every_galaxy_has_its_cluster(recovered: pd.DataFrame) -> None:
     each = recovered[recovered["objid"].notna()]
-    assert (each["k"] == 5).all() and (each.groupby("recipe").size() == 190).all()
+    assert (each["k"] == 5).all() and (each.groupby("pipeline").size() == 190).all()
 
 
 def test_structureless_galaxies_are_not_recovered() -> None:
     rows = pd.DataFrame(recovery._recover(_simulated(0.0, artefacts=0), 0, each_galaxy=False))
-    table = rows.pivot_table("value", ["recipe", "k"], "score")
+    table = rows.pivot_table("value", ["pipeline", "k"], "score")
     assert (table["ari"].abs() < 0.05).all() and (table["ceiling"].abs() < 0.1).all()
     assert "objid" not in rows
 

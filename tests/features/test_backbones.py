@@ -55,7 +55,7 @@ def test_the_weights_are_real(backbone: str) -> None:
 @pytest.mark.parametrize("backbone", LITE)
 def test_lite_features_are_what_the_classifier_reads(backbone: str) -> None:
     extractor = BACKBONES[backbone].build().eval()
-    prepare = EmbeddingSpec(backbone, "eq1").prepare
+    prepare = EmbeddingSpec(backbone, "full").prepare
     batch = torch.stack([prepare(stamp) for stamp in stamps(2)])
     read: list[torch.Tensor] = []
     extractor.network._fc.register_forward_hook(lambda layer, inputs, out: read.append(inputs[0]))
@@ -118,16 +118,16 @@ def test_native_crop_applies_the_networks_own_normalisation() -> None:
     torch.testing.assert_close(imagenet, expected)
 
 
-def test_eq1_crop_is_the_z_score_at_another_size() -> None:
+def test_the_full_crop_is_the_z_score_at_another_size() -> None:
     field = hubble_deep_field()[:224, :224]
-    prepared = EmbeddingSpec("efficientnet_lite0", "eq1").prepare(field)
+    prepared = EmbeddingSpec("efficientnet_lite0", "full").prepare(field)
     np.testing.assert_allclose(prepared.permute(1, 2, 0), standardise(field), atol=1e-5)
 
 
-def test_crop2_is_the_central_half_of_the_z_scored_frame() -> None:
+def test_the_half_crop_is_the_central_half_of_the_z_scored_frame() -> None:
     # The z-score is that of the whole frame: the crop comes after it, as documented.
     field = hubble_deep_field()[:448, :448]
-    prepared = EmbeddingSpec("efficientnet_lite0", "crop2").prepare(field)
+    prepared = EmbeddingSpec("efficientnet_lite0", "half").prepare(field)
     expected = standardise(field)[112:336, 112:336]
     np.testing.assert_allclose(prepared.permute(1, 2, 0), expected, atol=1e-5)
 
@@ -141,7 +141,7 @@ def test_a_name_gives_back_its_specification() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "names"),
-    [(("efficientnet_lite9", "eq1"), BACKBONES), (("efficientnet_lite0", "eq9"), CROPS)],
+    [(("efficientnet_lite9", "full"), BACKBONES), (("efficientnet_lite0", "third"), CROPS)],
 )
 def test_unknown_names_are_refused_with_the_known_ones(
     arguments: tuple[str, str], names: dict[str, object]

@@ -26,7 +26,7 @@ from galaxy_utils.features.inference import (
     prepare_ahead,
 )
 
-LITE = EmbeddingSpec("efficientnet_lite0", "eq1")
+LITE = EmbeddingSpec("efficientnet_lite0", "full")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def eager(spec: EmbeddingSpec, network: nn.Module, images: list[np.ndarray]) -> 
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 @pytest.mark.parametrize("backbone", ["efficientnet_lite0", "efficientnet_lite2"])
 def test_every_engine_gives_the_features_of_eager_pytorch(backbone: str, engine: str) -> None:
-    spec = EmbeddingSpec(backbone, "eq1")
+    spec = EmbeddingSpec(backbone, "full")
     images = stamps(10)
     expected = eager(spec, BACKBONES[backbone].build().eval(), images)
     found = embed(load_encoder(spec, engine=engine), images)
@@ -68,7 +68,7 @@ def test_every_engine_gives_the_features_of_eager_pytorch(backbone: str, engine:
 def test_openvino_takes_the_papers_networks(backbone: str) -> None:
     torch.manual_seed(0)  # random weights: the real ones are downloaded
     network = torchvision_features(backbone).eval()
-    spec = EmbeddingSpec(backbone, "eq1")
+    spec = EmbeddingSpec(backbone, "full")
     images = stamps(2)
     expected = eager(spec, network, images)
     found = embed(make_encoder(spec, network, "openvino"), images)

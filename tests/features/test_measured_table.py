@@ -25,7 +25,7 @@ from galaxy_utils.morphology.measurement import FIVE, MORPHOLOGY_COLUMNS, Morpho
 from galaxy_utils.morphology.parity import agreement
 from galaxy_utils.run_folder import LOCK, ROOT
 
-LITE = "efficientnet_lite0-eq1"
+LITE = "efficientnet_lite0-full"
 SDSS = ROOT / "data" / "sdss5000"
 
 
@@ -79,8 +79,10 @@ def test_a_folder_that_is_no_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_embedding_that_was_not_measured_is_refused(table: Path) -> None:
-    with pytest.raises(UserError, match=f"'convnext_base-eq1' was not measured; there are: {LITE}"):
-        read_measured(table).embedding("convnext_base-eq1")
+    with pytest.raises(
+        UserError, match=f"'convnext_base-full' was not measured; there are: {LITE}"
+    ):
+        read_measured(table).embedding("convnext_base-full")
 
 
 def test_a_second_backbone_is_added_to_the_table(table: Path, folder: Path) -> None:
@@ -161,15 +163,15 @@ def test_the_committed_files_are_small() -> None:
     assert sum((SDSS / name).stat().st_size for name in names) <= 60e6
 
 
-@pytest.mark.parametrize("framing", ["eq1", "crop2"])
+@pytest.mark.parametrize("crop", ["full", "half"])
 @pytest.mark.parametrize("backbone", OFFLINE_BACKBONES)
-def test_the_committed_embeddings(backbone: str, framing: str) -> None:
+def test_the_committed_embeddings(backbone: str, crop: str) -> None:
     table = read_measured(SDSS)
-    stored = table.embedding(f"{backbone}-{framing}")
+    stored = table.embedding(f"{backbone}-{crop}")
     assert stored.shape == (5000, 1280)
     assert np.isfinite(stored).all()
     assert len(np.unique(stored[:, :64], axis=0)) > 4990
-    lost = table.provenance["embeddings"][f"{backbone}-{framing}"]
+    lost = table.provenance["embeddings"][f"{backbone}-{crop}"]
     assert lost["variance_lost"] < 1e-3
     assert lost["smallest_cosine"] > 0.999
 

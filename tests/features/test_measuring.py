@@ -30,7 +30,7 @@ from galaxy_utils.morphology.measurement import FIVE, Morphology, measure
 from galaxy_utils.morphology.segmentation import SegmentationSettings
 from galaxy_utils.run_folder import ROOT
 
-LITE = "efficientnet_lite0-eq1"
+LITE = "efficientnet_lite0-full"
 needs_fork = pytest.mark.skipif(
     multiprocessing.get_start_method() != "fork", reason="only a fork has the replaced function"
 )

@@ -45,17 +45,17 @@ def test_the_parameters_do_not_rest_on_the_input_of_the_networks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("framing", "equation", "part"),
+    ("crop", "equation", "part"),
     [
-        ("eq1", True, "full frame"),
-        ("crop2", True, "central half"),
+        ("full", True, "full frame"),
+        ("half", True, "central half"),
         ("native", False, "full frame"),
         ("centre", False, "central quarter"),
         ("quarter", False, "4 rotations"),
     ],
 )
-def test_the_input_of_the_networks_is_named(framing: str, equation: bool, part: str) -> None:
-    detail = graph(framing=framing)[INPUT].detail
+def test_the_input_of_the_networks_is_named(crop: str, equation: bool, part: str) -> None:
+    detail = graph(crop=crop)[INPUT].detail
     assert ("eq. 1" in detail) == equation
     assert part in detail
 

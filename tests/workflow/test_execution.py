@@ -34,7 +34,7 @@ from galaxy_utils.workflow.sections import SECTIONS, Section, section_of
 CARRIED = ("galaxy_utils", "notebooks", "book", "tests/baseline", "Snakefile", "_config.yml",
            "requirements.lock", "pyproject.toml")  # fmt: skip
 SEARCH = {"studies/search.csv", "studies/search.json"}
-"""The search that the project carries: some pages take recipes from it, whatever the run."""
+"""The search that the project carries: some pages take pipelines from it, whatever the run."""
 
 
 def names(paths: Iterable[Path]) -> set[str]:
@@ -90,7 +90,7 @@ def test_only_in_a_large_sample_recovery_waits_for_what_measures_time() -> None:
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.number)
-def test_what_takes_recipes_from_the_carried_search_depends_on_it(section: Section) -> None:
+def test_what_takes_pipelines_from_the_carried_search_depends_on_it(section: Section) -> None:
     studies = [find_experiment(name) for name in section.studies]
     source = section.path.read_text(encoding="utf-8")
     takes = any(

@@ -204,7 +204,7 @@ def test_a_sample_is_thinned_evenly() -> None:
     assert len(objids) == 10
     assert objids[0] == everyone.iloc[0] and objids[-1] == everyone.iloc[-1]
     assert galaxies.morphology()["objid"].tolist() == objids
-    assert galaxies.embedding("efficientnet_lite0-eq1").shape == (10, 1280)
+    assert galaxies.embedding("efficientnet_lite0-full").shape == (10, 1280)
 
 
 def test_the_folder_of_measured_tables_is_no_run() -> None:
@@ -227,7 +227,7 @@ def test_a_network_to_be_downloaded_is_looked_for_before_anything_runs(
     monkeypatch.setattr(backbones, "ensure_weights", asked.append)
     galaxies = Galaxies(hdf_sample(), None, Path())
     for backbone in ("efficientnet_lite0", "efficientnet_b0"):
-        galaxies.check_embedding(backbone, "eq1")
+        galaxies.check_embedding(backbone, "full")
     assert asked == ["efficientnet_b0"]
 
 
@@ -244,7 +244,7 @@ def test_pixels_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
     galaxies = open_galaxies(str(bare), 5)
     assert galaxies.pictures(galaxies.sample.catalogue["objid"]) == [None] * 5
     with pytest.raises(UserError, match="was not measured"):
-        galaxies.embedding("efficientnet_b0-eq1")
+        galaxies.embedding("efficientnet_b0-full")
 
 
 def test_a_mixture_can_be_distilled_from_a_consensus(
@@ -252,13 +252,13 @@ def test_a_mixture_can_be_distilled_from_a_consensus(
 ) -> None:
     p = make_parameters("smoke")
     X = read_feature_table(smoke, p)
-    members = {PipelineSpec("five", "z", p.framing, 4, "pca", "diag"): 1.0,
+    members = {PipelineSpec("five", "z", p.crop, 4, "pca", "diag"): 1.0,
                PipelineSpec("five", "rank", "none", 0, "pca", "tied"): 0.5}  # fmt: skip
     monkeypatch.setattr(selection, "alternative_members", lambda: members)
     one, again = (selection.run_consensus(smoke, p, 3) for _ in range(2))
     np.testing.assert_array_equal(one, again)
     assert one.shape == (len(X), 3) and one.sum(axis=1) == pytest.approx(1.0)
-    elsewhere = p.model_copy(update={"framing": "quarter"})
+    elsewhere = p.model_copy(update={"crop": "quarter"})
     with pytest.raises(UserError, match="mixture_fit=likelihood"):
         selection.run_consensus(smoke, elsewhere, 3)
 

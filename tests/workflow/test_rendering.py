@@ -327,7 +327,7 @@ def test_launch_buttons_stay_on_lessons_and_lead_to_their_file() -> None:
 def test_the_verdict_says_where_the_run_departs_from_the_profile_of_the_paper() -> None:
     assert departures_text(make_parameters("book", {"seed": 3})) == ""
     assert re.findall(r"`(\w+)`", departures_text(make_parameters("best", {})))[1:] == [
-        "framing", "space", "measured", "scale", "mixture_fit", "covariance_type",
+        "crop", "space", "measured", "scale", "mixture_fit", "covariance_type",
     ]  # fmt: skip
     changed = make_parameters("book", {"confidence": 0.5, "measured": "five+axis"})
     assert re.findall(r"`(\w+)`", departures_text(changed))[1:] == ["measured", "confidence"]

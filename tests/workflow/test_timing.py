@@ -18,7 +18,7 @@ STAMPS = [hubble_deep_field()[64:128, 64 * i : 64 * i + 64] for i in range(3)]
 
 def test_everything_that_begins_with_pixels_is_timed() -> None:
     stamps = [enlarged(stamp) for stamp in STAMPS]
-    rows = time_pixels(stamps, ["efficientnet_lite0-eq1"], 9)
+    rows = time_pixels(stamps, ["efficientnet_lite0-full"], 9)
     assert list(rows["stage"]) == ["morphology"] * 3 + ["features"] * 3
     assert list(rows["galaxies"]) == [PIECE, PIECE, 1] * 2
     assert (rows["seconds"] > 0).all()

@@ -146,7 +146,7 @@ def test_a_name_gives_back_its_specification() -> None:
 def test_unknown_names_are_refused_with_the_known_ones(
     arguments: tuple[str, str], names: dict[str, object]
 ) -> None:
-    with pytest.raises(UserError, match="9' is unknown") as error:
+    with pytest.raises(UserError, match="third' is unknown") as error:
         EmbeddingSpec(*arguments)
     for name in names:
         assert name in str(error.value)

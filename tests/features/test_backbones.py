@@ -141,7 +141,7 @@ def test_a_name_gives_back_its_specification() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "names"),
-    [(("efficientnet_lite9", "full"), BACKBONES), (("efficientnet_lite0", "third"), CROPS)],
+    [(("efficientnet third", "full"), BACKBONES), (("efficientnet_lite0", "third"), CROPS)],
 )
 def test_unknown_names_are_refused_with_the_known_ones(
     arguments: tuple[str, str], names: dict[str, object]

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 Image = NDArray[np.uint8]
-"""An 8-bit colour composite, shape (height, width, 3), as displayed."""
+"""An 8-bit colour composite, shape (height, width, 3), as displayed; where pixels hold no data it is
+a masked array, filled with the colour of its sky."""
 
 FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fits.bz2")
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", *FITS_SUFFIXES,
 )  # fmt: skip
 SMALLEST_SIDE, LARGEST_SIDE = 48, 4096
+
+OPAQUE = 128
+"""Opacity below which a pixel holds no data."""
 
 _TIFF_BITS_PER_SAMPLE = 258
 
@@ -26,16 +30,19 @@ class ImageError(ValueError):
 
 
 def band_mean(image: Image) -> NDArray[np.float64]:
-    """Mean over the three bands of a composite: float64, in counts of the stretch (0-255)."""
+    """Mean over the three bands of a composite: float64, in counts of the stretch (0-255).
+
+    Masked where the composite is.
+    """
     total = image[..., 0].astype(np.uint16) + image[..., 1] + image[..., 2]  # exact in integers
-    return np.asarray(total / 3.0)
+    return np.asanyarray(total / 3.0)
 
 
 def read_image(path: Path) -> Image:
     """Read a JPEG, PNG, TIFF, WebP, BMP, GIF or FITS file as an 8-bit colour composite.
 
-    FITS images are stretched; a grey image is repeated in three bands, transparency is ignored.
-    `ImageError` if the file is not an image, is cut short, has more than 8 bits, or a side below
+    FITS images are stretched; a grey image is repeated in three bands. Where a file is transparent,
+    has no value, or only padding (`find_no_data`), the composite is masked. `ImageError` if the file is not an image, is cut short, has more than 8 bits, or a side below
     `SMALLEST_SIDE` or above `LARGEST_SIDE` pixels.
     """
     if not path.is_file():
@@ -53,7 +60,13 @@ def _read_with_pillow(path: Path) -> Image:
             check_size(opened.height, opened.width)  # before a pixel is decoded
             if opened.mode.startswith(("I", "F")) or _bits_per_sample(opened) > 8:
                 raise ImageError("more than 8 bits a pixel: expected an 8-bit image")
-            return np.asarray(opened.convert("RGB"))
+            transparent = np.zeros((opened.height, opened.width), bool)
+            if opened.has_transparency_data:
+                transparent = np.asarray(opened.convert("RGBA"))[..., 3] < OPAQUE
+            image = np.asarray(opened.convert("RGB"))
+        from galaxy_utils.data.no_data import mask_no_data  # SciPy: not for every page
+
+        return mask_no_data(image, transparent)
     except ImageError:
         raise
     except Exception as error:  # Pillow raises many types on damaged files

@@ -147,9 +147,9 @@ def _measure_with_statmorph(segmentation: Segmentation) -> tuple[dict[str, float
             warnings.simplefilter("ignore")  # statmorph's warnings are its flag
             source = _statmorph()(
                 segmentation.image,
-                SegmentationImage(segmentation.labels),
+                SegmentationImage(np.maximum(segmentation.labels, 0)),
                 segmentation.central,
-                mask=(segmentation.labels > 0) & ~segmentation.inside,
+                mask=(segmentation.labels != 0) & ~segmentation.inside,
                 weightmap=np.full_like(segmentation.image, segmentation.sky_noise),
             )
     except Exception as error:  # statmorph fails in many ways on a bad frame

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     NOT_FINITE = "the image has pixels that are not finite"
     TOO_LARGE = "the image has pixels beyond 1e30 counts"
     CONSTANT = "the image is constant"
+    NO_DATA = "there are no data where the galaxy should be: padding, or the edge of a survey"
     NOTHING_DETECTED = "no source detected"
     NOTHING_CENTRAL = "no source at the centre"
     HOT_PIXEL = "one pixel has more than half of the source's light"

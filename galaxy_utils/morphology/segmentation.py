@@ -15,6 +15,9 @@ from galaxy_utils.morphology.reasons import Reason
 LARGEST_COUNT = 1e30
 """Larger counts overflow the single precision of the compiled kernels."""
 
+NO_DATA = -1
+"""Stands for the number of a source where the image is masked."""
+
 QUANTISATION_NOISE = 1.0 / np.sqrt(12.0)
 """Standard deviation of the rounding to whole 8-bit counts: no image has less."""
 
@@ -35,7 +38,7 @@ class Segmentation:
     """Sources of one image; both arrays have the shape (height, width)."""
 
     image: NDArray[np.float64]  # band mean, sky subtracted, counts
-    labels: NDArray[np.int32]  # number of the source, 0 where there is sky
+    labels: NDArray[np.int32]  # number of the source, 0 where there is sky, -1 where no data
     central: int = 0  # number of the central source, 0 where there is none
     sky_noise: float = np.nan  # sigma-clipped standard deviation, counts
     kept_share: float = np.nan  # of the detection's light, by the central source once deblended
@@ -64,7 +67,7 @@ def segment(
     Parameters
     ----------
     image : ndarray of float64, shape (height, width)
-        Band mean in counts.
+        Band mean in counts. Where it is a masked array, what is masked is neither sky nor source.
     settings : SegmentationSettings, optional
     neighbours : bool
         Whether the other sources are deblended too. Where they are not, the
@@ -82,18 +85,20 @@ def segment(
     Bradley et al., photutils; deblending as in Bertin & Arnouts (1996).
     """
     settings = settings or SegmentationSettings()
+    missing, image = np.ma.getmaskarray(image), np.ma.getdata(image)
     if reason := _unusable(image):
         return Segmentation(image, np.zeros(image.shape, np.int32), reason=reason)
-    sky, noise = clipped_sky(image)
+    sky, noise = clipped_sky(image[~missing])
     noise = max(noise, float(QUANTISATION_NOISE))
-    subtracted = image - sky
+    subtracted = np.where(missing, 0.0, image - sky)
     detected, labels = _detect_and_deblend(subtracted, noise, settings, neighbours)
+    labels[missing] = 0  # reached by the smoothing alone
     central = central_source(labels, settings.search_radius)
     n_sources = int(np.count_nonzero(np.bincount(labels.ravel())[1:]))
+    labels[missing] = NO_DATA
     found = Segmentation(subtracted, labels, central, noise, n_sources=n_sources)
     if not central:
-        missing = Reason.NOTHING_CENTRAL if n_sources else Reason.NOTHING_DETECTED
-        return replace(found, reason=missing.value)
+        return replace(found, reason=_why_none(found).value)
     inside = labels == central
     light = subtracted[inside]
     detection = subtracted[detected == detected[inside][0]]
@@ -104,6 +109,14 @@ def segment(
         area=light.size,
         reason=Reason.HOT_PIXEL.value if hot else "",
     )
+
+
+def _why_none(found: Segmentation) -> Reason:
+    """Why there is no central source."""
+    rows, columns = found.labels.shape
+    if found.labels[rows // 2, columns // 2] == NO_DATA:
+        return Reason.NO_DATA
+    return Reason.NOTHING_CENTRAL if found.n_sources else Reason.NOTHING_DETECTED
 
 
 def _unusable(image: NDArray[np.float64]) -> str:

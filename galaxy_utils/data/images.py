@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 Image = NDArray[np.uint8]
-"""An 8-bit colour composite, shape (height, width, 3), as displayed; where pixels hold no data it is
-a masked array, filled with the colour of its sky."""
+"""An 8-bit colour composite, shape (height, width, 3), as displayed.
+
+Where pixels hold no data it is a masked array, filled with the colour of its sky."""
 
 FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".fits.bz2")
 IMAGE_SUFFIXES = (
@@ -42,8 +43,9 @@ def read_image(path: Path) -> Image:
     """Read a JPEG, PNG, TIFF, WebP, BMP, GIF or FITS file as an 8-bit colour composite.
 
     FITS images are stretched; a grey image is repeated in three bands. Where a file is transparent,
-    has no value, or only padding (`find_no_data`), the composite is masked. `ImageError` if the file is not an image, is cut short, has more than 8 bits, or a side below
-    `SMALLEST_SIDE` or above `LARGEST_SIDE` pixels.
+    has no value, or only padding (`find_no_data`), the composite is masked. `ImageError` if the
+    file is not an image, is cut short, has more than 8 bits, or a side below `SMALLEST_SIDE` or
+    above `LARGEST_SIDE` pixels.
     """
     if not path.is_file():
         raise ImageError("no regular file")

@@ -14,6 +14,9 @@ ALIKE = 3
 LINE_SHARE = 0.98
 """Share of a row or a column that has one colour where there is no data."""
 
+BLURRED = 7
+"""Most lines next to them that share a block of JPEG with data."""
+
 TILE = 4
 """Side in pixels of the tiles that constant blocks are made of, three by three at least."""
 
@@ -28,8 +31,8 @@ CORNER = 16
 
 
 def mask_no_data(image: Image, missing: NDArray[np.bool_]) -> Image:
-    """Mask where a composite is known, or found, to hold no data, and fill in its sky's colour."""
-    missing = missing | find_no_data(image)
+    """Mask where a composite is known, else found, to hold no data; fill in its sky's colour."""
+    missing = missing if missing.any() else find_no_data(image)
     if not missing.any():
         return image
     if missing.all():
@@ -45,21 +48,22 @@ def find_no_data(image: Image) -> NDArray[np.bool_]:
     They are lines along the sides of the frame, or blocks in it. A constant sky is none of them:
     it would leave a frame with constant corners, or a block on most of every side.
     """
-    rows, columns = _without_strips(image)
+    blocks, inner = _blocks(image), _without_strips(image)
+    if image[inner].shape == image.shape:
+        return blocks
     missing = np.ones(image.shape[:2], bool)
-    missing[rows, columns] = _blocks(image[rows, columns])
+    missing[inner] = blocks[inner] | _blocks(image[inner])
     return missing
 
 
 def _without_strips(image: Image) -> tuple[slice, slice]:
     """Rows and columns that are left without the lines of one colour on the sides of the frame."""
     (top, bottom), (left, right) = (0, image.shape[0]), (0, image.shape[1])
-    middle = np.median(image[::4, ::4], axis=(0, 1))
     for _ in range(2):  # a frame may lie within another
-        top += _n_alike(image[top:bottom, left:right], middle)
-        bottom -= _n_alike(image[top:bottom, left:right][::-1], middle)
-        left += _n_alike(image[top:bottom, left:right].swapaxes(0, 1), middle)
-        right -= _n_alike(image[top:bottom, left:right].swapaxes(0, 1)[::-1], middle)
+        top += _n_alike(image[top:bottom, left:right])
+        bottom -= _n_alike(image[top:bottom, left:right][::-1])
+        left += _n_alike(image[top:bottom, left:right].swapaxes(0, 1))
+        right -= _n_alike(image[top:bottom, left:right].swapaxes(0, 1)[::-1])
     inner = image[top:bottom, left:right]
     size = max(min(inner.shape[:2]) // CORNER, 2)
     ends = slice(None, size), slice(-size, None)
@@ -69,39 +73,45 @@ def _without_strips(image: Image) -> tuple[slice, slice]:
     return slice(None), slice(None)
 
 
-def _n_alike(lines: Image, middle: NDArray[np.float64]) -> int:
-    """Number of leading lines with the colour of the first; compression blurs the last ones."""
+def _n_alike(lines: Image) -> int:
+    """Number of leading lines with the colour of the first, and those that compression blurred."""
     if not lines.size:
         return 0
     colour = np.median(lines[0], axis=0)
     if (np.abs(lines[0] - colour) <= ALIKE).all(axis=1).mean() < LINE_SHARE:
         return 0
-    tolerance = max(ALIKE, 0.2 * float(np.abs(middle - colour).min()))
-    alike = (np.abs(lines - colour) <= tolerance).all(axis=2).mean(axis=1) >= LINE_SHARE
-    return len(alike) if alike.all() else int(alike.argmin())
+    away = np.abs(lines - colour)
+    alike = (away <= ALIKE).all(axis=2).mean(axis=1) >= LINE_SHARE
+    number = len(alike) if alike.all() else int(alike.argmin())
+    distances = away[number:].mean(axis=(1, 2))
+    blurred = distances[:BLURRED] < 0.5 * np.median(distances) if distances.size else alike[:0]
+    return number + (len(blurred) if blurred.all() else int(blurred.argmin()))
 
 
 def _blocks(image: Image) -> NDArray[np.bool_]:
     """Constant blocks of any outline, completed by what has their colour next to them."""
     found = np.zeros(image.shape[:2], bool)
-    height, width = (length // TILE for length in found.shape)
+    height, width = image.shape[0] // TILE, image.shape[1] // TILE
     tiles = image[: height * TILE, : width * TILE].reshape(height, TILE, width, TILE, 3)
     highest, lowest = tiles.max(axis=1).max(axis=2), tiles.min(axis=1).min(axis=2)
     flat = (highest - lowest <= 1).all(axis=2) & (highest.max(axis=2) < SATURATED)
     if flat.mean() < SMALLEST_BLOCK:
         return found
-    labels, number = ndimage.label(ndimage.binary_opening(flat, np.ones((3, 3))))
-    for label in range(1, number + 1):
-        inside = labels == label
-        if inside.mean() >= SMALLEST_BLOCK and _leaves_a_side(inside):
-            colour = np.median(highest[inside], axis=0)
-            block = np.zeros_like(found)
-            block[: height * TILE, : width * TILE] = inside.repeat(TILE, 0).repeat(TILE, 1)
-            alike = (np.abs(image - colour) <= ALIKE).all(axis=2)
-            found |= ndimage.binary_dilation(block, iterations=2 * TILE, mask=alike)
+    labels, _ = ndimage.label(ndimage.binary_opening(flat, np.ones((3, 3))))
+    large = np.flatnonzero(np.bincount(labels.ravel())[1:] >= SMALLEST_BLOCK * flat.size) + 1
+    if not _leaves_a_side(np.isin(labels, large)):
+        return found
+    for label in large:
+        colour = np.median(highest[labels == label], axis=0)
+        block = np.zeros_like(found)
+        inside = (labels == label).repeat(TILE, axis=0).repeat(TILE, axis=1)
+        block[: height * TILE, : width * TILE] = inside
+        alike = (np.abs(image - colour) <= ALIKE).all(axis=2)
+        alike = ndimage.binary_opening(alike, np.ones((TILE, TILE)))  # not into a dark sky
+        found |= ndimage.binary_dilation(block, iterations=2 * TILE, mask=alike)
     return found
 
 
 def _leaves_a_side(block: NDArray[np.bool_]) -> bool:
     sides = block[0], block[-1], block[:, 0], block[:, -1]
-    return min(side.mean() for side in sides) < 0.5
+    return any(side.mean() < 0.5 for side in sides)

@@ -80,7 +80,7 @@ class MeasuredTable:
         """
         columns = ["objid", *MORPHOLOGY_COLUMNS]
         if self.provenance["engine"] == engine:
-            return self.morphology[columns]
+            return self.morphology.reindex(columns=columns)  # older tables have no `masked_share`
         if engine != "statmorph" or not self.has_both_engines:
             return None
         reference = self.morphology[[REFERENCE + name for name in REFERENCE_COLUMNS]]

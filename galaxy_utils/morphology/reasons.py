@@ -16,6 +16,7 @@ class Reason(StrEnum):
     TOO_LARGE = "the image has pixels beyond 1e30 counts"
     CONSTANT = "the image is constant"
     NO_DATA = "there are no data where the galaxy should be: padding, or the edge of a survey"
+    TOO_MUCH_MISSING = "too much of the galaxy has no data"
     NOTHING_DETECTED = "no source detected"
     NOTHING_CENTRAL = "no source at the centre"
     HOT_PIXEL = "one pixel has more than half of the source's light"

@@ -51,6 +51,16 @@ class Segmentation:
         """Pixels of the central source, shape (height, width)."""
         return np.asarray((self.labels == self.central) & (self.labels > 0))
 
+    @property
+    def no_data(self) -> NDArray[np.bool_]:
+        """Pixels that are masked, shape (height, width)."""
+        return np.asarray(self.labels == NO_DATA)
+
+    @property
+    def masked_share(self) -> float:
+        """Share of the frame's pixels that are masked."""
+        return float(self.no_data.mean()) if self.labels.size else np.nan
+
 
 def segment(
     image: NDArray[np.float64],

@@ -99,9 +99,9 @@ def _visit(browser: Any, path: Path, axe: str) -> Visit:
     page.add_style_tag(content=STILL)
     page.evaluate(SHOW_EVERYTHING)
     page.evaluate(axe)
-    for mode in ("light", "dark"):
+    for mode, rules in (("light", LEVELS), ("dark", "color-contrast")):
         page.evaluate("mode => { document.documentElement.dataset.theme = mode; }", mode)
-        if broken := page.evaluate(VIOLATIONS, LEVELS):
+        if broken := page.evaluate(VIOLATIONS, rules):
             found.violations[mode] = broken
     page.set_viewport_size({"width": PHONE, "height": 800})
     found.too_wide = page.evaluate(TOO_WIDE)

@@ -46,7 +46,8 @@ help:
 
 # pytest says itself where the report lies, also where a test fails.
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest --junitxml=build/test-report.xml
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(BIN)/python -m pytest \
+	  -n auto --maxprocesses 4 --dist loadgroup --junitxml=build/test-report.xml
 
 measure: $(INSTALLED)
 	@test -n "$$IMAGES" || { \

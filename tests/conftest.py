@@ -25,6 +25,15 @@ def run_galaxy_book(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and those of the smoke book, which come first."""
+    for item in items:
+        smoke = "smoke" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("smoke" if smoke else item.path.stem))
+    items.sort(key=lambda item: "smoke" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A Chromium without a window."""

@@ -55,14 +55,14 @@ measure: $(INSTALLED)
 	  exit 2; }
 	@$(BIN)/galaxy-book measure --images "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${BACKBONES:+--backbones "$$BACKBONES"} \
-	  $${ENGINE:+--engine "$$ENGINE"} $${CROP:+--crop "$$CROP"} $${CORES:+--cores "$$CORES"}
+	  $${ENGINE:+--engine "$$ENGINE"} $${CROP:+--crop "$$CROP"} $${CORES:+--cores "$$CORES"} $$PIXELS
 
 classify: $(INSTALLED)
 	@test -n "$$IMAGES" || { \
 	  echo 'make classify: say which images, for example: make classify IMAGES=/data/my_images' >&2; \
 	  exit 2; }
 	@$(BIN)/galaxy-book classify "$$IMAGES" $${OUT:+--out "$$OUT"} \
-	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${CORES:+--cores "$$CORES"}
+	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${CORES:+--cores "$$CORES"} $$PIXELS
 
 model: $(INSTALLED)
 	@$(BIN)/galaxy-book model

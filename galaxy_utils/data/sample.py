@@ -11,13 +11,17 @@ import pandas as pd
 
 from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS, match_objids, read_catalogue
 from galaxy_utils.data.images import (
+    AS_IT_IS,
     FITS_SUFFIXES,
     IMAGE_SUFFIXES,
     Image,
     ImageError,
+    Reading,
+    has_palette,
     name_and_suffix,
     read_image,
 )
+from galaxy_utils.data.survey import PIXEL
 from galaxy_utils.errors import UserError
 
 
@@ -29,6 +33,7 @@ class Sample:
     catalogue: pd.DataFrame  # a row per galaxy, `CATALOGUE_COLUMNS`; objid is text and unique
     folder: Path | None = None  # of the image files
     cutouts: dict[str, Image] = field(default_factory=dict)  # by objid, where held in memory
+    reading: Reading = AS_IT_IS  # of the files
     notes: tuple[str, ...] = ()  # what is left out, and how the catalogue was read, for people
 
     @property
@@ -46,7 +51,7 @@ class Sample:
         """
         if objid in self.cutouts:
             return self.cutouts[objid]
-        return read_image(self.path(objid))
+        return read_image(self.path(objid), self.reading)
 
     def path(self, objid: str) -> Path:
         """Image file of a galaxy; `ImageError` if there is none."""
@@ -98,12 +103,27 @@ def _left_out(folder: Path) -> list[str]:
     return notes
 
 
+def _about_pixels(paths: list[Path], reading: Reading) -> list[str]:
+    """What is done to the pixels of all files, and what makes their values less sure, in words."""
+    notes = []
+    if reading.pixel_scale:
+        notes.append(f"pixels of {reading.pixel_scale:g} arcsec are resampled to {PIXEL} arcsec")
+    if few := sum(map(has_palette, paths)):
+        notes.append(
+            f"{few} of {len(paths)} images have a palette of at most 256 colours, which changes "
+            "concentration by up to 0.9: save them in full colour"
+        )
+    return notes
+
+
 def _examples(names: list[str]) -> str:
     shown = ", ".join(repr(name) for name in sorted(names)[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
+def folder_sample(
+    folder: Path, catalogue: Path | None = None, reading: Reading = AS_IT_IS
+) -> Sample:
     """Take every image of a folder as a sample.
 
     Parameters
@@ -114,6 +134,8 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
     catalogue : Path, optional
         CSV table with a column objid that adds classes and positions; the
         folder's own `catalogue.csv` if not given and there.
+    reading : Reading
+        What the files do not say about their pixels.
 
     Returns
     -------
@@ -127,8 +149,9 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
     """
     if not folder.is_dir():
         raise UserError(f"sample folder {folder}: there is no such folder")
-    names = pd.Series(sorted(image_files(folder)), dtype=str)
-    notes = _left_out(folder)
+    files = image_files(folder)
+    names = pd.Series(sorted(files), dtype=str)
+    notes = [*_left_out(folder), *_about_pixels(list(files.values()), reading)]
     if names.empty:
         raise UserError(
             f"sample folder {folder}: no image in it; expected files ending in "
@@ -146,4 +169,4 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
         if rows.index.isna().all():
             found += "; its column objid must hold the names of the files"
         notes += [found, *known.attrs["notes"]]
-    return Sample(str(folder), listed, folder, notes=tuple(notes))
+    return Sample(str(folder), listed, folder, reading=reading, notes=tuple(notes))

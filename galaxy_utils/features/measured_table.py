@@ -227,6 +227,7 @@ def _write_provenance(
         "n_galaxies": len(sample.catalogue),
         "engine": engines[0],
         "image_px": image_height(sample),
+        "reading": asdict(sample.reading),
         "segmentation": asdict(SegmentationSettings()),
         "embeddings": dict(sorted(embeddings.items())),
         "code": git_commit(PACKAGE),

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     TOO_MUCH_MISSING = "too much of the galaxy has no data"
     NOTHING_DETECTED = "no source detected"
     NOTHING_CENTRAL = "no source at the centre"
+    INVERTED = "no source brighter than the sky, but a darker one: probably inverted (--inverted)"
+    NO_NOISE = "the sky has no noise, as in a model: radii and asymmetry have no meaning"
     HOT_PIXEL = "one pixel has more than half of the source's light"
     NO_RADIUS = "no circle holds 20 % or 80 % of the light"
     NO_CONCENTRATION = "concentration has no meaning: r20 and r80 are the same radius"

@@ -18,6 +18,9 @@ LARGEST_COUNT = 1e30
 NO_DATA = -1
 """Stands for the number of a source where the image is masked."""
 
+NOISELESS = 0.95
+"""Share of equal neighbours in the sky from which it has no noise; dark cutouts have 0.5."""
+
 QUANTISATION_NOISE = 1.0 / np.sqrt(12.0)
 """Standard deviation of the rounding to whole 8-bit counts: no image has less."""
 
@@ -108,25 +111,36 @@ def segment(
     labels[missing] = NO_DATA
     found = Segmentation(subtracted, labels, central, noise, n_sources=n_sources)
     if not central:
-        return replace(found, reason=_why_none(found).value)
+        return replace(found, reason=_why_none(found, settings, detected))
     inside = labels == central
     light = subtracted[inside]
     detection = subtracted[detected == detected[inside][0]]
+    noiseless = Reason.NO_NOISE.value if _is_noiseless(image, labels == 0) else ""
     hot = 0.0 < light.sum() < 2.0 * light.max()
     return replace(
         found,
         kept_share=float(light.sum() / detection.sum()),
         area=light.size,
-        reason=Reason.HOT_PIXEL.value if hot else "",
+        reason=Reason.HOT_PIXEL.value if hot else noiseless,
     )
 
 
-def _why_none(found: Segmentation) -> Reason:
+def _why_none(
+    found: Segmentation, settings: SegmentationSettings, detected: NDArray[np.int32]
+) -> str:
     """Why there is no central source."""
-    rows, columns = found.labels.shape
-    if found.labels[rows // 2, columns // 2] == NO_DATA:
-        return Reason.NO_DATA
-    return Reason.NOTHING_CENTRAL if found.n_sources else Reason.NOTHING_DETECTED
+    row, column = (length // 2 for length in found.labels.shape)
+    if found.no_data[row, column]:
+        return Reason.NO_DATA.value
+    _, darker = _detect_and_deblend(-found.image, found.sky_noise, settings, neighbours=False)
+    if central_source(darker, settings.search_radius):
+        return Reason.INVERTED.value
+    if not found.n_sources:
+        return Reason.NOTHING_DETECTED.value
+    sizes = np.bincount(detected[detected > 0])
+    rows, columns = np.nonzero(detected == sizes.argmax())
+    place = f"{columns.mean() - column:+.0f}, {rows.mean() - row:+.0f}"
+    return f"{Reason.NOTHING_CENTRAL.value}: the largest lies {place} px from it (right, down)"
 
 
 def _unusable(image: NDArray[np.float64]) -> str:
@@ -138,6 +152,13 @@ def _unusable(image: NDArray[np.float64]) -> str:
     if np.abs(image).max() > LARGEST_COUNT:
         return Reason.TOO_LARGE.value
     return Reason.CONSTANT.value if np.ptp(image) == 0.0 else ""
+
+
+def _is_noiseless(image: NDArray[np.float64], is_sky: NDArray[np.bool_]) -> bool:
+    """Whether nearly all neighbours in the sky have the same value."""
+    both = is_sky[:, 1:] & is_sky[:, :-1]
+    same = image[:, 1:][both] == image[:, :-1][both]
+    return bool(same.size and same.mean() > NOISELESS)
 
 
 def clipped_sky(image: NDArray[np.float64]) -> tuple[float, float]:

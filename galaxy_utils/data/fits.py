@@ -196,7 +196,7 @@ def stretch(planes: NDArray[np.float64]) -> Image:
     middle = planes[len(planes) // 2]  # r of three, or the only one
     noise = _uncorrelated_noise(middle) or float(np.nanstd(middle))
     if not noise > 0:
-        raise ImageError("constant image")
+        raise ImageError("constant image, or one without any value")
     if _noise_of_neighbours(middle) < LEAST_NOISE * noise:
         raise ImageError("the sky has no noise to scale by, as in a model: add that of the survey")
     levels = [sigma_clipped_stats(plane[np.isfinite(plane)], maxiters=5)[1] for plane in planes]

@@ -200,7 +200,7 @@ def test_mocks_fall_into_the_same_cluster_as_fits_and_as_jpeg(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("nan.fits", np.full((96, 96), np.nan), "no pixel holds data"),
+        ("nan.fits", np.full((96, 96), np.nan), "without any value"),
         (
             "dots.fits",
             np.where(np.arange(96) % 3, _galaxy(), np.nan),

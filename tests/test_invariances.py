@@ -27,7 +27,7 @@ TURNED = (0.01, 0.05, 0.02, 0.002, 0.002, 0.001, 0.001, 0.001)
 first empty square of the frame, which is another one once the frame is turned: 0.03 in the median
 of real cutouts, 0.14 at most."""
 
-COMPRESSED = (0.1, 0.05, 0.02, 0.03, 0.06, 0.05, 0.06, 0.06)
+COMPRESSED = (0.1, 0.05, 0.02, 0.03, 0.12, 0.05, 0.06, 0.06)
 """A neighbour may be found or lost, which changes single galaxies by more."""
 
 PADDED = (0.05, *(0.02,) * 7)

@@ -11,15 +11,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from sklearn.ensemble import IsolationForest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from galaxy_utils.clustering.classifier import GalaxyClassifier
+from galaxy_utils.clustering.zoo import BALANCED, ZOO_FEATURES, zoo_columns
 from galaxy_utils.config import make_parameters, split_names
 from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.data.images import Image
 from galaxy_utils.data.sample import Sample
+from galaxy_utils.data.split import fold_of
 from galaxy_utils.evaluation.drift import Drift, measure_drift
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies, fingerprint_of, open_galaxies
@@ -67,8 +72,26 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
         "search": rows_digest(read_result("search")),
     }  # fmt: skip
     pipeline = Pipeline([("space", fitted.space_), ("mixture", fitted.mixture_)])
-    model = GalaxyClassifier.from_fitted(pipeline, X[kept], types[kept], about)
+    zoo, about["zoo"] = _fit_zoo(galaxies.embedding(ZOO_FEATURES), types)
+    model = GalaxyClassifier.from_fitted(pipeline, X[kept], types[kept], about, zoo)
     return model.save(folder), model.clusters()
+
+
+def _fit_zoo(X: NDArray[np.float32], types: pd.Series) -> tuple[Pipeline, dict[str, Any]]:
+    """Fit the classifier of Galaxy Zoo classes, and measure it on fields that it did not see."""
+    from galaxy_utils.evaluation.selection import supervised_upper_bound
+
+    rows = types.notna().to_numpy() & np.isfinite(X).all(axis=1)
+    known, pipeline = types[rows].astype(str), supervised_upper_bound()
+    fields = PredefinedSplit(fold_of(known.index))
+    predicted = cross_val_predict(pipeline, X[rows], known, cv=fields)
+    about = {
+        "features": ZOO_FEATURES, "galaxies": len(known),
+        "shares": known.value_counts(normalize=True).round(6).to_dict(),
+        "accuracy": round(accuracy_score(known, predicted), 4),
+        "balanced_accuracy": round(balanced_accuracy_score(known, predicted), 4),
+    }  # fmt: skip
+    return pipeline.fit(X[rows], known.to_numpy(str)), about
 
 
 def _configurations(backbones: str, crop: str) -> list[str]:
@@ -76,7 +99,7 @@ def _configurations(backbones: str, crop: str) -> list[str]:
 
 
 def classify_folder(
-    sample: Sample, out: Path | None = None, cores: int | None = None
+    sample: Sample, out: Path | None = None, cores: int | None = None, prior: str = BALANCED
 ) -> tuple[Path, pd.DataFrame, Drift]:
     """Measure the images of a folder and put them through the committed model."""
     assert sample.folder is not None
@@ -86,8 +109,10 @@ def classify_folder(
         measured, X = measure_for(model, sample, folder / "measured", cores)
         table, space = model.classify(measured, X)
         drift = measure_drift(model, table, space, model.about["seed"])
+        deep = Galaxies(sample, None, folder / "measured", cores).embedding(ZOO_FEATURES)
+        zoo, _ = zoo_columns(model.zoo, deep, model.about["zoo"], prior)
         known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
-        table = pd.concat([table, known.dropna(axis="columns", how="all")], axis=1)
+        table = pd.concat([table, zoo, known.dropna(axis="columns", how="all")], axis=1)
         _write_tables(folder, table)
         found = Galaxies(sample, None, folder / "measured").pictures(table["objid"])
         pictures = dict(zip(table["objid"], found, strict=True))

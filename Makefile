@@ -31,7 +31,7 @@ help:
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
 	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, CROP, CORES)'
-	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, CORES)'
+	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, PRIOR, CORES)'
 	@echo 'make model     fit that taxonomy again to the measured table'
 	@echo 'make train     train the galaxy encoder again: IMAGES (OUT, CATALOGUE, PLAN)'
 	@echo 'make skyserver fetch the sample of the paper'"'"'s recipe from SkyServer (NUMBER, SEED, OUT, SERVER)'
@@ -62,7 +62,8 @@ classify: $(INSTALLED)
 	  echo 'make classify: say which images, for example: make classify IMAGES=/data/my_images' >&2; \
 	  exit 2; }
 	@$(BIN)/galaxy-book classify "$$IMAGES" $${OUT:+--out "$$OUT"} \
-	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${CORES:+--cores "$$CORES"}
+	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${PRIOR:+--prior "$$PRIOR"} \
+	  $${CORES:+--cores "$$CORES"}
 
 model: $(INSTALLED)
 	@$(BIN)/galaxy-book model

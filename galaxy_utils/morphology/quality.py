@@ -38,6 +38,7 @@ def quality_of(measured: pd.DataFrame) -> pd.Series:
     colours = measured.filter(regex=r"^colour_.*(?<!_error)$")
     colourless = (colours.isna() | (colours == 0)).all(axis=1) if len(colours.columns) else none
     errors = measured.reindex(columns=[f"{name}{ERROR}" for name in FIVE]).isna()
+    was_asked = not errors.to_numpy().all()
     bits = {
         "unreadable": frame == UNREAD,
         "not_measured": missing.all(axis=1),
@@ -47,7 +48,7 @@ def quality_of(measured: pd.DataFrame) -> pd.Series:
         "masked": masked > 0,
         "saturated": frame.isin([STAR, TRAIL]),
         "no_colours": colourless,
-        "no_errors": errors.any(axis=1) & ~missing.all(axis=1) & ~errors.all(axis=None),
+        "no_errors": errors.any(axis=1) & ~missing.all(axis=1) if was_asked else none,
     }
     values = sum(bits[name].to_numpy(int) << place for place, name in enumerate(QUALITY))
     return pd.Series(values, index=measured.index, name="quality", dtype=np.int64)

@@ -23,6 +23,7 @@ from galaxy_utils.features.inference import embed, load_encoder
 from galaxy_utils.features.measured_table import ENGINES, measure_sample, read_measured
 from galaxy_utils.morphology.measurement import FIVE, MORPHOLOGY_COLUMNS, Morphology, measure
 from galaxy_utils.morphology.parity import agreement
+from galaxy_utils.morphology.quality import QUALITY
 from galaxy_utils.run_folder import LOCK, ROOT
 
 LITE = "efficientnet_lite0-full"

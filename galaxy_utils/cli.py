@@ -44,6 +44,7 @@ def _check_server(_: click.Context, __: click.Parameter, value: str | None) -> s
 NOTHING_DONE = 3
 """Exit status where not one image could be measured or classified."""
 
+_recursive = click.option("--recursive", is_flag=True, help="take images in subfolders, too")
 _json = click.option("--json", "as_json", is_flag=True, help="report as JSON, for scripts")
 _errors = click.option(
     "--errors/--no-errors", default=True,
@@ -159,6 +160,7 @@ def _atlas(run: str) -> None:
 )  # fmt: skip
 @click.option("--backbones", help="joined by commas; the offline pair if not given")
 @click.option("--crop", help="input of the networks; full if not given")
+@_recursive
 @_errors
 @_json
 @_cores
@@ -169,6 +171,7 @@ def _measure(
     engine: str,
     backbones: str | None,
     crop: str | None,
+    recursive: bool,
     errors: bool,
     as_json: bool,
     cores: int,
@@ -183,7 +186,7 @@ def _measure(
 
     asked = {"backbones": backbones, "crop": crop}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
-    sample = folder_sample(images, catalogue)
+    sample = folder_sample(images, catalogue, recursive)
     folder = out or measured_folder(images)
     names = [f"{name}-{chosen.crop}" for name in split_names(chosen.backbones)]
     engines = ENGINES if engine == "both" else (engine,)
@@ -204,6 +207,7 @@ def _measure(
 @click.option("--out", type=_PATH, help="folder of tables and page")
 @_catalogue
 @click.option("--prior", default="balanced", help="of the classes: balanced, natural, or a file")
+@_recursive
 @_errors
 @_json
 @_cores
@@ -212,6 +216,7 @@ def _classify(
     out: Path | None,
     catalogue: Path | None,
     prior: str,
+    recursive: bool,
     errors: bool,
     as_json: bool,
     cores: int,
@@ -221,7 +226,7 @@ def _classify(
     from galaxy_utils.workflow.classification import classify_folder
     from galaxy_utils.workflow.report import Report
 
-    sample = folder_sample(images, catalogue)
+    sample = folder_sample(images, catalogue, recursive)
     page, table, drift = classify_folder(sample, out, cores, prior, errors)
     report = Report.of(table, table["cluster"].notna(), sample.notes)
     counts = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS, match_objids, read_catalogue
+from galaxy_utils.data.catalogue import (
+    CATALOGUE_COLUMNS,
+    FORMULA,
+    match_objids,
+    read_catalogue,
+    rounded_objids,
+)
 from galaxy_utils.data.images import (
     FITS_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -30,6 +37,7 @@ class Sample:
     folder: Path | None = None  # of the image files
     cutouts: dict[str, Image] = field(default_factory=dict)  # by objid, where held in memory
     notes: tuple[str, ...] = ()  # what is left out, and how the catalogue was read, for people
+    recursive: bool = False  # whether images in subfolders belong to it
 
     @property
     def has_images(self) -> bool:
@@ -57,19 +65,25 @@ class Sample:
     @cached_property
     def _files(self) -> dict[str, Path]:
         """Image files by objid."""
-        return image_files(self.folder) if self.folder else {}
+        return image_files(self.folder, self.recursive) if self.folder else {}
 
 
-def image_files(folder: Path) -> dict[str, Path]:
+def image_files(folder: Path, recursive: bool = False) -> dict[str, Path]:
     """Image files of a folder by objid: the name without suffix, with it where names collide.
 
-    Only regular files, of a FITS triplet the one in r, and no hidden files (macOS: `._*`).
+    Only regular files, of a FITS triplet the one in r, and no hidden files (macOS: `._*`). One
+    in a subfolder is called by its path with colons, since a name with a separator would be a path
+    again. A name that a spreadsheet would run as a formula gets an apostrophe.
     """
     by_name: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         name, suffix = name_and_suffix(path)
         if suffix and path.is_file() and not name.startswith(".") and not _has_r(path, suffix):
-            by_name.setdefault(name, []).append(path)
+            inside = path.parent.relative_to(folder)
+            if not any(part.startswith(".") for part in inside.parts):
+                name = ":".join([*inside.parts, name])
+                name = f"'{name}" if re.match(FORMULA, name) else name
+                by_name.setdefault(name, []).append(path)
     return {
         name if len(paths) == 1 else name + name_and_suffix(path)[1]: path
         for name, paths in by_name.items()
@@ -84,13 +98,18 @@ def _has_r(path: Path, suffix: str) -> bool:
     return other and path.with_name(f"{name[:-1]}r{suffix}").exists()
 
 
-def _left_out(folder: Path) -> list[str]:
+def _left_out(folder: Path, recursive: bool) -> list[str]:
     """What lies in a folder beside images, in words: folders with images, and other files."""
     notes = []
-    others = [p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix != ".csv"]
-    inside = [path.name for path in others if path.is_dir() and image_files(path)]
+    found = folder.rglob("*") if recursive else folder.iterdir()
+    others = [p for p in found if not p.name.startswith(".") and p.suffix != ".csv"]
+    folders = [path for path in others if path.is_dir() and not recursive]
+    inside = [path.name for path in folders if image_files(path)]
     if inside:
-        notes.append(f"{_examples(inside)} also hold images and are left out: name one of them")
+        notes.append(
+            f"{_examples(inside)} also hold images and are left out: name one of them, or give "
+            "--recursive (RECURSIVE=1 with make)"
+        )
     strange = [path.name for path in others if not path.is_dir()
                and not (path.is_file() and name_and_suffix(path)[1])]  # fmt: skip
     if strange:
@@ -103,7 +122,7 @@ def _examples(names: list[str]) -> str:
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
+def folder_sample(folder: Path, catalogue: Path | None = None, recursive: bool = False) -> Sample:
     """Take every image of a folder as a sample.
 
     Parameters
@@ -114,6 +133,8 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
     catalogue : Path, optional
         CSV table with a column objid that adds classes and positions; the
         folder's own `catalogue.csv` if not given and there.
+    recursive : bool
+        Take the images in subfolders, too.
 
     Returns
     -------
@@ -127,8 +148,8 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
     """
     if not folder.is_dir():
         raise UserError(f"sample folder {folder}: there is no such folder")
-    names = pd.Series(sorted(image_files(folder)), dtype=str)
-    notes = _left_out(folder)
+    names = pd.Series(sorted(image_files(folder, recursive)), dtype=str)
+    notes = _left_out(folder, recursive)
     if names.empty:
         raise UserError(
             f"sample folder {folder}: no image in it; expected files ending in "
@@ -145,5 +166,10 @@ def folder_sample(folder: Path, catalogue: Path | None = None) -> Sample:
         found = f"{n_found} of {len(known)} catalogue rows have an image"
         if rows.index.isna().all():
             found += "; its column objid must hold the names of the files"
+        if rounded := rounded_objids(names, known["objid"]):
+            found += (
+                f"; {len(rounded)} identifiers such as {rounded[0]} have lost their last digits in "
+                "a program that takes them for numbers: write them as text"
+            )
         notes += [found, *known.attrs["notes"]]
-    return Sample(str(folder), listed, folder, notes=tuple(notes))
+    return Sample(str(folder), listed, folder, notes=tuple(notes), recursive=recursive)

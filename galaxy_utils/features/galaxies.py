@@ -283,7 +283,9 @@ def _open(sample: str, n_galaxies: int, folder: Path | None) -> tuple[Sample, Me
         return folder_sample(path), None
     measured = read_measured(path)
     images = path / "images"
-    return Sample(sample, measured.catalogue, images if images.is_dir() else None), measured
+    folder = images if images.is_dir() else None
+    inside = bool(measured.catalogue["objid"].str.contains(":").any())  # images in subfolders
+    return Sample(sample, measured.catalogue, folder, recursive=inside), measured
 
 
 def _open_skyserver(n_galaxies: int) -> Sample:

@@ -21,6 +21,7 @@ from sklearn.pipeline import Pipeline
 from galaxy_utils.clustering.classifier import GalaxyClassifier
 from galaxy_utils.clustering.zoo import BALANCED, ZOO_FEATURES, read_prior, zoo_columns
 from galaxy_utils.config import make_parameters, split_names
+from galaxy_utils.data.catalogue import FORMULA
 from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.data.images import Image
 from galaxy_utils.data.sample import Sample
@@ -178,7 +179,7 @@ def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
     safe = table.copy()
     for name in table.select_dtypes(["object", "string"]):
         text = table[name].astype(str)
-        safe[name] = table[name].where(~text.str.match(r"[=+@\t\r]|-\D"), "'" + text)
+        safe[name] = table[name].where(~text.str.match(FORMULA), "'" + text)
     return safe
 
 

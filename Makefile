@@ -5,7 +5,11 @@
 # Values given so are exported to the recipes by make itself (POSIX), as the
 # values of environment variables. Recipes take them as "$$NAME" from the shell
 # and never paste them into a command as $(NAME): a quote, a blank or a
-# semicolon in a value stays part of the value. (PYTHON is a program to run.)
+# semicolon in a value stays part of the value. One thing make does before any
+# recipe: it expands $(...) in a value on its own command line, so that
+# make book RUN='$(shell date)' runs date. A value that you did not write yourself
+# belongs into the environment (RUN=... make book) or to .venv/bin/galaxy-book, which
+# expand nothing. (PYTHON is a program to run.)
 .POSIX:
 
 PYTHON ?= python3
@@ -30,8 +34,8 @@ help:
 	@echo 'make pdf       print the whole book of a run to one PDF (RUN)'
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
-	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, CROP, CORES, PIXELS)'
-	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, CORES, PIXELS)'
+	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, CROP, RECURSIVE=1, CORES, PIXELS)'
+	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, PRIOR, RECURSIVE=1, CORES, PIXELS)'
 	@echo 'make model     fit that taxonomy again to the measured table'
 	@echo 'make train     train the galaxy encoder again: IMAGES (OUT, CATALOGUE, PLAN)'
 	@echo 'make skyserver fetch the sample of the paper'"'"'s recipe from SkyServer (NUMBER, SEED, OUT, SERVER)'
@@ -55,14 +59,16 @@ measure: $(INSTALLED)
 	  exit 2; }
 	@$(BIN)/galaxy-book measure --images "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${BACKBONES:+--backbones "$$BACKBONES"} \
-	  $${ENGINE:+--engine "$$ENGINE"} $${CROP:+--crop "$$CROP"} $${CORES:+--cores "$$CORES"} $$PIXELS
+	  $${ENGINE:+--engine "$$ENGINE"} $${CROP:+--crop "$$CROP"} $${CORES:+--cores "$$CORES"} \
+	  $${RECURSIVE:+--recursive} $$PIXELS
 
 classify: $(INSTALLED)
 	@test -n "$$IMAGES" || { \
 	  echo 'make classify: say which images, for example: make classify IMAGES=/data/my_images' >&2; \
 	  exit 2; }
 	@$(BIN)/galaxy-book classify "$$IMAGES" $${OUT:+--out "$$OUT"} \
-	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${CORES:+--cores "$$CORES"} $$PIXELS
+	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${PRIOR:+--prior "$$PRIOR"} \
+	  $${CORES:+--cores "$$CORES"} $${RECURSIVE:+--recursive} $$PIXELS
 
 model: $(INSTALLED)
 	@$(BIN)/galaxy-book model

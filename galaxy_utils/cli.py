@@ -43,6 +43,15 @@ def _check_server(_: click.Context, __: click.Parameter, value: str | None) -> s
     return value
 
 
+NOTHING_DONE = 3
+"""Exit status where not one image could be measured or classified."""
+
+_recursive = click.option("--recursive", is_flag=True, help="take images in subfolders, too")
+_json = click.option("--json", "as_json", is_flag=True, help="report as JSON, for scripts")
+_errors = click.option(
+    "--errors/--no-errors", default=True,
+    help="measure standard errors, which takes eight times as long as the parameters",
+)  # fmt: skip
 _catalogue = click.option("--catalogue", type=_PATH, help="CSV table with a column objid")
 _OF_PIXELS = (
     click.option("--bands", default="", help="of the planes of a FITS cube, in order: gri"),
@@ -58,16 +67,16 @@ _OF_PIXELS = (
 )  # fmt: skip
 
 
-def _pixels(command: Callable[..., None]) -> Callable[..., None]:
+def _pixels(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options about pixels, which come as one `reading`."""
 
     @wraps(command)
     def with_reading(
         *, bands: str, stretch: str, pixel_scale: float, inverted: bool, **others: Any
-    ) -> None:
+    ) -> Any:
         from galaxy_utils.data.images import Reading
 
-        command(reading=Reading(bands, stretch, pixel_scale, inverted), **others)
+        return command(reading=Reading(bands, stretch, pixel_scale, inverted), **others)
 
     return reduce(lambda wrapped, option: option(wrapped), reversed(_OF_PIXELS), with_reading)
 
@@ -79,10 +88,14 @@ _server = click.option(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the status is 2 where the user must mend something."""
+    """Run the command line.
+
+    The status is 2 where the user must mend something, and `NOTHING_DONE` where no image could be
+    measured or classified.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: end in order
     try:
-        _commands.main(arguments, prog_name="galaxy-book", standalone_mode=False)
+        status = _commands.main(arguments, prog_name="galaxy-book", standalone_mode=False)
     except UserError as error:
         print(f"galaxy-book: {error}", file=sys.stderr)
         return 2
@@ -98,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         print("galaxy-book: stopped; the same command takes it up again", file=sys.stderr)
         return 130
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 @click.group("galaxy-book", context_settings={"show_default": True})
@@ -177,6 +190,9 @@ def _atlas(run: str) -> None:
 )  # fmt: skip
 @click.option("--backbones", help="joined by commas; the offline pair if not given")
 @click.option("--crop", help="input of the networks; full if not given")
+@_recursive
+@_errors
+@_json
 @_cores
 @_pixels
 def _measure(
@@ -186,55 +202,81 @@ def _measure(
     engine: str,
     backbones: str | None,
     crop: str | None,
+    recursive: bool,
+    errors: bool,
+    as_json: bool,
     cores: int,
     reading: Reading,
-) -> None:
+) -> int:
     """Measure a folder of images."""
     from galaxy_utils.config import make_parameters, split_names
     from galaxy_utils.data.sample import folder_sample
     from galaxy_utils.features.measured_table import ENGINES, measure_sample
     from galaxy_utils.features.named_samples import measured_folder
     from galaxy_utils.morphology.columns import FIVE
+    from galaxy_utils.workflow.report import Report
 
     asked = {"backbones": backbones, "crop": crop}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
-    sample = folder_sample(images, catalogue, reading)
-    _print_notes(sample.notes)
+    sample = folder_sample(images, catalogue, recursive, reading)
     folder = out or measured_folder(images)
     names = [f"{name}-{chosen.crop}" for name in split_names(chosen.backbones)]
     engines = ENGINES if engine == "both" else (engine,)
-    table = measure_sample(sample, folder, names, cores, engines=engines)
-    failed = table.morphology[table.morphology[list(FIVE)].isna().any(axis=1)]
-    print(f"{len(table.catalogue)} galaxies measured, {len(failed)} without all five parameters:")
-    _print_counts(failed["reason"])
-    print(f"The measured table lies here; use it with make book RUN=mine SAMPLE={folder}")
-    print(folder)
+    table = measure_sample(sample, folder, names, cores, engines, errors).morphology
+    report = Report.of(table, table[list(FIVE)].notna().all(axis=1), sample.notes)
+    if as_json:
+        print(report.json("measured", folder=str(folder)))
+    else:
+        print(*report.words("measured"), sep="\n")
+        print("Columns reason and quality of morphology.csv tell more; README.md explains them.")
+        print(f"The measured table lies here; use it with make book RUN=mine SAMPLE={folder}")
+        print(folder)
+    return 0 if report.done else NOTHING_DONE
 
 
 @_commands.command("classify")
 @click.argument("images", type=_PATH)
 @click.option("--out", type=_PATH, help="folder of tables and page")
 @_catalogue
+@click.option("--prior", default="balanced", help="of the classes: balanced, natural, or a file")
+@_recursive
+@_errors
+@_json
 @_cores
 @_pixels
 def _classify(
-    images: Path, out: Path | None, catalogue: Path | None, cores: int, reading: Reading
-) -> None:
+    images: Path,
+    out: Path | None,
+    catalogue: Path | None,
+    prior: str,
+    recursive: bool,
+    errors: bool,
+    as_json: bool,
+    cores: int,
+    reading: Reading,
+) -> int:
     """Put your own galaxies (JPEG, PNG, TIFF or FITS cutouts) through the taxonomy."""
     from galaxy_utils.data.sample import folder_sample
     from galaxy_utils.workflow.classification import classify_folder
+    from galaxy_utils.workflow.report import Report
 
-    sample = folder_sample(images, catalogue, reading)
-    _print_notes(sample.notes)
-    page, table, drift = classify_folder(sample, out, cores)
-    lost = table[table["cluster"].isna()]
-    print(f"{len(table)} images, {len(lost)} without a cluster:")
-    _print_counts(lost["reason"])
-    for cluster, count in table["cluster"].value_counts().sort_index().items():
-        print(f"cluster {cluster}: {count}")
-    print(drift.sentence())
-    print("Tables (galaxies.parquet, galaxies.csv) and a page of thumbnails lie here:")
-    print(page)
+    sample = folder_sample(images, catalogue, recursive, reading)
+    page, table, drift = classify_folder(sample, out, cores, prior, errors)
+    report = Report.of(table, table["cluster"].notna(), sample.notes)
+    counts = {
+        kind: {str(name): int(n) for name, n in table[kind].value_counts().sort_index().items()}
+        for kind in ("cluster", "type")
+    }
+    if as_json:
+        print(report.json("classified", **counts, drift=drift.level, page=str(page)))
+    else:
+        print(*report.words("classified"), sep="\n")
+        for kind, found in counts.items():
+            print(f"By {kind}: " + ", ".join(f"{name}: {n}" for name, n in found.items() if name))
+        print(drift.sentence())
+        print("Tables (galaxies.parquet, galaxies.csv) and a page of thumbnails lie here:")
+        print(page)
+    return 0 if report.done else NOTHING_DONE
 
 
 @_commands.command("model")
@@ -261,7 +303,7 @@ def _train(
     from galaxy_utils.features.galaxy_convnext import ENCODER
     from galaxy_utils.features.pretraining import read_plan, train_on_sample
 
-    sample = folder_sample(images, catalogue, reading)
+    sample = folder_sample(images, catalogue, reading=reading)
     _print_notes(sample.notes)
     weights, log, failures = train_on_sample(sample, read_plan(plan or ENCODER / "plan.yml"), out)
     _print_counts(f"left out: {reason}" for reason in failures.values())

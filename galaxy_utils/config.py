@@ -27,6 +27,19 @@ OPEN = "not stated"
 NO_VALUE = "Conselice (2003), no value"
 
 
+FEWEST_GALAXIES = 80
+"""Of a book: with fewer, some pages have too little to fit, to split or to draw from."""
+
+
+def check_enough(number: int, state: str = "") -> None:
+    """Raise a `UserError` where galaxies are too few for a book; `state` says which are counted."""
+    if number < FEWEST_GALAXIES:
+        raise UserError(
+            f"{number} galaxies{state and ' ' + state}: a book needs at least {FEWEST_GALAXIES}, "
+            "since its pages fit, split and resample them; make classify takes any number"
+        )
+
+
 def _field(default: Any, meaning: str, paper: Any = OPEN, **limits: Any) -> Any:
     return Field(default, description=meaning, json_schema_extra={"paper": str(paper)}, **limits)
 

@@ -67,6 +67,8 @@ def output_folder(folder: Path, content: str) -> Iterator[None]:
     _claim(folder, content)
     try:
         with FileLock(folder / LOCK, timeout=0):
+            for left in folder.glob("*.[0-9]*.partial"):  # by a process that was killed
+                left.unlink()
             yield
     except Timeout:
         raise UserError(f"{folder}: another process writes a {content} here; wait for it") from None

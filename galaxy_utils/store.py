@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,33 @@ from tqdm import tqdm
 
 Key = tuple[str, ...]
 """What a unit of work is known by, for example a galaxy and the checksum of its image."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The progress bar of several stages, each with the seconds that a unit of it takes."""
+
+    bar: tqdm[Any]
+    seconds: Mapping[str, float]
+
+
+_JOB: ContextVar[Job | None] = ContextVar("job", default=None)
+
+
+@contextmanager
+def whole_job(name: str, seconds: Mapping[str, float], n_units: int) -> Iterator[None]:
+    """Show one line for all stages inside: how far they are and the time left.
+
+    `seconds` holds, by the title of each stage, about how long one of the `n_units` takes.
+    """
+    form = "{desc}: {percentage:3.0f} % of the whole job, {elapsed} gone, {remaining} left"
+    with tqdm(total=n_units * sum(seconds.values()), desc=name, bar_format=form) as bar:
+        bar.mininterval = 0.1 if sys.stderr.isatty() else 10.0
+        token = _JOB.set(Job(bar, seconds))
+        try:
+            yield
+        finally:
+            _JOB.reset(token)
 
 
 @dataclass(frozen=True)
@@ -52,13 +80,26 @@ class Store:
         results = {key: finished[key] for key in keys if key in finished}
         todo = [key for key in keys if key not in results]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        bar = tqdm(total=len(keys), initial=len(results), desc=title)
-        bar.mininterval = 0.1 if sys.stderr.isatty() else 10.0
-        with self.path.open("ab") as stream, bar:
+        with self.path.open("ab") as stream, _stage(title, len(keys), len(results)) as advance:
             for batch in measure(todo) if todo else ():
                 results.update(batch)
                 lines = (json.dumps([*key, result]) for key, result in batch.items())
                 stream.write("".join(f"\n{line}" for line in lines).encode())
                 stream.flush()
-                bar.update(len(batch))
+                advance(len(batch))
         return [results[key] for key in keys]
+
+
+@contextmanager
+def _stage(title: str, total: int, finished: int) -> Iterator[Callable[[int], object]]:
+    """Show how far a stage is: in the line of the whole job, or in one of its own."""
+    job = _JOB.get()
+    if job is None or title not in job.seconds:
+        with tqdm(total=total, initial=finished, desc=title) as bar:
+            bar.mininterval = 0.1 if sys.stderr.isatty() else 10.0
+            yield bar.update
+        return
+    already = finished * job.seconds[title]
+    job.bar.initial += already  # it says nothing about the speed
+    job.bar.update(already)
+    yield lambda n: job.bar.update(n * job.seconds[title])

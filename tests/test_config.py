@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as PillowImage
 
 from galaxy_utils.config import (
+    FEWEST_GALAXIES,
     PROFILES,
     Parameters,
+    check_enough,
     check_names,
     make_parameters,
     parameter_table,
@@ -21,6 +24,8 @@ from galaxy_utils.config import (
     write_parameters,
 )
 from galaxy_utils.errors import UserError
+from galaxy_utils.run_folder import RunFolder
+from galaxy_utils.workflow import build
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -300,3 +305,17 @@ def test_the_table_lists_every_parameter_with_meaning_and_paper() -> None:
     assert table.loc["crop", "type and range"] == "full | half | native | centre | quarter"
     assert table.loc["latent_dim", "default"] == "64"
     assert table.loc["seed", "paper"] == "not stated"
+
+
+def test_a_sample_too_small_for_a_book_is_refused_at_once(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(12):
+        PillowImage.new("RGB", (64, 64)).save(images / f"{number}.png")
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(UserError, match=r"12 galaxies in the sample .*images: a book needs at lea"):
+        build(folder, "smoke", make_parameters("smoke", {"sample": str(images)}), 1)
+    assert not folder.path.exists(), "a refused sample leaves no run folder"
+    with pytest.raises(UserError, match="79 galaxies after purging: a book needs at least 80"):
+        check_enough(79, "after purging")
+    check_enough(FEWEST_GALAXIES)

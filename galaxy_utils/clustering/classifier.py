@@ -20,7 +20,8 @@ from galaxy_utils.errors import UserError
 from galaxy_utils.features.feature_table import MeasuredColumns
 from galaxy_utils.provenance import PACKAGE, git_commit, sha256_of_file, versions, write_atomically
 
-PIPELINE, GALAXIES, ABOUT = "pipeline.skops", "galaxies.parquet", "model.json"
+PIPELINE, ZOO = "pipeline.skops", "zoo.skops"
+GALAXIES, ABOUT = "galaxies.parquet", "model.json"
 
 TRUSTED = [
     "galaxy_utils.clustering.mixture.OrderedGaussianMixture",
@@ -47,10 +48,16 @@ class GalaxyClassifier:
     pipeline: Pipeline
     galaxies: pd.DataFrame
     about: dict[str, Any]  # sample, seed, settings; `anomaly_percent` sets the threshold
+    zoo: Pipeline  # supervised: Galaxy Zoo class from the features `ZOO_FEATURES`
 
     @classmethod
     def from_fitted(
-        cls, pipeline: Pipeline, X: pd.DataFrame, types: pd.Series, about: Mapping[str, Any]
+        cls,
+        pipeline: Pipeline,
+        X: pd.DataFrame,
+        types: pd.Series,
+        about: Mapping[str, Any],
+        zoo: Pipeline,
     ) -> GalaxyClassifier:
         """Describe the galaxies of a feature table that a pipeline is fitted to.
 
@@ -63,7 +70,7 @@ class GalaxyClassifier:
             galaxies[name] = X[name].to_numpy(np.float32)
         names = [f"z_{number}" for number in range(space.shape[1])]
         space_table = pd.DataFrame(space.astype(np.float32), columns=names)
-        return cls(pipeline, pd.concat([galaxies, space_table], axis=1), dict(about))
+        return cls(pipeline, pd.concat([galaxies, space_table], axis=1), dict(about), zoo)
 
     @property
     def measured(self) -> list[str]:
@@ -171,12 +178,15 @@ class GalaxyClassifier:
     def save(self, folder: Path) -> Path:
         """Write the classifier without pickle; return its JSON file, written last."""
         folder.mkdir(parents=True, exist_ok=True)
-        pipeline = skops.io.dumps(self.pipeline, compression=zipfile.ZIP_DEFLATED)
-        for name, content in ((PIPELINE, pipeline), (GALAXIES, self.galaxies.to_parquet())):
+        files = {
+            name: skops.io.dumps(pipeline, compression=zipfile.ZIP_DEFLATED)
+            for name, pipeline in ((PIPELINE, self.pipeline), (ZOO, self.zoo))
+        } | {GALAXIES: self.galaxies.to_parquet()}
+        for name, content in files.items():
             partial = folder / f"{name}.partial"
             partial.write_bytes(content)
             partial.replace(folder / name)
-        digests = {name: sha256_of_file(folder / name) for name in (PIPELINE, GALAXIES)}
+        digests = {name: sha256_of_file(folder / name) for name in files}
         content = {
             **self.about, "clusters": json.loads(self.clusters().to_json(orient="records")),
             "code": git_commit(PACKAGE), "versions": versions(), "sha256": digests,
@@ -191,25 +201,30 @@ class GalaxyClassifier:
         Raises `UserError` if there is none, a file does not match its checksum, or the pipeline
         holds a type that is neither scikit-learn's nor in `TRUSTED`.
         """
-        paths = [folder / name for name in (PIPELINE, GALAXIES, ABOUT)]
-        if missing := [path.name for path in paths if not path.exists()]:
+        files = (PIPELINE, ZOO, GALAXIES)
+        if missing := [name for name in (*files, ABOUT) if not (folder / name).exists()]:
             raise UserError(
                 f"{folder} holds no model: {', '.join(missing)} is missing; "
                 "make one with make model"
             )
-        about = json.loads(paths[2].read_text(encoding="utf-8"))
-        for path in paths[:2]:
-            if sha256_of_file(path) != about["sha256"][path.name]:
-                raise UserError(
-                    f"{path} does not match its checksum; restore it (git checkout {folder}) or "
-                    "make it again: make model"
-                )
-        content = paths[0].read_bytes()
-        unknown = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED)
-        if unknown:
-            raise UserError(
-                f"{paths[0]} holds types that are not trusted: {', '.join(sorted(unknown))}; "
-                "make it again: make model"
-            )
-        pipeline = skops.io.loads(content, trusted=TRUSTED)
-        return cls(pipeline, pd.read_parquet(paths[1]), about)
+        again = f"restore it (git checkout {folder}) or make it again: make model"
+        try:
+            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        except ValueError:
+            raise UserError(f"{folder / ABOUT} is damaged; {again}") from None
+        for name in files:
+            if sha256_of_file(folder / name) != about["sha256"].get(name):
+                raise UserError(f"{folder / name} does not match its checksum; {again}")
+        galaxies = pd.read_parquet(folder / GALAXIES)
+        return cls(_read_pipeline(folder / PIPELINE), galaxies, about, _read_pipeline(folder / ZOO))
+
+
+def _read_pipeline(path: Path) -> Pipeline:
+    content = path.read_bytes()
+    unknown = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED)
+    if unknown:
+        raise UserError(
+            f"{path} holds types that are not trusted: {', '.join(sorted(unknown))}; "
+            "make it again: make model"
+        )
+    return skops.io.loads(content, trusted=TRUSTED)

@@ -30,6 +30,9 @@ SENTINELS = (-9999.0, -999.0, -99.0)
 
 RANGES = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0), "z": (-0.1, 20.0), "petroR50_r": (0.0, 3600.0)}
 
+FORMULA = r"[=+@\t\r]|-\D"
+"""Begin of a text that a spreadsheet would run as a formula."""
+
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -65,7 +68,10 @@ def read_catalogue(path: Path) -> pd.DataFrame:
     by_lower = {name.lower(): name for name in reversed(list(table.columns))}
     identifier = next((by_lower[name] for name in IDENTIFIERS if name in by_lower), None)
     if identifier is None:
-        raise UserError(f"{source}: no column objid; it has {', '.join(table.columns)}")
+        raise UserError(
+            f"{source}: no column objid; it has {', '.join(table.columns)} (columns are separated "
+            "by commas, semicolons or tabs)"
+        )
     notes = [] if identifier == "objid" else [f"column {identifier} is taken as objid"]
     found = pd.DataFrame({"objid": _objids(table[identifier], lines, source)})
     for column in CATALOGUE_COLUMNS[1:]:
@@ -86,15 +92,26 @@ def read_catalogue(path: Path) -> pd.DataFrame:
 def match_objids(objids: pd.Series, listed: pd.Series) -> pd.Series:
     """Find for each file name the objid of a catalogue that means it; NaN where there is none.
 
-    They may differ in upper and lower case, in the form of accented letters, and in leading zeros.
+    They may differ in upper and lower case, in the form of accented letters, in leading zeros, and
+    in the apostrophe before a formula.
     """
     exact = dict(zip(listed, listed, strict=True))
     loose = {_plain(objid): objid for objid in listed}
     return objids.map(lambda objid: exact.get(objid, loose.get(_plain(objid))))
 
 
+def rounded_objids(objids: pd.Series, listed: pd.Series) -> list[str]:
+    """Return listed identifiers of which only the last digits differ from those of a file.
+
+    A program that takes them for floats keeps some sixteen digits and fills up with zeros.
+    """
+    files, strange = set(objids), listed[listed.str.fullmatch(r"\d{15,}0") & ~listed.isin(objids)]
+    digits = {name[:15] for name in files if name.isdigit() and len(name) > 16}
+    return [objid for objid in strange if objid[:15] in digits]
+
+
 def _plain(objid: str) -> str:
-    return unicodedata.normalize("NFC", objid).casefold().lstrip("0")
+    return unicodedata.normalize("NFC", objid).casefold().lstrip("'0")
 
 
 def _read_fields(path: Path, source: str) -> pd.DataFrame:
@@ -105,7 +122,7 @@ def _read_fields(path: Path, source: str) -> pd.DataFrame:
         text = content.decode(encoding)
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    text = text.lstrip("\ufeff")
+    text = re.sub(r"\A(?:(?:#[^\n]*|sep=.)\r?\n)+", _blank_lines, text.lstrip("\ufeff"))
     if "\0" in text or not text.strip():
         raise UserError(f"{source}: not a CSV table: it is {'binary' if text.strip() else 'empty'}")
     header = text.lstrip().splitlines()[0]
@@ -135,6 +152,11 @@ def _read_fields(path: Path, source: str) -> pd.DataFrame:
         number = r"^([+-]?\d+),(\d+)$"
         table = table.apply(lambda column: column.str.replace(number, r"\1.\2", regex=True))
     return table.assign(line=lines[1:])
+
+
+def _blank_lines(found: re.Match[str]) -> str:
+    """Comments and Excel's `sep=;` before the header: the lines after them keep their numbers."""
+    return "\n" * found.group().count("\n")
 
 
 def _names(fields: list[str], source: str) -> tuple[list[str], int]:

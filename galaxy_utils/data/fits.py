@@ -98,7 +98,8 @@ def _read_planes(path: Path, reading: Reading) -> NDArray[np.float64]:
     except ImageError:
         raise
     except Exception as error:  # astropy raises many types on damaged files
-        raise ImageError(f"unreadable FITS: {type(error).__name__}: {error}"[:200]) from error
+        words = "it is damaged, or something else than its name says"
+        raise ImageError(f"unreadable FITS: {words}") from error
     raise ImageError("FITS without an image")
 
 

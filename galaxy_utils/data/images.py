@@ -99,7 +99,10 @@ def _read_with_pillow(path: Path, reading: Reading) -> tuple[Image, NDArray[np.b
     except ImageError:
         raise
     except Exception as error:  # Pillow raises many types on damaged files
-        raise ImageError(f"unreadable image: {type(error).__name__}: {error}"[:200]) from error
+        words = "it is damaged, or something else than its name says"
+        if isinstance(error, OSError) and "truncated" in str(error):
+            words = "it is cut short"
+        raise ImageError(f"unreadable image: {words}") from error
 
 
 def _deep_tiff(path: Path) -> NDArray[Any] | None:

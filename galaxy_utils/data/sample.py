@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS, match_objids, read_catalogue
+from galaxy_utils.data.catalogue import (
+    CATALOGUE_COLUMNS,
+    FORMULA,
+    match_objids,
+    read_catalogue,
+    rounded_objids,
+)
 from galaxy_utils.data.images import (
     AS_IT_IS,
     FITS_SUFFIXES,
@@ -35,6 +42,7 @@ class Sample:
     cutouts: dict[str, Image] = field(default_factory=dict)  # by objid, where held in memory
     reading: Reading = AS_IT_IS  # of the files
     notes: tuple[str, ...] = ()  # what is left out, and how the catalogue was read, for people
+    recursive: bool = False  # whether images in subfolders belong to it
 
     @property
     def has_images(self) -> bool:
@@ -62,19 +70,25 @@ class Sample:
     @cached_property
     def _files(self) -> dict[str, Path]:
         """Image files by objid."""
-        return image_files(self.folder) if self.folder else {}
+        return image_files(self.folder, self.recursive) if self.folder else {}
 
 
-def image_files(folder: Path) -> dict[str, Path]:
+def image_files(folder: Path, recursive: bool = False) -> dict[str, Path]:
     """Image files of a folder by objid: the name without suffix, with it where names collide.
 
-    Only regular files, of a FITS triplet the one in r, and no hidden files (macOS: `._*`).
+    Only regular files, of a FITS triplet the one in r, and no hidden files (macOS: `._*`). One
+    in a subfolder is called by its path with colons, since a name with a separator would be a path
+    again. A name that a spreadsheet would run as a formula gets an apostrophe.
     """
     by_name: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         name, suffix = name_and_suffix(path)
         if suffix and path.is_file() and not name.startswith(".") and not _has_r(path, suffix):
-            by_name.setdefault(name, []).append(path)
+            inside = path.parent.relative_to(folder)
+            if not any(part.startswith(".") for part in inside.parts):
+                name = ":".join([*inside.parts, name])
+                name = f"'{name}" if re.match(FORMULA, name) else name
+                by_name.setdefault(name, []).append(path)
     return {
         name if len(paths) == 1 else name + name_and_suffix(path)[1]: path
         for name, paths in by_name.items()
@@ -89,13 +103,18 @@ def _has_r(path: Path, suffix: str) -> bool:
     return other and path.with_name(f"{name[:-1]}r{suffix}").exists()
 
 
-def _left_out(folder: Path) -> list[str]:
+def _left_out(folder: Path, recursive: bool) -> list[str]:
     """What lies in a folder beside images, in words: folders with images, and other files."""
     notes = []
-    others = [p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix != ".csv"]
-    inside = [path.name for path in others if path.is_dir() and image_files(path)]
+    found = folder.rglob("*") if recursive else folder.iterdir()
+    others = [p for p in found if not p.name.startswith(".") and p.suffix != ".csv"]
+    folders = [path for path in others if path.is_dir() and not recursive]
+    inside = [path.name for path in folders if image_files(path)]
     if inside:
-        notes.append(f"{_examples(inside)} also hold images and are left out: name one of them")
+        notes.append(
+            f"{_examples(inside)} also hold images and are left out: name one of them, or give "
+            "--recursive (RECURSIVE=1 with make)"
+        )
     strange = [path.name for path in others if not path.is_dir()
                and not (path.is_file() and name_and_suffix(path)[1])]  # fmt: skip
     if strange:
@@ -122,7 +141,10 @@ def _examples(names: list[str]) -> str:
 
 
 def folder_sample(
-    folder: Path, catalogue: Path | None = None, reading: Reading = AS_IT_IS
+    folder: Path,
+    catalogue: Path | None = None,
+    recursive: bool = False,
+    reading: Reading = AS_IT_IS,
 ) -> Sample:
     """Take every image of a folder as a sample.
 
@@ -134,6 +156,8 @@ def folder_sample(
     catalogue : Path, optional
         CSV table with a column objid that adds classes and positions; the
         folder's own `catalogue.csv` if not given and there.
+    recursive : bool
+        Take the images in subfolders, too.
     reading : Reading
         What the files do not say about their pixels.
 
@@ -149,9 +173,9 @@ def folder_sample(
     """
     if not folder.is_dir():
         raise UserError(f"sample folder {folder}: there is no such folder")
-    files = image_files(folder)
+    files = image_files(folder, recursive)
     names = pd.Series(sorted(files), dtype=str)
-    notes = [*_left_out(folder), *_about_pixels(list(files.values()), reading)]
+    notes = [*_left_out(folder, recursive), *_about_pixels(list(files.values()), reading)]
     if names.empty:
         raise UserError(
             f"sample folder {folder}: no image in it; expected files ending in "
@@ -168,5 +192,12 @@ def folder_sample(
         found = f"{n_found} of {len(known)} catalogue rows have an image"
         if rows.index.isna().all():
             found += "; its column objid must hold the names of the files"
+        if rounded := rounded_objids(names, known["objid"]):
+            found += (
+                f"; {len(rounded)} identifiers such as {rounded[0]} have lost their last digits in "
+                "a program that takes them for numbers: write them as text"
+            )
         notes += [found, *known.attrs["notes"]]
-    return Sample(str(folder), listed, folder, reading=reading, notes=tuple(notes))
+    return Sample(
+        str(folder), listed, folder, reading=reading, notes=tuple(notes), recursive=recursive
+    )

@@ -139,3 +139,16 @@ def recall(table: pd.DataFrame) -> pd.Series:
     matched = np.zeros(len(counts))
     matched[: min(counts.shape)] = np.diag(counts)
     return pd.Series(matched / np.maximum(counts.sum(axis=1), 1), index=table.index)
+
+
+def calibration_error(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_], n_bins: int = 10
+) -> float:
+    """Return the expected calibration error of Guo et al. (2017, ICML 34, 1321).
+
+    The mean distance between confidence and share of right answers over bins of equal width,
+    weighted by the number of answers in them.
+    """
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    gaps = pd.Series(right.astype(float) - confidence).groupby(bins).sum()
+    return float(gaps.abs().sum() / len(right))

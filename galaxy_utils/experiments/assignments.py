@@ -12,8 +12,9 @@ from galaxy_utils.evaluation.assignments import assignment_changes, changed_shar
 from galaxy_utils.experiments.experiment import Experiment
 from galaxy_utils.experiments.selection import SEARCH_FILES, alternative_pipeline
 from galaxy_utils.experiments.selection import read_inputs as read_selection
-from galaxy_utils.experiments.standard_errors import UNCERTAINTY_FILE, read_standard_errors
+from galaxy_utils.experiments.standard_errors import read_standard_errors
 from galaxy_utils.experiments.store import Row
+from galaxy_utils.features.measured_table import UNCERTAINTY_FILE
 from galaxy_utils.features.named_samples import PRECOMPUTED
 from galaxy_utils.run_folder import RunFolder
 

@@ -284,8 +284,9 @@ def _open(sample: str, n_galaxies: int, folder: Path | None) -> tuple[Sample, Me
     measured = read_measured(path)
     images = path / "images"
     reading = Reading(**measured.provenance.get("reading", {}))
-    folder_of_images = images if images.is_dir() else None
-    return Sample(sample, measured.catalogue, folder_of_images, reading=reading), measured
+    inside = bool(measured.catalogue["objid"].str.contains(":").any())  # images in subfolders
+    folder = images if images.is_dir() else None
+    return Sample(sample, measured.catalogue, folder, reading=reading, recursive=inside), measured
 
 
 def _open_skyserver(n_galaxies: int) -> Sample:

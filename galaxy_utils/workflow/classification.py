@@ -11,21 +11,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from sklearn.ensemble import IsolationForest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from galaxy_utils.clustering.classifier import GalaxyClassifier
+from galaxy_utils.clustering.zoo import BALANCED, ZOO_FEATURES, read_prior, zoo_columns
 from galaxy_utils.config import make_parameters, split_names
+from galaxy_utils.data.catalogue import FORMULA
 from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.data.images import Image
 from galaxy_utils.data.sample import Sample
+from galaxy_utils.data.split import fold_of
 from galaxy_utils.evaluation.drift import Drift, measure_drift
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.features.galaxies import Galaxies, fingerprint_of, open_galaxies
+from galaxy_utils.features.measuring import measure_galaxies, whole_measurement
 from galaxy_utils.morphology.columns import FIVE
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.morphology.purging import purge
+from galaxy_utils.morphology.quality import ERROR, quality_of
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT, output_folder
 
@@ -67,8 +75,26 @@ def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
         "search": rows_digest(read_result("search")),
     }  # fmt: skip
     pipeline = Pipeline([("space", fitted.space_), ("mixture", fitted.mixture_)])
-    model = GalaxyClassifier.from_fitted(pipeline, X[kept], types[kept], about)
+    zoo, about["zoo"] = _fit_zoo(galaxies.embedding(ZOO_FEATURES), types)
+    model = GalaxyClassifier.from_fitted(pipeline, X[kept], types[kept], about, zoo)
     return model.save(folder), model.clusters()
+
+
+def _fit_zoo(X: NDArray[np.float32], types: pd.Series) -> tuple[Pipeline, dict[str, Any]]:
+    """Fit the classifier of Galaxy Zoo classes, and measure it on fields that it did not see."""
+    from galaxy_utils.evaluation.selection import supervised_upper_bound
+
+    rows = types.notna().to_numpy() & np.isfinite(X).all(axis=1)
+    known, pipeline = types[rows].astype(str), supervised_upper_bound()
+    fields = PredefinedSplit(fold_of(known.index))
+    predicted = cross_val_predict(pipeline, X[rows], known, cv=fields)
+    about = {
+        "features": ZOO_FEATURES, "galaxies": len(known),
+        "shares": known.value_counts(normalize=True).round(6).to_dict(),
+        "accuracy": round(accuracy_score(known, predicted), 4),
+        "balanced_accuracy": round(balanced_accuracy_score(known, predicted), 4),
+    }  # fmt: skip
+    return pipeline.fit(X[rows], known.to_numpy(str)), about
 
 
 def _configurations(backbones: str, crop: str) -> list[str]:
@@ -76,24 +102,48 @@ def _configurations(backbones: str, crop: str) -> list[str]:
 
 
 def classify_folder(
-    sample: Sample, out: Path | None = None, cores: int | None = None
+    sample: Sample,
+    out: Path | None = None,
+    cores: int | None = None,
+    prior: str = BALANCED,
+    errors: bool = False,
 ) -> tuple[Path, pd.DataFrame, Drift]:
-    """Measure the images of a folder and put them through the committed model."""
+    """Measure the images of a folder and put them through the committed model.
+
+    `prior` is that of the Galaxy Zoo classes, see `read_prior`; standard errors are measured if
+    asked for.
+    """
     assert sample.folder is not None
     model, images = GalaxyClassifier.load(MODEL), sample.folder.resolve()
     folder = out or ROOT / "runs" / CLASSIFIED / _named_after(images)
+    read_prior(prior, list(model.about["zoo"]["shares"]))  # refuse it before measuring
+    galaxies = Galaxies(sample, None, folder / "measured", cores)
+    stages = [model.about["engine"], "photometry", "frames", *["errors"] * errors]
+    stages += [*_configurations(model.about["backbones"], model.about["crop"]), ZOO_FEATURES]
     with output_folder(folder, "classification"):
-        measured, X = measure_for(model, sample, folder / "measured", cores)
+        with whole_measurement(sample, stages):
+            measured, X = measure_for(model, sample, folder / "measured", cores)
+            deep = galaxies.embedding(ZOO_FEATURES)
+            measured = _with_quality(galaxies, measured, errors)
         table, space = model.classify(measured, X)
         drift = measure_drift(model, table, space, model.about["seed"])
+        zoo, _ = zoo_columns(model.zoo, deep, model.about["zoo"], prior)
         known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
-        table = pd.concat([table, known.dropna(axis="columns", how="all")], axis=1)
+        table = pd.concat([table, zoo, known.dropna(axis="columns", how="all")], axis=1)
         _write_tables(folder, table)
-        found = Galaxies(sample, None, folder / "measured").pictures(table["objid"])
+        found = galaxies.pictures(table["objid"])
         pictures = dict(zip(table["objid"], found, strict=True))
         text = render_page(images.name, table, drift, model.about, pictures, sample.notes)
         write_atomically(folder / "index.html", text)
     return folder / "index.html", table, drift
+
+
+def _with_quality(galaxies: Galaxies, measured: pd.DataFrame, errors: bool) -> pd.DataFrame:
+    """Add standard errors, if they are wanted, and the column `quality`."""
+    if errors:
+        found = measure_galaxies(galaxies.sample, "errors", galaxies.folder, galaxies.n_processes)
+        measured = measured.join(found.drop(columns="objid").add_suffix(ERROR))
+    return measured.assign(quality=quality_of(measured.assign(frame=galaxies.frames())))
 
 
 def measure_for(
@@ -129,7 +179,7 @@ def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
     safe = table.copy()
     for name in table.select_dtypes(["object", "string"]):
         text = table[name].astype(str)
-        safe[name] = table[name].where(~text.str.match(r"[=+@\t\r]|-\D"), "'" + text)
+        safe[name] = table[name].where(~text.str.match(FORMULA), "'" + text)
     return safe
 
 

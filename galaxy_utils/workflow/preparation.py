@@ -7,7 +7,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from galaxy_utils.config import Parameters, read_parameters, split_names
+from galaxy_utils.config import Parameters, check_enough, read_parameters, split_names
 from galaxy_utils.features.galaxies import fingerprint_of, open_galaxies
 from galaxy_utils.features.named_samples import NAMED_SAMPLES
 from galaxy_utils.provenance import git_commit, sha256_of_file, versions
@@ -31,6 +31,7 @@ def write_sample_fingerprint(
     galaxies = open_galaxies(
         parameters.sample, parameters.n_galaxies, parameters.from_pixels, measured
     )
+    check_enough(len(galaxies.sample.catalogue), f"in the sample {parameters.sample}")
     galaxies.check_morphology(parameters.engine)
     for backbone in split_names(parameters.backbones):
         galaxies.check_embedding(backbone, parameters.crop)

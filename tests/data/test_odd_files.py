@@ -18,6 +18,7 @@ from PIL import Image as PillowImage
 from galaxy_utils.data.images import ImageError, Reading, read_image
 from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.data.survey import PIXEL
+from galaxy_utils.errors import UserError
 
 SIDE = 64
 PIXELS = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
@@ -188,9 +189,34 @@ def test_what_only_looks_like_an_image_is_passed_over_and_named(tmp_path: Path) 
     server.close()
     assert sample.catalogue["objid"].tolist() == ["a"]
     assert sample.notes == (
-        "'inside' also hold images and are left out: name one of them",
+        "'inside' also hold images and are left out: name one of them, or give --recursive "
+        "(RECURSIVE=1 with make)",
         "4 files are no images and are left out: 'broken.jpg', 'c.jpg', 'd.png' and 1 more",
     )
+
+
+def test_images_in_subfolders_are_taken_if_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    for place in ("b.png", "deep/b.png", "deep/er/c.png", "deep/er/c.bmp", ".hidden/d.png"):
+        PillowImage.fromarray(PIXELS).save(tmp_path / place)
+    sample = folder_sample(tmp_path, recursive=True)
+    names = ["b", "deep:b", "deep:er:c.bmp", "deep:er:c.png"]
+    assert sample.catalogue["objid"].tolist() == names and not sample.notes
+    assert all(sample.image(objid).shape == PIXELS.shape for objid in names)
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(UserError, match=r"no image in it.*'deep' also hold images.*--recursive"):
+        folder_sample(tmp_path)
+
+
+def test_no_name_of_a_galaxy_is_a_formula(tmp_path: Path) -> None:
+    for name in ("=1+1", "-x", "-1.5", "@a"):
+        PillowImage.fromarray(PIXELS).save(tmp_path / f"{name}.png")
+    (tmp_path / "catalogue.csv").write_text("objid,z\n=1+1,0.1\n-1.5,0.2\n")
+    sample = folder_sample(tmp_path)
+    assert sample.catalogue["objid"].tolist() == ["'-x", "'=1+1", "'@a", "-1.5"]
+    assert sample.catalogue["z"].dropna().tolist() == [0.1, 0.2]
+    assert sample.image("'=1+1").shape == PIXELS.shape
 
 
 def test_names_that_collide_keep_their_suffix(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from galaxy_utils.features.inference import embed, load_encoder
 from galaxy_utils.features.measured_table import ENGINES, measure_sample, read_measured
 from galaxy_utils.morphology.measurement import FIVE, MORPHOLOGY_COLUMNS, Morphology, measure
 from galaxy_utils.morphology.parity import agreement
+from galaxy_utils.morphology.quality import QUALITY
 from galaxy_utils.run_folder import LOCK, ROOT
 
 LITE = "efficientnet_lite0-full"
@@ -45,7 +46,8 @@ def test_a_table_finds_its_pictures(table: Path, folder: Path) -> None:
 def test_a_table_is_read_as_it_was_written(table: Path, folder: Path) -> None:
     read = read_measured(table)
     assert list(read.catalogue["objid"]) == list(folder_sample(folder).catalogue["objid"])
-    assert list(read.morphology.columns) == ["objid", *MORPHOLOGY_COLUMNS]
+    assert list(read.morphology.columns) == ["objid", *MORPHOLOGY_COLUMNS, "quality"]
+    assert read.morphology["quality"].between(0, 2 ** len(QUALITY) - 1).all()
     assert read.embedding(LITE).shape == (8, 1280)
     assert read.embedding(LITE).dtype == np.float32
     assert read.provenance["n_galaxies"] == 8

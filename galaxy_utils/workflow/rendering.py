@@ -158,7 +158,8 @@ def _stage_atlas(folder: RunFolder, source: Path) -> None:
     atlas = collect(folder)
     csv = source / "_static" / "catalogue.csv"
     csv.write_text(catalogue_csv(atlas.catalogue), encoding="utf-8")
-    (source / "atlas.raw").write_text(atlas_html(atlas, "_static/catalogue.csv"), encoding="utf-8")
+    part = atlas_html(atlas, "_static/catalogue.csv", alone=False)
+    (source / "atlas.raw").write_text(part, encoding="utf-8")
 
 
 def filled_in(text: str, path: Path, fill: Templates) -> str:

@@ -19,7 +19,7 @@ from galaxy_utils.workflow.printing import print_book
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-PHONE, LAPTOP = 360, 1280
+PHONE, NARROWEST_WITH_SIDE_BARS, LAPTOP = 360, 1200, 1280
 MOST_FETCHED, MOST_IN_ALL = 1_500_000, 15_000_000
 """Bytes that one page fetches, and of the whole book."""
 
@@ -108,7 +108,9 @@ def _visit(browser: Any, path: Path, axe: str) -> Visit:
     page.on("console", lambda message: _note(found, message))
     page.on("pageerror", lambda error: found.messages.append(str(error)))
     page.goto(path.as_uri())
-    found.broken_lines = page.evaluate(BROKEN_LINES)
+    for width in (LAPTOP, NARROWEST_WITH_SIDE_BARS):
+        page.set_viewport_size({"width": width, "height": 900})
+        found.broken_lines += page.evaluate(BROKEN_LINES)
     page.add_style_tag(content=STILL)
     page.evaluate(SHOW_EVERYTHING)
     page.evaluate(axe)

@@ -65,7 +65,10 @@ def templates(results: Mapping[str, Any], parameters: Parameters | None = None) 
         "departures": lambda: departures_text(parameters or Parameters()),
     }
     paper = {claim.id: (claim.value, claim.text) for claim in claims}
-    return Templates(results, paper, further=further)
+    made = Templates(results, paper, further=further)
+    titles = {section.notebook: section.title for section in SECTIONS}
+    further["verdict_matrix"] = lambda: made.verdict_matrix(titles)
+    return made
 
 
 def departures_text(parameters: Parameters) -> str:

@@ -2,12 +2,15 @@ from .clusters import plot_dimensional_complexity as plot_dimensional_complexity
 from .confusion import plot_confusion as plot_confusion
 from .effects import plot_effect_sizes as plot_effect_sizes
 from .galaxies import plot_galaxies as plot_galaxies
+from .galaxies import plot_strips as plot_strips
 from .intervals import plot_intervals as plot_intervals
 from .lines import plot_lines as plot_lines
 from .parameters import plot_distributions as plot_distributions
 from .pipeline import plot_pipeline as plot_pipeline
 from .repeats import plot_repeats as plot_repeats
+from .style import CLASS_COLOURS as CLASS_COLOURS
 from .style import QUANTITY_LABELS as QUANTITY_LABELS
+from .style import class_name as class_name
 from .style import colour as colour
 from .style import panels as panels
 from .style import single_panel as single_panel

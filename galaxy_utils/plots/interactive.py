@@ -1,0 +1,108 @@
+"""Figures that answer back: sliders, and what bars and pictures show at each of their settings.
+
+A figure is data alone, which `book/_static/interactive.js` and `.css` make move, without a library.
+Where there is no JavaScript nothing is shown, and the page's static figure stands for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from numpy.typing import ArrayLike, NDArray
+
+from galaxy_utils.evaluation.proxy import CAS, PROXY_CLASSES, S_FACTOR, ProxyRules
+from galaxy_utils.experiments.partition_text import partition_as_text
+from galaxy_utils.plots import style
+
+
+def play_rules(
+    galaxies: pd.DataFrame, partitions: Sequence[NDArray[np.integer]], rules: ProxyRules
+) -> HTML:
+    """Move the limits of the proxy rules; the browser classifies, shuffles and matches again.
+
+    Parameters
+    ----------
+    galaxies : DataFrame
+        Columns concentration, asymmetry and smoothness.
+    partitions : sequence of ndarray of int, shape (n_galaxies,)
+        Clusters, one partition per seed.
+    rules : ProxyRules
+        Where the sliders start.
+    """
+    concentration, asymmetry, smoothness = galaxies[CAS].to_numpy(np.float64).T
+    possible = np.where(asymmetry > S_FACTOR * smoothness, asymmetry, -np.inf)
+    early, late, merger = (
+        rules.early_concentration,
+        rules.late_concentration,
+        rules.merger_asymmetry,
+    )
+    c = _steps(concentration, 0.05, early, late)
+    a = _steps(asymmetry, 0.01, merger)
+    return _figure(
+        "Move the limits.",
+        [
+            _slider("Early type: C from", c, early, 2),
+            _slider("Late type: C below", c, late, 2),
+            _slider("Merger: A above", a, merger, 2),
+        ],
+        [_bar("Accuracy"), _bar("Accuracy, shuffled labels", -1), _bar("Largest class", 1)],
+        rules={
+            # How many of a slider's limits a galaxy reaches: the browser compares whole numbers.
+            "concentration": np.searchsorted(c, concentration, side="right").tolist(),
+            "asymmetry": np.searchsorted(a, possible).tolist(),
+            "partitions": [partition_as_text(labels) for labels in partitions],
+            "classes": PROXY_CLASSES,
+        },
+    )
+
+
+def _steps(values: NDArray[np.float64], step: float, *settings: float) -> NDArray[np.float64]:
+    """Settings of a slider: multiples of a step over 98 percent of some values, and given ones."""
+    low, high = np.nanquantile(values, [0.01, 0.99])
+    first, last = (round(end / step) for end in (min(low, *settings), max(high, *settings)))
+    return np.unique(np.round([*np.arange(first, last + 1) * step, *settings], 10))
+
+
+def _slider(
+    label: str, values: ArrayLike, start: float, digits: int = 0, unit: str = ""
+) -> dict[str, Any]:
+    """Describe a slider: its settings as text, and which of them it starts with."""
+    settings = np.asarray(values, np.float64)
+    texts = [
+        np.format_float_positional(v, min_digits=digits, trim="k").rstrip(".") for v in settings
+    ]
+    return {
+        "label": label,
+        "settings": [text + unit for text in texts],
+        "start": int(np.argmin(np.abs(settings - start))),
+    }
+
+
+def _bar(
+    label: str, colour: int = 0, ends: tuple[float, float] = (0.0, 100.0), digits: int = 1,
+    unit: str = " %",
+) -> dict[str, Any]:  # fmt: skip
+    """Describe a bar: the values at its ends, and how its value is written."""
+    low, high = ends
+    return {
+        "label": label, "colour": style.colour(colour), "low": low, "high": high,
+        "digits": digits, "unit": unit,
+    }  # fmt: skip
+
+
+def _figure(
+    title: str,
+    sliders: Sequence[Mapping[str, Any]],
+    bars: Sequence[Mapping[str, Any]],
+    **content: Any,
+) -> HTML:
+    """Put the data of a figure where the script finds them; no `<` is left in them."""
+    data = {"title": title, "sliders": sliders, "bars": bars, **content}
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    script = f'<script type="application/json">{text}</script>'
+    return HTML(f'<div class="interactive" hidden>{script}</div>')

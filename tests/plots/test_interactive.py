@@ -1,0 +1,185 @@
+"""Figures that answer back: their data against Python, and what a reader does with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.display import HTML
+
+from galaxy_utils.evaluation import ProxyRules, matched_accuracy
+from galaxy_utils.plots import play_rules
+from galaxy_utils.run_folder import ROOT
+
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+VIOLATIONS = """async levels => {
+    const {violations} = await axe.run(document, {runOnly: levels, preload: false});
+    return violations.map(rule => `${rule.id}: ${rule.nodes[0].html.slice(0, 200)}`);
+}"""
+TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+Open = Callable[[HTML], Any]
+
+
+def read_back(figure: HTML) -> dict[str, Any]:
+    """The data as a browser reads them."""
+    return json.loads(str(figure.data).partition(">")[2].partition(">")[2].partition("<")[0])
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Show a figure as a page of the book does; what it complains of or fetches fails the test."""
+    trouble: list[str] = []
+    pages = []
+
+    def opened(figure: HTML) -> Any:
+        style, script = ((ROOT / f"book/_static/interactive.{kind}") for kind in ("css", "js"))
+        path = tmp_path / "page.html"
+        path.write_text(
+            '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width"><title>A page</title>'
+            f'<link rel="stylesheet" href="{style.as_uri()}"><script src="{script.as_uri()}">'
+            f"</script><body><main><h1>A page</h1>{figure.data}</main></body></html>"
+        )
+        page = browser.new_page(viewport={"width": 1000, "height": 800})
+        page.on("console", lambda message: trouble.append(message.text))
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("request", lambda request: _note_foreign(request, trouble))
+        page.goto(path.as_uri())
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert trouble == []
+
+
+def _note_foreign(request: Any, trouble: list[str]) -> None:
+    if not request.url.startswith(("file:", "data:")):
+        trouble.append(request.url)
+
+
+def shown(page: Any) -> dict[str, str]:
+    """What the bars say, by label."""
+    return {
+        row.locator("span").first.inner_text(): row.locator("span").last.inner_text()
+        for row in page.locator(".interactive-bars .interactive-row").all()
+    }
+
+
+def slide(page: Any, label: str, steps: int) -> None:
+    """Move a slider by the keyboard."""
+    for _ in range(abs(steps)):
+        page.get_by_label(label, exact=True).press("ArrowRight" if steps > 0 else "ArrowLeft")
+
+
+def check_accessible(page: Any) -> None:
+    """No violation in either theme, and nothing wider than a phone."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    for mode in ("light", "dark"):
+        page.evaluate("mode => { document.documentElement.dataset.theme = mode; }", mode)
+        assert page.evaluate(VIOLATIONS, LEVELS) == [], mode
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate(TOO_WIDE) <= 0
+
+
+# --- limits of the proxy rules -----------------------------------------------------------------
+
+RULES = ProxyRules()
+
+
+@pytest.fixture(scope="module")
+def galaxies() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame({
+        "concentration": rng.normal(3.6, 0.5, 700),
+        "asymmetry": rng.normal(0.2, 0.15, 700),
+        "smoothness": rng.normal(0.02, 0.01, 700),
+    })  # fmt: skip
+    on_the_limits = {"concentration": [4.15, 3.5, 3.0], "asymmetry": [0.35, 0.1, 0.36]}
+    table.loc[:2, list(on_the_limits)] = pd.DataFrame(on_the_limits)
+    table.loc[:2, "smoothness"] = 0.0
+    return table
+
+
+@pytest.fixture(scope="module")
+def partitions(galaxies: pd.DataFrame) -> list[np.ndarray]:
+    rng = np.random.default_rng(6)
+    bins = np.digitize(galaxies["concentration"], [3.2, 3.5, 3.9, 4.2])
+    return [np.where(rng.random(700) < 0.5, bins, rng.integers(0, 5, 700)) for _ in range(3)]
+
+
+def accuracies(rules: ProxyRules, galaxies: pd.DataFrame, partitions: list[np.ndarray]) -> str:
+    codes = pd.factorize(rules.classify(galaxies))[0]
+    return f"{100 * np.mean([matched_accuracy(codes, labels) for labels in partitions]):.1f} %"
+
+
+def test_whole_numbers_classify_as_the_rules_do(
+    galaxies: pd.DataFrame, partitions: list[np.ndarray]
+) -> None:
+    data = read_back(play_rules(galaxies, partitions, RULES))
+    c, a = (np.array(data["rules"][name]) for name in ("concentration", "asymmetry"))
+    early, late, merger = (slider["start"] for slider in data["sliders"])
+    steps = [[float(text) for text in slider["settings"]] for slider in data["sliders"]]
+    assert (steps[0][early], steps[1][late], steps[2][merger]) == (4.15, 3.5, 0.35)
+    for i, j, k in [(early, late, merger), (3, 20, 1), (20, 3, 12), (0, 0, len(steps[2]) - 1)]:
+        expected = ProxyRules(steps[2][k], steps[0][i], steps[1][j]).classify(galaxies)
+        codes = np.select([a > k, c > i, c > j], [0, 1, 2], 3)
+        assert [data["rules"]["classes"][code] for code in codes] == expected.tolist()
+
+
+def test_odd_limits_can_be_set(galaxies: pd.DataFrame, partitions: list[np.ndarray]) -> None:
+    data = read_back(play_rules(galaxies, partitions, ProxyRules(0.987, 9.125, -1)))
+    assert [s["settings"][s["start"]] for s in data["sliders"]] == ["9.125", "-1.00", "0.987"]
+
+
+def test_moved_limits_give_pythons_accuracy(
+    show: Open, galaxies: pd.DataFrame, partitions: list[np.ndarray]
+) -> None:
+    page = show(play_rules(galaxies, partitions, RULES))
+    before = shown(page)
+    assert before["Accuracy"] == accuracies(RULES, galaxies, partitions)
+    sizes = pd.Series(RULES.classify(galaxies)).value_counts(normalize=True)
+    assert before[f"Largest class: {sizes.index[0]}"] == f"{100 * sizes.iloc[0]:.1f} %"
+    slide(page, "Early type: C from", -9)
+    slide(page, "Merger: A above", -15)
+    moved = ProxyRules(0.2, 3.7, 3.5)
+    assert page.locator(".interactive-value").all_inner_texts()[:3] == ["3.70", "3.50", "0.20"]
+    after = shown(page)
+    assert after["Accuracy"] == accuracies(moved, galaxies, partitions) != before["Accuracy"]
+    rng, codes = np.random.default_rng(0), pd.factorize(moved.classify(galaxies))[0]
+    mixed = [matched_accuracy(codes, rng.permutation(p)) for p in partitions for _ in range(200)]
+    without_relation = float(after["Accuracy, shuffled labels"].removesuffix(" %"))
+    assert without_relation == pytest.approx(100 * np.mean(mixed), abs=0.6)
+    assert after["Accuracy"] in page.get_by_role("status").inner_text()
+    page.get_by_role("button", name="Reset").click()
+    assert shown(page) == before
+
+
+def test_the_mouse_moves_a_limit(
+    show: Open, galaxies: pd.DataFrame, partitions: list[np.ndarray]
+) -> None:
+    page = show(play_rules(galaxies, partitions, RULES))
+    before = shown(page)
+    box = page.get_by_label("Late type: C below").bounding_box()
+    page.mouse.click(box["x"] + 3, box["y"] + box["height"] / 2)
+    assert page.get_by_label("Late type: C below").input_value() == "0"
+    assert shown(page) != before
+    check_accessible(page)
+
+
+def test_without_javascript_nothing_is_shown(
+    browser: Any, galaxies: pd.DataFrame, partitions: list[np.ndarray]
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.set_content(str(play_rules(galaxies, partitions, RULES).data))
+    assert not page.locator(".interactive").is_visible()
+    context.close()

@@ -99,6 +99,9 @@ function startFigure(root) {
     track.setAttribute("aria-hidden", "true");
     return {bar, label, length, value, row: make("div", {className: "interactive-row"}, label, track, value)};
   });
+  const pictures = (data.pictures ?? []).map(({image, caption, rank}) => ({
+    rank, item: make("li", {}, ...(image ? [make("img", {src: image, alt: ""})] : []), caption),
+  }));
   const status = make("p", {className: "interactive-status"});
   status.setAttribute("role", "status");
 
@@ -110,6 +113,8 @@ function startFigure(root) {
       length.style.width = `${known ? share(bar, values[k]) : 0}%`;
       value.textContent = known ? values[k].toFixed(bar.digits) + bar.unit : "–";
     });
+    const called = data.called?.[setting[0]];
+    pictures.forEach(({rank, item}) => item.classList.toggle("interactive-called", rank < called));
     status.textContent = bars.map(({label, value}) => `${label.textContent} ${value.textContent}`).join("; ");
   }
 
@@ -121,6 +126,7 @@ function startFigure(root) {
     make("p", {}, `${data.title} Lines mark the setting of this page. `, reset),
     ...sliders.map(({row}) => row),
     make("div", {className: "interactive-bars"}, ...bars.map(({row}) => row)),
+    ...(pictures.length ? [make("p", {}, data.note), make("ul", {}, ...pictures.map(({item}) => item))] : []),
     status,
   );
   root.setAttribute("role", "group");

@@ -15,6 +15,8 @@ import pandas as pd
 from IPython.display import HTML
 from numpy.typing import ArrayLike, NDArray
 
+from galaxy_utils.data.images import thumbnail
+from galaxy_utils.evaluation.outliers import FLAGGED, MERGER
 from galaxy_utils.evaluation.proxy import CAS, PROXY_CLASSES, S_FACTOR, ProxyRules
 from galaxy_utils.experiments.partition_text import partition_as_text
 from galaxy_utils.plots import style
@@ -59,6 +61,53 @@ def play_rules(
             "classes": PROXY_CLASSES,
         },
     )
+
+
+def play_outliers(
+    described: pd.DataFrame, percent: float, pictures: pd.DataFrame, source: str
+) -> HTML:
+    """Move the percentage of outliers: how many there are, what they are like, and who they are.
+
+    Parameters
+    ----------
+    described : DataFrame
+        Rows of `describe_outliers` for each percentage, which column percent holds; number holds
+        how many galaxies it selects.
+    percent : float
+        Where the slider starts.
+    pictures : DataFrame
+        Columns rank (0 for the least likely galaxy), image (uint8, or None) and caption.
+    source : str
+        What the pictures are.
+    """
+    numbers = described.groupby("percent")["number"].first()
+    bars = [_bar("Anomalies", 1, (0, int(numbers.max())), 0, "")]
+    columns = [numbers]
+    for name, short in ((FLAGGED, "Doubtful"), (MERGER, "Mergers")):
+        shares = described[described["property"] == name].set_index("percent")
+        if len(shares):
+            bars += [
+                _bar(f"{short}: anomalies", 5, digits=0),
+                _bar(f"{short}: others", -1, digits=0),
+            ]
+            columns += [shares["outliers"], shares["others"]]
+    return _figure(
+        "Call more or fewer galaxies anomalies.",
+        [_slider("Least likely galaxies", numbers.index, percent, unit=" %")],
+        bars,
+        rows=_rows(np.column_stack(columns)),
+        called=numbers.tolist(),
+        pictures=[
+            {"rank": rank, "image": thumbnail(image, 80), "caption": caption}
+            for rank, image, caption in pictures[["rank", "image", "caption"]].to_numpy()
+        ],
+        note=f"Some of them, least likely first; anomalies are framed. Pictures: {source}.",
+    )
+
+
+def _rows(values: NDArray[np.float64]) -> list[list[float | None]]:
+    """Write values with six digits, and what is not finite as null."""
+    return [[float(f"{v:.6g}") if np.isfinite(v) else None for v in row] for row in values]
 
 
 def _steps(values: NDArray[np.float64], step: float, *settings: float) -> NDArray[np.float64]:

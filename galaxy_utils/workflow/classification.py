@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image as PillowImage
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import Pipeline
 
 from galaxy_utils.clustering.classifier import GalaxyClassifier
 from galaxy_utils.config import make_parameters, split_names
 from galaxy_utils.data.galaxy_zoo import galaxy_types
-from galaxy_utils.data.images import Image
+from galaxy_utils.data.images import Image, thumbnail
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.evaluation.drift import Drift, measure_drift
 from galaxy_utils.features.feature_table import make_feature_table
@@ -133,19 +130,6 @@ def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
     return safe
 
 
-def _thumbnail(image: Image | None) -> str:
-    """Return a small JPEG of the central half as a data address."""
-    if image is None:
-        return ""
-    top, left = (side // 4 for side in image.shape[:2])
-    middle = image[top : image.shape[0] - top, left : image.shape[1] - left]
-    small = PillowImage.fromarray(np.ascontiguousarray(middle))
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    kept = io.BytesIO()
-    small.save(kept, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(kept.getvalue()).decode()
-
-
 def render_page(
     name: str,
     table: pd.DataFrame,
@@ -178,7 +162,7 @@ def _group(
                 f"{cluster['commonest']} according to Galaxy Zoo. The least likely come first.",
         "galaxies": [
             {"objid": row["objid"], "odd": bool(row["is_anomaly"]),
-             "picture": _thumbnail(pictures.get(str(row["objid"]))),
+             "picture": thumbnail(pictures.get(str(row["objid"])), THUMBNAIL),
              "text": f"p = {row['largest']:.2f}; less likely than "
                      f"{100 - row['percentile']:.0f} % of the known galaxies"}
             for _, row in mine.iterrows()
@@ -192,7 +176,7 @@ def _unmeasured(table: pd.DataFrame, pictures: Mapping[str, Image | None]) -> di
         "text": "What could not be measured, and why.",
         "galaxies": [
             {"objid": row["objid"], "odd": False, "text": row["reason"],
-             "picture": _thumbnail(pictures.get(str(row["objid"])))}
+             "picture": thumbnail(pictures.get(str(row["objid"])), THUMBNAIL)}
             for _, row in table.iterrows()
         ],
     }  # fmt: skip

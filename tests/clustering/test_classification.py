@@ -19,7 +19,7 @@ from galaxy_utils.clustering.classifier import PIPELINE, GalaxyClassifier
 from galaxy_utils.data import survey
 from galaxy_utils.data.fits import read_fits, stretch
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.images import ImageError, read_image
+from galaxy_utils.data.images import ImageError, read_image, thumbnail
 from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.drift import (
@@ -34,7 +34,6 @@ from galaxy_utils.simulate import families as mock_families
 from galaxy_utils.workflow.classification import (
     MODEL,
     _named_after,
-    _thumbnail,
     classify_folder,
     without_formulae,
 )
@@ -256,10 +255,10 @@ def test_the_page_tells_drift_and_escapes_names(classified: tuple[Path, Path]) -
     assert "unreadable" in text and text.count("data:image/jpeg;base64") >= 20
 
 
-def test_thumbnails_show_the_central_half(classified: tuple[Path, Path]) -> None:
+def test_thumbnails_show_the_central_half() -> None:
     image = np.zeros((200, 120, 3), np.uint8)
     image[50:150, 30:90] = 255
-    kept = base64.b64decode(_thumbnail(image).split(",")[1])
+    kept = base64.b64decode(thumbnail(image, 128).split(",")[1])
     assert np.asarray(PillowImage.open(io.BytesIO(kept))).min() > 250
 
 

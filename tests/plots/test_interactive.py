@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from IPython.display import HTML
 
-from galaxy_utils.evaluation import ProxyRules, matched_accuracy
-from galaxy_utils.plots import play_rules
+from galaxy_utils.evaluation import ProxyRules, describe_outliers, matched_accuracy
+from galaxy_utils.evaluation.outliers import FLAGGED, MERGER
+from galaxy_utils.plots import play_outliers, play_rules
 from galaxy_utils.run_folder import ROOT
 
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -23,6 +24,8 @@ VIOLATIONS = """async levels => {
     return violations.map(rule => `${rule.id}: ${rule.nodes[0].html.slice(0, 200)}`);
 }"""
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+SIDES, NAMED = ("outliers", "others"), ("anomalies", "others")
 
 Open = Callable[[HTML], Any]
 
@@ -183,3 +186,65 @@ def test_without_javascript_nothing_is_shown(
     page.set_content(str(play_rules(galaxies, partitions, RULES).data))
     assert not page.locator(".interactive").is_visible()
     context.close()
+
+
+# --- outliers ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def described() -> pd.DataFrame:
+    """Three percentages of 200 galaxies; the doubtful ones are the least likely."""
+    n = 200
+    quality = pd.DataFrame({
+        "flag": (np.arange(n) < 12).astype(int), "sn_per_pixel": 5.0 + np.arange(n),
+        "n_sources": np.arange(n) % 3, "rpetro_circ": 20.0 + np.arange(n) % 7,
+    })  # fmt: skip
+    types = pd.Series(np.where(np.arange(n) % 4 == 0, "merger", "spiral"), dtype=object)
+    tables = []
+    for percent in (2.0, 5.0, 10.0):
+        selected = np.arange(n) < percent / 100 * n
+        table = describe_outliers(selected, quality, types)
+        tables.append(table.assign(percent=percent, number=selected.sum()))
+    return pd.concat(tables)
+
+
+@pytest.fixture(scope="module")
+def outliers(described: pd.DataFrame) -> HTML:
+    image = np.full((96, 96, 3), 90, np.uint8)
+    pictures = pd.DataFrame({"rank": [0, 3, 4, 9, 10, 19], "caption": "</script><b>name"})
+    pictures["image"] = [image, None, *[image] * 4]
+    return play_outliers(described, 2.0, pictures, "drawn from measurements")
+
+
+def test_outliers_are_described_at_every_percentage(
+    show: Open, outliers: HTML, described: pd.DataFrame
+) -> None:
+    page = show(outliers)
+    slider = page.get_by_label("Least likely galaxies")
+    for percent, number in ((2.0, 4), (5.0, 10), (10.0, 20)):
+        assert slider.get_attribute("aria-valuetext") == f"{percent:.0f} %"
+        rows = described[described["percent"] == percent].set_index("property")
+        values = [rows.loc[name, side] for name in (FLAGGED, MERGER) for side in SIDES]
+        labels = [f"{name}: {side}" for name in ("Doubtful", "Mergers") for side in NAMED]
+        texts = [f"{value:.0f} %" for value in values]
+        assert shown(page) == {"Anomalies": str(number), **dict(zip(labels, texts, strict=True))}
+        assert page.locator("li.interactive-called").count() == sum(
+            rank < number for rank in (0, 3, 4, 9, 10, 19)
+        )
+        slider.press("ArrowRight")
+    check_accessible(page)
+
+
+def test_a_caption_is_no_markup(show: Open, outliers: HTML) -> None:
+    page = show(outliers)
+    assert page.locator("li").first.inner_text() == "</script><b>name"
+    assert page.locator("li img").count() == 5
+
+
+def test_a_run_without_types_has_no_bars_for_mergers(described: pd.DataFrame) -> None:
+    table = described[described["property"] != MERGER]
+    data = read_back(
+        play_outliers(table, 5.0, pd.DataFrame(columns=["rank", "image", "caption"]), "")
+    )
+    assert [bar["label"] for bar in data["bars"]][1:] == ["Doubtful: anomalies", "Doubtful: others"]
+    assert data["sliders"][0]["start"] == 1 and data["called"] == [4, 10, 20]

@@ -2,6 +2,7 @@ from .clusters import plot_dimensional_complexity as plot_dimensional_complexity
 from .confusion import plot_confusion as plot_confusion
 from .effects import plot_effect_sizes as plot_effect_sizes
 from .galaxies import plot_galaxies as plot_galaxies
+from .interactive import play_confidence as play_confidence
 from .interactive import play_outliers as play_outliers
 from .interactive import play_rules as play_rules
 from .intervals import plot_intervals as plot_intervals

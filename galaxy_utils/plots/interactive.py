@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,42 @@ def play_rules(
             "partitions": [partition_as_text(labels) for labels in partitions],
             "classes": PROXY_CLASSES,
         },
+    )
+
+
+def play_confidence(
+    largest: Mapping[int, Mapping[str, NDArray[np.floating]]], threshold: float
+) -> HTML:
+    """Move the threshold of a confident assignment, and the number of dimensions.
+
+    Parameters
+    ----------
+    largest : mapping of int to mapping of str to ndarray
+        By number of dimensions, the last of which is the page's, and by name of the data: the
+        largest probability of each point.
+    threshold : float
+        Where its slider starts.
+    """
+    thresholds = _steps(np.array([0.5, 0.99]), 0.01, threshold)
+    dimensions = list(largest)
+    return _figure(
+        "Move the threshold, or keep fewer dimensions.",
+        [
+            _slider("Probability above", thresholds, threshold, 2),
+            _slider("Principal components", dimensions, dimensions[-1]),
+        ],
+        [
+            _bar(f"Confident: {name}", -1 if place else 0)
+            for place, name in enumerate(largest[dimensions[0]])
+        ],
+        rows=_rows(
+            np.array(
+                [
+                    [100 * np.mean(values > limit) for values in largest[dimension].values()]
+                    for limit, dimension in product(thresholds, dimensions)
+                ]
+            )
+        ),
     )
 
 

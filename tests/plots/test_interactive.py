@@ -15,7 +15,7 @@ from IPython.display import HTML
 
 from galaxy_utils.evaluation import ProxyRules, describe_outliers, matched_accuracy
 from galaxy_utils.evaluation.outliers import FLAGGED, MERGER
-from galaxy_utils.plots import play_outliers, play_rules
+from galaxy_utils.plots import play_confidence, play_outliers, play_rules
 from galaxy_utils.run_folder import ROOT
 
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -248,3 +248,27 @@ def test_a_run_without_types_has_no_bars_for_mergers(described: pd.DataFrame) ->
     )
     assert [bar["label"] for bar in data["bars"]][1:] == ["Doubtful: anomalies", "Doubtful: others"]
     assert data["sliders"][0]["start"] == 1 and data["called"] == [4, 10, 20]
+
+
+# --- confident assignments ---------------------------------------------------------------------
+
+
+def test_confident_shares_are_those_of_the_probabilities(show: Open) -> None:
+    rng = np.random.default_rng(3)
+    largest = {
+        k: {name: rng.uniform(0.4, 1, 500) for name in ("galaxies", "no clusters")}
+        for k in (2, 8, 64)
+    }
+    page = show(play_confidence(largest, 0.85))
+    for threshold, k, moves in (
+        (0.85, 64, {}),
+        (0.85, 8, {"Principal components": -1}),
+        (0.91, 2, {"Principal components": -1, "Probability above": 6}),
+    ):
+        for label, steps in moves.items():
+            slide(page, label, steps)
+        expected = {
+            f"Confident: {name}": f"{(p > threshold).mean():.1%}" for name, p in largest[k].items()
+        }
+        assert {name: text.replace(" ", "") for name, text in shown(page).items()} == expected
+    check_accessible(page)

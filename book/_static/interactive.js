@@ -69,9 +69,8 @@ function startRules({concentration, asymmetry, partitions, classes}) {
 function startFigure(root) {
   const data = JSON.parse(root.querySelector("script").textContent);
   const setting = data.sliders.map(({start}) => start);
-  const answer = data.rules ? startRules(data.rules) : at => ({
-    values: data.rows[at.reduce((row, place, k) => row * data.sliders[k].settings.length + place, 0)],
-  });
+  const row = () => setting.reduce((sum, place, k) => sum * data.sliders[k].settings.length + place, 0);
+  const answer = data.rules ? startRules(data.rules) : () => ({values: data.rows[row()]});
 
   const sliders = data.sliders.map(({label, settings, start}, k) => {
     const input = make("input", {type: "range", min: 0, max: settings.length - 1, value: start});
@@ -88,7 +87,7 @@ function startFigure(root) {
     return {start, move, row: make("div", {className: "interactive-row"}, make("span", {}, label), input, shown)};
   });
 
-  const share = ({low, high}, value) => 100 * Math.min(Math.max((value - low) / (high - low), 0), 1);
+  const share = ({low, high}, value) => 100 * Math.min(Math.max((value - low) / (high - low || 1), 0), 1);
   const atStart = answer(setting).values;
   const bars = data.bars.map((bar, k) => {
     const label = make("span"), length = make("b"), value = make("span", {className: "interactive-value"});
@@ -102,6 +101,7 @@ function startFigure(root) {
   const pictures = (data.pictures ?? []).map(({image, caption, rank}) => ({
     rank, item: make("li", {}, ...(image ? [make("img", {src: image, alt: ""})] : []), caption),
   }));
+  const view = data.views && make("img", {alt: "The galaxy at this setting", className: "interactive-view"});
   const status = make("p", {className: "interactive-status"});
   status.setAttribute("role", "status");
 
@@ -111,8 +111,9 @@ function startFigure(root) {
       const known = values[k] !== null;
       label.textContent = bar.label + (notes[k] ?? "");
       length.style.width = `${known ? share(bar, values[k]) : 0}%`;
-      value.textContent = known ? values[k].toFixed(bar.digits) + bar.unit : "–";
+      value.textContent = known ? values[k].toFixed(bar.digits).replace("-", "−") + bar.unit : "–";
     });
+    if (view) view.src = data.views[row()];
     const called = data.called?.[setting[0]];
     pictures.forEach(({rank, item}) => item.classList.toggle("interactive-called", rank < called));
     status.textContent = bars.map(({label, value}) => `${label.textContent} ${value.textContent}`).join("; ");
@@ -123,10 +124,11 @@ function startFigure(root) {
     update();
   }}, "Reset");
   root.append(
-    make("p", {}, `${data.title} Lines mark the setting of this page. `, reset),
-    ...sliders.map(({row}) => row),
+    make("p", {}, `${data.title} Lines mark the values at the start. `, reset),
+    make("div", {className: "interactive-top"}, make("div", {}, ...sliders.map(({row}) => row)), ...(view ? [view] : [])),
     make("div", {className: "interactive-bars"}, ...bars.map(({row}) => row)),
-    ...(pictures.length ? [make("p", {}, data.note), make("ul", {}, ...pictures.map(({item}) => item))] : []),
+    ...(data.note ? [make("p", {}, data.note)] : []),
+    ...(pictures.length ? [make("ul", {}, ...pictures.map(({item}) => item))] : []),
     status,
   );
   root.setAttribute("role", "group");

@@ -7,9 +7,10 @@ Where there is no JavaScript nothing is shown, and the page's static figure stan
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from galaxy_utils.evaluation.outliers import FLAGGED, MERGER
 from galaxy_utils.evaluation.proxy import CAS, PROXY_CLASSES, S_FACTOR, ProxyRules
 from galaxy_utils.experiments.partition_text import partition_as_text
 from galaxy_utils.plots import style
+
+if TYPE_CHECKING:  # torch and all that measures images
+    from galaxy_utils.experiments.perturbed_galaxy import PerturbedGalaxy
 
 
 def play_rules(
@@ -139,6 +143,41 @@ def play_outliers(
             for rank, image, caption in pictures[["rank", "image", "caption"]].to_numpy()
         ],
         note=f"Some of them, least likely first; anomalies are framed. Pictures: {source}.",
+    )
+
+
+def play_perturbations(galaxy: PerturbedGalaxy, sample: pd.DataFrame) -> HTML:
+    """Rotate, blur and make noisier the image of a galaxy: its parameters and its cluster.
+
+    Parameters
+    ----------
+    galaxy : PerturbedGalaxy
+    sample : DataFrame
+        The five parameters of many galaxies, 98 percent of which lie within the bars.
+    """
+    names = [str(name) for name in galaxy.measured]
+    lows, highs = sample[names].quantile([0.01, 0.99]).to_numpy()
+    labels = [re.sub(r"[${}_]", "", style.FIVE_LABELS[name]) for name in names]
+    parameters = [
+        _bar(label[0].upper() + label[1:], -1, (low, high), 3, "")
+        for label, low, high in zip(labels, lows, highs, strict=True)
+    ]
+    clusters = [
+        _bar(f"Cluster {number}", number, digits=0)
+        for number in range(galaxy.probabilities.shape[1])
+    ]
+    return _figure(
+        "Rotate, blur, add noise.",
+        [
+            _slider("Rotation", [90 * turns for turns in galaxy.turns], 0, unit="°"),
+            _slider("Blur", galaxy.blurs, 0, unit=" px"),
+            _slider("Noise (1: the sky's)", galaxy.noises, 0),
+        ],
+        parameters + clusters,
+        rows=_rows(np.column_stack([galaxy.measured, 100 * galaxy.probabilities])),
+        views=[thumbnail(image, 128) for image in galaxy.copies],
+        note=f"A rotation moves {galaxy.n_changing} of {galaxy.n_ordinary} ordinary galaxies to "
+        f"another cluster; shown is the first. Pictures: {galaxy.source}.",
     )
 
 

@@ -15,7 +15,9 @@ from IPython.display import HTML
 
 from galaxy_utils.evaluation import ProxyRules, describe_outliers, matched_accuracy
 from galaxy_utils.evaluation.outliers import FLAGGED, MERGER
-from galaxy_utils.plots import play_confidence, play_outliers, play_rules
+from galaxy_utils.experiments.perturbed_galaxy import PerturbedGalaxy
+from galaxy_utils.morphology.columns import FIVE
+from galaxy_utils.plots import play_confidence, play_outliers, play_perturbations, play_rules
 from galaxy_utils.run_folder import ROOT
 
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -271,4 +273,32 @@ def test_confident_shares_are_those_of_the_probabilities(show: Open) -> None:
             f"Confident: {name}": f"{(p > threshold).mean():.1%}" for name, p in largest[k].items()
         }
         assert {name: text.replace(" ", "") for name, text in shown(page).items()} == expected
+    check_accessible(page)
+
+
+# --- a galaxy whose image changes --------------------------------------------------------------
+
+
+def test_a_changed_image_has_its_own_parameters_and_probabilities(show: Open) -> None:
+    turns, blurs, noises = (0, 1), (0.0, 1.0), (0.0, 1.0, 2.0)
+    rng = np.random.default_rng(8)
+    measured = pd.DataFrame(rng.normal(size=(12, 5)), columns=list(FIVE))
+    probabilities = rng.dirichlet([1, 1, 1], 12)
+    measured.loc[7], probabilities[7] = np.nan, np.nan
+    images = [np.full((64, 64, 3), 20 * number, np.uint8) for number in range(12)]
+    galaxy = PerturbedGalaxy(
+        images, measured, probabilities, 2, 6, "drawn from measurements", turns, blurs, noises
+    )
+    page = show(play_perturbations(galaxy, measured))
+    seen = set()
+    for place, moves in {0: (0, 0, 0), 11: (1, 1, 2), 7: (1, 0, 1)}.items():
+        page.get_by_role("button", name="Reset").click()
+        for label, steps in zip(("Rotation", "Blur", "Noise (1: the sky's)"), moves, strict=True):
+            slide(page, label, steps)
+        five = [f"{value:.3f}".replace("-", "−") for value in measured.loc[place]]
+        shares = [f"{100 * value:.0f} %" for value in probabilities[place]]
+        assert list(shown(page).values()) == (["–"] * 8 if place == 7 else [*five, *shares])
+        seen.add(page.locator(".interactive-view").get_attribute("src"))
+    assert len(seen) == 3
+    assert "2 of 6" in page.locator(".interactive").inner_text()
     check_accessible(page)

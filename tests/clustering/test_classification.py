@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -19,7 +21,7 @@ from galaxy_utils.clustering.classifier import PIPELINE, GalaxyClassifier
 from galaxy_utils.data import survey
 from galaxy_utils.data.fits import read_fits, stretch
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.images import ImageError, read_image
+from galaxy_utils.data.images import ImageError, read_image, thumbnail
 from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.drift import (
@@ -265,6 +267,13 @@ def test_the_page_tells_drift_and_shows_every_galaxy(classified: tuple[Path, Pat
     assert "Photographs of 2 of 28 galaxies are missing." in data["notes"]
     first = soup.select_one("tbody").get_text(" ")
     assert "unreadable" in first and "48 px" in first
+
+
+def test_thumbnails_show_the_central_half() -> None:
+    image = np.zeros((200, 120, 3), np.uint8)
+    image[50:150, 30:90] = 255
+    kept = base64.b64decode(thumbnail(image, 128).split(",")[1])
+    assert np.asarray(PillowImage.open(io.BytesIO(kept))).min() > 250
 
 
 def test_a_catalogue_says_how_many_of_its_rows_have_an_image(

@@ -225,7 +225,7 @@ class Templates:
         head = "".join(f'<th scope="col">{v.icon} {v}</th>' for v in Verdict)
         return (
             '<div class="verdict-table verdict-matrix"><table class="table"><thead><tr>'
-            f'<th scope="col">part of the paper</th>{head}</tr></thead><tbody>{body}</tbody>'
+            f'<th scope="col">page</th>{head}</tr></thead><tbody>{body}</tbody>'
             "</table></div>"
         )
 

@@ -52,8 +52,8 @@ def plot_dimensional_complexity(
     right.set(xlabel="principal component 1", ylabel="principal component 2")
     right.set_title("clusters, latent space")
     style.count_outside(left, x, y)
-    for axis in (left, right):
-        axis.legend(markerscale=2)
+    left.legend(markerscale=1.5)
+    right.legend(markerscale=3)
     bars = below.barh(list(agreement.index), agreement.to_numpy())
     below.bar_label(bars, fmt="%.3f", padding=3, fontsize=style.SMALLEST)
     below.set(xlabel="adjusted Rand index with the rule", xlim=(min(0, agreement.min()), 1))

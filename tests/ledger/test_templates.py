@@ -154,7 +154,7 @@ def test_each_verdict(value: float | None, verdict: str) -> None:
     rows = BeautifulSoup(found.verdict_matrix({RULED.page: "Title"}), "html.parser").select("tr")
     cells = [[cell.get_text() for cell in row.select("th, td")] for row in rows]
     column = list(Verdict).index(Verdict(verdict)) + 1
-    assert [row[0] for row in cells] == ["part of the paper", "Title", "all"]
+    assert [row[0] for row in cells] == ["page", "Title", "all"]
     assert verdict in cells[0][column]
     for row in cells[1:]:
         assert row[column].endswith(" 1") and row[1:].count("") == len(Verdict) - 1

@@ -34,8 +34,8 @@ help:
 	@echo 'make pdf       print the whole book of a run to one PDF (RUN)'
 	@echo 'make test      run the tests'
 	@echo 'make lab       open the notebooks in JupyterLab'
-	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, CROP, RECURSIVE=1, CORES)'
-	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, PRIOR, RECURSIVE=1, CORES)'
+	@echo 'make measure   measure a folder of images: IMAGES (OUT, CATALOGUE, ENGINE, BACKBONES, CROP, RECURSIVE=1, CORES, PIXELS)'
+	@echo 'make classify  put your own galaxies through the fitted taxonomy: IMAGES (OUT, CATALOGUE, PRIOR, RECURSIVE=1, CORES, PIXELS)'
 	@echo 'make model     fit that taxonomy again to the measured table'
 	@echo 'make train     train the galaxy encoder again: IMAGES (OUT, CATALOGUE, PLAN)'
 	@echo 'make skyserver fetch the sample of the paper'"'"'s recipe from SkyServer (NUMBER, SEED, OUT, SERVER)'
@@ -60,7 +60,7 @@ measure: $(INSTALLED)
 	@$(BIN)/galaxy-book measure --images "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${BACKBONES:+--backbones "$$BACKBONES"} \
 	  $${ENGINE:+--engine "$$ENGINE"} $${CROP:+--crop "$$CROP"} $${CORES:+--cores "$$CORES"} \
-	  $${RECURSIVE:+--recursive}
+	  $${RECURSIVE:+--recursive} $$PIXELS
 
 classify: $(INSTALLED)
 	@test -n "$$IMAGES" || { \
@@ -68,7 +68,7 @@ classify: $(INSTALLED)
 	  exit 2; }
 	@$(BIN)/galaxy-book classify "$$IMAGES" $${OUT:+--out "$$OUT"} \
 	  $${CATALOGUE:+--catalogue "$$CATALOGUE"} $${PRIOR:+--prior "$$PRIOR"} \
-	  $${CORES:+--cores "$$CORES"} $${RECURSIVE:+--recursive}
+	  $${CORES:+--cores "$$CORES"} $${RECURSIVE:+--recursive} $$PIXELS
 
 model: $(INSTALLED)
 	@$(BIN)/galaxy-book model

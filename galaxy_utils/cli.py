@@ -8,9 +8,10 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +20,7 @@ from galaxy_utils.experiments.registry import EXPERIMENTS
 
 if TYPE_CHECKING:  # imported where it is needed: the command line starts at once
     from galaxy_utils.data.download import Downloads
+    from galaxy_utils.data.images import Reading
 
 _PATH = click.Path(path_type=Path)
 _AT_LEAST_ONE = click.IntRange(min=1)
@@ -51,6 +53,34 @@ _errors = click.option(
     help="measure standard errors, which takes eight times as long as the parameters",
 )  # fmt: skip
 _catalogue = click.option("--catalogue", type=_PATH, help="CSV table with a column objid")
+_OF_PIXELS = (
+    click.option("--bands", default="", help="of the planes of a FITS cube, in order: gri"),
+    click.option(
+        "--stretch", type=click.Choice(["composite", "linear"]), default="composite",
+        help="of PNG and TIFF with more than 8 bits",
+    ),
+    click.option(
+        "--pixel-scale", type=click.FloatRange(0, 60), default=0.0,
+        help="arcsec per pixel; else the header's, if any",
+    ),
+    click.option("--inverted", is_flag=True, help="galaxies are darker than the sky"),
+)  # fmt: skip
+
+
+def _pixels(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options about pixels, which come as one `reading`."""
+
+    @wraps(command)
+    def with_reading(
+        *, bands: str, stretch: str, pixel_scale: float, inverted: bool, **others: Any
+    ) -> Any:
+        from galaxy_utils.data.images import Reading
+
+        return command(reading=Reading(bands, stretch, pixel_scale, inverted), **others)
+
+    return reduce(lambda wrapped, option: option(wrapped), reversed(_OF_PIXELS), with_reading)
+
+
 _cores = click.option("--cores", type=_AT_LEAST_ONE, default=_N_CORES, help="processes")
 _server = click.option(
     "--server", callback=_check_server, help="SkyServer's address; DR17 if not given"
@@ -164,6 +194,7 @@ def _atlas(run: str) -> None:
 @_errors
 @_json
 @_cores
+@_pixels
 def _measure(
     images: Path,
     out: Path | None,
@@ -175,6 +206,7 @@ def _measure(
     errors: bool,
     as_json: bool,
     cores: int,
+    reading: Reading,
 ) -> int:
     """Measure a folder of images."""
     from galaxy_utils.config import make_parameters, split_names
@@ -186,7 +218,7 @@ def _measure(
 
     asked = {"backbones": backbones, "crop": crop}
     chosen = make_parameters("book", {k: v for k, v in asked.items() if v is not None})
-    sample = folder_sample(images, catalogue, recursive)
+    sample = folder_sample(images, catalogue, recursive, reading)
     folder = out or measured_folder(images)
     names = [f"{name}-{chosen.crop}" for name in split_names(chosen.backbones)]
     engines = ENGINES if engine == "both" else (engine,)
@@ -211,6 +243,7 @@ def _measure(
 @_errors
 @_json
 @_cores
+@_pixels
 def _classify(
     images: Path,
     out: Path | None,
@@ -220,13 +253,14 @@ def _classify(
     errors: bool,
     as_json: bool,
     cores: int,
+    reading: Reading,
 ) -> int:
     """Put your own galaxies (JPEG, PNG, TIFF or FITS cutouts) through the taxonomy."""
     from galaxy_utils.data.sample import folder_sample
     from galaxy_utils.workflow.classification import classify_folder
     from galaxy_utils.workflow.report import Report
 
-    sample = folder_sample(images, catalogue, recursive)
+    sample = folder_sample(images, catalogue, recursive, reading)
     page, table, drift = classify_folder(sample, out, cores, prior, errors)
     report = Report.of(table, table["cluster"].notna(), sample.notes)
     counts = {
@@ -260,13 +294,16 @@ def _model() -> None:
 @_catalogue
 @click.option("--plan", type=_PATH, help="YAML file; the committed plan if not given")
 @click.option("--out", type=_PATH, required=True, help="folder of weights and checkpoint")
-def _train(images: Path, catalogue: Path | None, plan: Path | None, out: Path) -> None:
+@_pixels
+def _train(
+    images: Path, catalogue: Path | None, plan: Path | None, out: Path, reading: Reading
+) -> None:
     """Train the galaxy encoder without labels."""
     from galaxy_utils.data.sample import folder_sample
     from galaxy_utils.features.galaxy_convnext import ENCODER
     from galaxy_utils.features.pretraining import read_plan, train_on_sample
 
-    sample = folder_sample(images, catalogue)
+    sample = folder_sample(images, catalogue, reading=reading)
     _print_notes(sample.notes)
     weights, log, failures = train_on_sample(sample, read_plan(plan or ENCODER / "plan.yml"), out)
     _print_counts(f"left out: {reason}" for reason in failures.values())

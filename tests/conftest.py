@@ -25,6 +25,7 @@ def run_galaxy_book(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process, and those of the smoke book, which come first."""
     for item in items:

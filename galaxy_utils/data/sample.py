@@ -18,13 +18,17 @@ from galaxy_utils.data.catalogue import (
     rounded_objids,
 )
 from galaxy_utils.data.images import (
+    AS_IT_IS,
     FITS_SUFFIXES,
     IMAGE_SUFFIXES,
     Image,
     ImageError,
+    Reading,
+    has_palette,
     name_and_suffix,
     read_image,
 )
+from galaxy_utils.data.survey import PIXEL
 from galaxy_utils.errors import UserError
 
 
@@ -36,6 +40,7 @@ class Sample:
     catalogue: pd.DataFrame  # a row per galaxy, `CATALOGUE_COLUMNS`; objid is text and unique
     folder: Path | None = None  # of the image files
     cutouts: dict[str, Image] = field(default_factory=dict)  # by objid, where held in memory
+    reading: Reading = AS_IT_IS  # of the files
     notes: tuple[str, ...] = ()  # what is left out, and how the catalogue was read, for people
     recursive: bool = False  # whether images in subfolders belong to it
 
@@ -54,7 +59,7 @@ class Sample:
         """
         if objid in self.cutouts:
             return self.cutouts[objid]
-        return read_image(self.path(objid))
+        return read_image(self.path(objid), self.reading)
 
     def path(self, objid: str) -> Path:
         """Image file of a galaxy; `ImageError` if there is none."""
@@ -117,12 +122,30 @@ def _left_out(folder: Path, recursive: bool) -> list[str]:
     return notes
 
 
+def _about_pixels(paths: list[Path], reading: Reading) -> list[str]:
+    """What is done to the pixels of all files, and what makes their values less sure, in words."""
+    notes = []
+    if reading.pixel_scale:
+        notes.append(f"pixels of {reading.pixel_scale:g} arcsec are resampled to {PIXEL} arcsec")
+    if few := sum(map(has_palette, paths)):
+        notes.append(
+            f"{few} of {len(paths)} images have a palette of at most 256 colours, which changes "
+            "concentration by up to 0.9: save them in full colour"
+        )
+    return notes
+
+
 def _examples(names: list[str]) -> str:
     shown = ", ".join(repr(name) for name in sorted(names)[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def folder_sample(folder: Path, catalogue: Path | None = None, recursive: bool = False) -> Sample:
+def folder_sample(
+    folder: Path,
+    catalogue: Path | None = None,
+    recursive: bool = False,
+    reading: Reading = AS_IT_IS,
+) -> Sample:
     """Take every image of a folder as a sample.
 
     Parameters
@@ -135,6 +158,8 @@ def folder_sample(folder: Path, catalogue: Path | None = None, recursive: bool =
         folder's own `catalogue.csv` if not given and there.
     recursive : bool
         Take the images in subfolders, too.
+    reading : Reading
+        What the files do not say about their pixels.
 
     Returns
     -------
@@ -148,8 +173,9 @@ def folder_sample(folder: Path, catalogue: Path | None = None, recursive: bool =
     """
     if not folder.is_dir():
         raise UserError(f"sample folder {folder}: there is no such folder")
-    names = pd.Series(sorted(image_files(folder, recursive)), dtype=str)
-    notes = _left_out(folder, recursive)
+    files = image_files(folder, recursive)
+    names = pd.Series(sorted(files), dtype=str)
+    notes = [*_left_out(folder, recursive), *_about_pixels(list(files.values()), reading)]
     if names.empty:
         raise UserError(
             f"sample folder {folder}: no image in it; expected files ending in "
@@ -172,4 +198,6 @@ def folder_sample(folder: Path, catalogue: Path | None = None, recursive: bool =
                 "a program that takes them for numbers: write them as text"
             )
         notes += [found, *known.attrs["notes"]]
-    return Sample(str(folder), listed, folder, notes=tuple(notes), recursive=recursive)
+    return Sample(
+        str(folder), listed, folder, reading=reading, notes=tuple(notes), recursive=recursive
+    )

@@ -116,7 +116,9 @@ def _measure(data: Inputs, unit: Row) -> list[Row]:
 def _perturbed(data: Inputs, name: str, objids: pd.Index, seed: int) -> pd.DataFrame:
     """Measure changed images; galaxies that cannot be measured any more are left out."""
     rng = np.random.default_rng(seed)
-    images = {objid: PERTURBATIONS[name](data.image_of(objid), rng) for objid in objids}
+    images = {
+        objid: PERTURBATIONS[name](np.ma.getdata(data.image_of(objid)), rng) for objid in objids
+    }
     table = data.measure(images)
     complete = np.isfinite(table.to_numpy()).all(axis=1)
     perturbed: pd.DataFrame = table.loc[complete, list(data.X.columns)]

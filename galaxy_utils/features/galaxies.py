@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from galaxy_utils.config import OFFLINE_BACKBONES
 from galaxy_utils.data.catalogue import read_catalogue
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.images import Image, ImageError
+from galaxy_utils.data.images import Image, ImageError, Reading
 from galaxy_utils.data.paper_sample import CATALOGUE as SKY_CATALOGUE
 from galaxy_utils.data.paper_sample import is_complete
 from galaxy_utils.data.sample import Sample, folder_sample
@@ -283,9 +283,10 @@ def _open(sample: str, n_galaxies: int, folder: Path | None) -> tuple[Sample, Me
         return folder_sample(path), None
     measured = read_measured(path)
     images = path / "images"
-    folder = images if images.is_dir() else None
+    reading = Reading(**measured.provenance.get("reading", {}))
     inside = bool(measured.catalogue["objid"].str.contains(":").any())  # images in subfolders
-    return Sample(sample, measured.catalogue, folder, recursive=inside), measured
+    folder = images if images.is_dir() else None
+    return Sample(sample, measured.catalogue, folder, reading=reading, recursive=inside), measured
 
 
 def _open_skyserver(n_galaxies: int) -> Sample:

@@ -84,7 +84,7 @@ class MeasuredTable:
         """
         columns = ["objid", *MORPHOLOGY_COLUMNS]
         if self.provenance["engine"] == engine:
-            return self.morphology[columns]
+            return self.morphology.reindex(columns=columns)  # older tables have no `masked_share`
         if engine != "statmorph" or not self.has_both_engines:
             return None
         reference = self.morphology[[REFERENCE + name for name in REFERENCE_COLUMNS]]
@@ -240,6 +240,7 @@ def _write_provenance(
         "n_galaxies": len(sample.catalogue),
         "engine": engines[0],
         "image_px": image_height(sample),
+        "reading": asdict(sample.reading),
         "segmentation": asdict(SegmentationSettings()),
         "embeddings": dict(sorted(embeddings.items())),
         "code": git_commit(PACKAGE),

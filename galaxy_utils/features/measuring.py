@@ -29,7 +29,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from galaxy_utils.data.images import Image, ImageError, band_mean, other_bands, read_image
+from galaxy_utils.data.images import (
+    AS_IT_IS,
+    Image,
+    ImageError,
+    band_mean,
+    other_bands,
+    read_image,
+)
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.morphology.measurement import Morphology, measure, warm_up
 from galaxy_utils.morphology.parity import REFERENCE, REFERENCE_COLUMNS
@@ -77,8 +84,8 @@ SECONDS = {"frames": 0.003, "photometry": 0.03, "fast": 0.04, "statmorph": 2.0, 
 
 NETWORK_SECONDS = 0.1
 
-Job = tuple[Key, "Path | Image | None", str, SegmentationSettings]
-"""A galaxy, its image, what is measured, and how the galaxy is segmented."""
+Job = tuple[Key, "Callable[[], Image] | Image | None", str, SegmentationSettings]
+"""A galaxy, its image or how it is read, what is measured, and how the galaxy is segmented."""
 
 
 def measure_galaxies(
@@ -93,7 +100,7 @@ def measure_galaxies(
     digest = short_digest([asdict(settings), made_with(FUNCTIONS[what], what)])
 
     def run(keys: list[Key]) -> Iterator[dict[Key, Any]]:
-        jobs = [(key, _pixels_or_path(sample, key[0]), what, settings) for key in keys]
+        jobs = [(key, _pixels_or_reader(sample, key[0]), what, settings) for key in keys]
         return _in_processes(jobs, n_processes or os.cpu_count() or 1)
 
     store = Store(folder / JOURNAL / f"{what}-{digest}.jsonl")
@@ -163,7 +170,8 @@ def _fingerprint(sample: Sample, objid: str) -> str:
         return hashlib.sha256(sample.cutouts[objid].tobytes()).hexdigest()
     try:
         path = sample.path(objid)
-        return " ".join(sha256_of_file(band) for band in [path, *other_bands(path)])
+        digests = [sha256_of_file(band) for band in [path, *other_bands(path)]]
+        return " ".join(digests + [repr(sample.reading)] * (sample.reading != AS_IT_IS))
     except (ImageError, OSError):
         return NO_IMAGE
 
@@ -219,18 +227,18 @@ def _measure_one(job: Job) -> dict[Key, Any]:
     try:
         if source is None:
             raise ImageError("no image file")
-        image = read_image(source) if isinstance(source, Path) else source
+        image = source() if callable(source) else source
         return {key: measure_image(what, image, settings)}
     except Exception as error:  # one bad file never stops the others
         reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
         return {key: _row_without(what, reason[:200])}
 
 
-def _pixels_or_path(sample: Sample, objid: str) -> Path | Image | None:
+def _pixels_or_reader(sample: Sample, objid: str) -> Callable[[], Image] | Image | None:
     if objid in sample.cutouts:
         return sample.cutouts[objid]
     with suppress(ImageError):
-        return sample.path(objid)
+        return partial(read_image, sample.path(objid), sample.reading)
     return None
 
 

@@ -53,7 +53,7 @@ def needed_side(plan: TrainingPlan) -> int:
 def crop_or_pad(image: Image, side: int) -> Image:
     """The central square of a frame, with black margins where the frame is smaller."""
     margins = [max(side - length, 0) for length in image.shape[:2]]
-    padded = np.pad(image, [*((m // 2, m - m // 2) for m in margins), (0, 0)])
+    padded = np.pad(np.ma.getdata(image), [*((m // 2, m - m // 2) for m in margins), (0, 0)])
     top, left = ((length - side) // 2 for length in padded.shape[:2])
     return padded[top : top + side, left : left + side]
 

@@ -24,6 +24,12 @@ ZERO = {
 }
 """What it means that a value is exactly 0: a boxcar of one pixel leaves no smoothness."""
 
+APERTURE = 1.5
+"""Radius of the circle that C, A and S are measured in, in Petrosian radii."""
+
+MOST_MISSING = 0.1
+"""Share of that circle without data up to which the parameters are trusted."""
+
 ENGINES = ("fast", "statmorph")
 """What can measure: the compiled kernels of this package, or statmorph itself."""
 
@@ -35,7 +41,7 @@ class Morphology:
     Lengths are in pixels; what could not be measured is NaN, and `reason`
     says why. `flag` is statmorph's: 0 good, 1 suspect, 2 bad, 4 catastrophic
     (also given where nothing was measured). `kept_share` is that of
-    `Segmentation`.
+    `Segmentation`, `masked_share` that of the frame's pixels without data.
     """
 
     concentration: float = np.nan
@@ -52,6 +58,7 @@ class Morphology:
     area: int = 0
     n_sources: int = 0
     kept_share: float = np.nan
+    masked_share: float = np.nan
     reason: str = ""
 
 
@@ -106,13 +113,29 @@ def measure_source(segmentation: Segmentation, *, engine: str = "fast") -> Morph
         area=segmentation.area,
         n_sources=segmentation.n_sources,
         kept_share=segmentation.kept_share,
+        masked_share=segmentation.masked_share,
         reason=segmentation.reason,
     )
     if found.reason:
         return found
     run = _measure_fast if engine == "fast" else _measure_with_statmorph
     values, flag, failure = run(segmentation)
+    failure = failure or _too_much_missing(segmentation, values.get("rpetro_circ", np.nan))
     return replace(found, reason=failure) if failure else _with_values(found, values, flag)
+
+
+def _too_much_missing(segmentation: Segmentation, r_petro: float) -> str:
+    """Why the values cannot be trusted where part of the galaxy's circle has no data."""
+    missing = segmentation.no_data
+    if not missing.any() or not np.isfinite(r_petro):
+        return ""
+    light = np.clip(segmentation.image, 0, None) * segmentation.inside
+    rows, columns = np.indices(light.shape)
+    row, column = (float((light * axis).sum() / light.sum()) for axis in (rows, columns))
+    share = missing[np.hypot(rows - row, columns - column) <= APERTURE * r_petro].mean()
+    if share <= MOST_MISSING:
+        return ""
+    return f"{Reason.TOO_MUCH_MISSING.value}: {100 * share:.0f} %"
 
 
 def _measure_fast(segmentation: Segmentation) -> tuple[dict[str, float], int, str]:
@@ -147,9 +170,9 @@ def _measure_with_statmorph(segmentation: Segmentation) -> tuple[dict[str, float
             warnings.simplefilter("ignore")  # statmorph's warnings are its flag
             source = _statmorph()(
                 segmentation.image,
-                SegmentationImage(segmentation.labels),
+                SegmentationImage(np.maximum(segmentation.labels, 0)),
                 segmentation.central,
-                mask=(segmentation.labels > 0) & ~segmentation.inside,
+                mask=(segmentation.labels != 0) & ~segmentation.inside,
                 weightmap=np.full_like(segmentation.image, segmentation.sky_noise),
             )
     except Exception as error:  # statmorph fails in many ways on a bad frame

@@ -46,7 +46,7 @@ def photometry_of(image: Image, segmentation: Segmentation) -> Photometry:
     """Axis ratio and colours of the central source of a segmented image."""
     if segmentation.reason:
         return Photometry(reason=segmentation.reason)
-    inside = segmentation.inside
+    inside, image = segmentation.inside, np.ma.getdata(image)
     light = np.clip(segmentation.image, 0, None) * inside
     sky = np.median(image[segmentation.labels == 0], axis=0)
     i, r, g = np.clip(image[inside] - sky, 0, None).sum(axis=0)

@@ -24,7 +24,7 @@ STAR, TRAIL, NEITHER, UNREAD = "bright star", "trail", "neither", "no image"
 
 def frame_defect(image: Image) -> str:
     """Return `TRAIL` or `STAR` where a patch saturated in some band is long and thin, or large."""
-    saturated = image.max(axis=2) >= SATURATED
+    saturated = np.ma.getdata(image).max(axis=2) >= SATURATED
     if saturated.sum() < TRAIL_LENGTH * max(saturated.shape):
         return NEITHER  # too few for a trail of one pixel's width, the smaller of the two
     labels, _ = label(saturated, np.ones((3, 3)))

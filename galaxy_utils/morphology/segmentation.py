@@ -15,6 +15,12 @@ from galaxy_utils.morphology.reasons import Reason
 LARGEST_COUNT = 1e30
 """Larger counts overflow the single precision of the compiled kernels."""
 
+NO_DATA = -1
+"""Stands for the number of a source where the image is masked."""
+
+NOISELESS = 0.95
+"""Share of equal neighbours in the sky from which it has no noise; dark cutouts have 0.5."""
+
 QUANTISATION_NOISE = 1.0 / np.sqrt(12.0)
 """Standard deviation of the rounding to whole 8-bit counts: no image has less."""
 
@@ -35,7 +41,7 @@ class Segmentation:
     """Sources of one image; both arrays have the shape (height, width)."""
 
     image: NDArray[np.float64]  # band mean, sky subtracted, counts
-    labels: NDArray[np.int32]  # number of the source, 0 where there is sky
+    labels: NDArray[np.int32]  # number of the source, 0 where there is sky, -1 where no data
     central: int = 0  # number of the central source, 0 where there is none
     sky_noise: float = np.nan  # sigma-clipped standard deviation, counts
     kept_share: float = np.nan  # of the detection's light, by the central source once deblended
@@ -47,6 +53,16 @@ class Segmentation:
     def inside(self) -> NDArray[np.bool_]:
         """Pixels of the central source, shape (height, width)."""
         return np.asarray((self.labels == self.central) & (self.labels > 0))
+
+    @property
+    def no_data(self) -> NDArray[np.bool_]:
+        """Pixels that are masked, shape (height, width)."""
+        return np.asarray(self.labels == NO_DATA)
+
+    @property
+    def masked_share(self) -> float:
+        """Share of the frame's pixels that are masked."""
+        return float(self.no_data.mean()) if self.labels.size else np.nan
 
 
 def segment(
@@ -64,7 +80,7 @@ def segment(
     Parameters
     ----------
     image : ndarray of float64, shape (height, width)
-        Band mean in counts.
+        Band mean in counts. Where it is a masked array, what is masked is neither sky nor source.
     settings : SegmentationSettings, optional
     neighbours : bool
         Whether the other sources are deblended too. Where they are not, the
@@ -82,28 +98,49 @@ def segment(
     Bradley et al., photutils; deblending as in Bertin & Arnouts (1996).
     """
     settings = settings or SegmentationSettings()
+    missing, image = np.ma.getmaskarray(image), np.ma.getdata(image)
     if reason := _unusable(image):
         return Segmentation(image, np.zeros(image.shape, np.int32), reason=reason)
-    sky, noise = clipped_sky(image)
+    sky, noise = clipped_sky(image[~missing])
     noise = max(noise, float(QUANTISATION_NOISE))
-    subtracted = image - sky
+    subtracted = np.where(missing, 0.0, image - sky)
     detected, labels = _detect_and_deblend(subtracted, noise, settings, neighbours)
+    labels[missing] = 0  # reached by the smoothing alone
     central = central_source(labels, settings.search_radius)
     n_sources = int(np.count_nonzero(np.bincount(labels.ravel())[1:]))
+    labels[missing] = NO_DATA
     found = Segmentation(subtracted, labels, central, noise, n_sources=n_sources)
     if not central:
-        missing = Reason.NOTHING_CENTRAL if n_sources else Reason.NOTHING_DETECTED
-        return replace(found, reason=missing.value)
+        return replace(found, reason=_why_none(found, settings, detected))
     inside = labels == central
     light = subtracted[inside]
     detection = subtracted[detected == detected[inside][0]]
+    noiseless = Reason.NO_NOISE.value if _is_noiseless(image, labels == 0) else ""
     hot = 0.0 < light.sum() < 2.0 * light.max()
     return replace(
         found,
         kept_share=float(light.sum() / detection.sum()),
         area=light.size,
-        reason=Reason.HOT_PIXEL.value if hot else "",
+        reason=Reason.HOT_PIXEL.value if hot else noiseless,
     )
+
+
+def _why_none(
+    found: Segmentation, settings: SegmentationSettings, detected: NDArray[np.int32]
+) -> str:
+    """Why there is no central source."""
+    row, column = (length // 2 for length in found.labels.shape)
+    if found.no_data[row, column]:
+        return Reason.NO_DATA.value
+    _, darker = _detect_and_deblend(-found.image, found.sky_noise, settings, neighbours=False)
+    if central_source(darker, settings.search_radius):
+        return Reason.INVERTED.value
+    if not found.n_sources:
+        return Reason.NOTHING_DETECTED.value
+    sizes = np.bincount(detected[detected > 0])
+    rows, columns = np.nonzero(detected == sizes.argmax())
+    place = f"{columns.mean() - column:+.0f}, {rows.mean() - row:+.0f}"
+    return f"{Reason.NOTHING_CENTRAL.value}: the largest lies {place} px from it (right, down)"
 
 
 def _unusable(image: NDArray[np.float64]) -> str:
@@ -115,6 +152,13 @@ def _unusable(image: NDArray[np.float64]) -> str:
     if np.abs(image).max() > LARGEST_COUNT:
         return Reason.TOO_LARGE.value
     return Reason.CONSTANT.value if np.ptp(image) == 0.0 else ""
+
+
+def _is_noiseless(image: NDArray[np.float64], is_sky: NDArray[np.bool_]) -> bool:
+    """Whether nearly all neighbours in the sky have the same value."""
+    both = is_sky[:, 1:] & is_sky[:, :-1]
+    same = image[:, 1:][both] == image[:, :-1][both]
+    return bool(same.size and same.mean() > NOISELESS)
 
 
 def clipped_sky(image: NDArray[np.float64]) -> tuple[float, float]:

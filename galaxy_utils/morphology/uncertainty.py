@@ -70,7 +70,7 @@ def standard_errors(
     rows = []
     for _ in range(n_realisations):
         noisy = image + UNCUT * _draw_noise(sky, *places, rng)
-        rows.append(_measure(np.asarray(np.clip(noisy, 0, 255).round(), np.uint8), settings))
+        rows.append(_measure(np.clip(noisy, 0, 255).round().astype(np.uint8), settings))
     table = pd.DataFrame(rows, columns=list(PARAMETERS))
     scatter = table.apply(lambda values: _scatter(values.dropna().to_numpy(np.float64)))
     enough = 2 * table.notna().sum() >= n_realisations

@@ -45,10 +45,10 @@ def model() -> GalaxyClassifier:
     return GalaxyClassifier.load(MODEL)
 
 
-def _galaxy(size: int = 96, seed: int = 0, scale: float = 1.0) -> np.ndarray:
+def _galaxy(size: int = 96, seed: int = 0, scale: float = 1.0, noise: float = 1.0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] - size / 2
-    return scale * (5 + 200 * np.exp(-np.hypot(x / 6, y / 4)) + rng.normal(0, 1, (size, size)))
+    return scale * (5 + 200 * np.exp(-np.hypot(x / 6, y / 4)) + rng.normal(0, noise, (size, size)))
 
 
 def _known(model: GalaxyClassifier, rows: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -214,7 +214,13 @@ def test_mocks_fall_into_the_same_cluster_as_fits_and_as_jpeg(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("nan.fits", np.where(np.arange(96) < 3, np.nan, _galaxy()), "3.1 % of the pixels have no"),
+        ("nan.fits", np.full((96, 96), np.nan), "without any value"),
+        (
+            "dots.fits",
+            np.where(np.arange(96) % 3, _galaxy(), np.nan),
+            "33.3 % of the pixels lie in",
+        ),
+        ("model.fits", _galaxy(noise=0.0), "the sky has no noise"),
         ("flat.fits", np.ones((96, 96)), "constant"),
         ("four.fits", np.ones((4, 96, 96)), "4 planes whose bands are not known.*BANDS = 'griz'"),
         ("three.fits", np.ones((3, 96, 96)), "3 planes whose bands are not known.*BANDS = 'gri'"),

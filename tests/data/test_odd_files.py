@@ -15,18 +15,19 @@ import pytest
 from astropy.io import fits
 from PIL import Image as PillowImage
 
-from galaxy_utils.data.images import ImageError, read_image
+from galaxy_utils.data.images import ImageError, Reading, read_image
 from galaxy_utils.data.sample import folder_sample
+from galaxy_utils.data.survey import PIXEL
 from galaxy_utils.errors import UserError
 
 SIDE = 64
 PIXELS = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
 
 
-def _fluxes(scale: float) -> np.ndarray:
+def _fluxes(scale: float, side: int = SIDE) -> np.ndarray:
     """Flux of a round galaxy in one band, with the noise of its sky."""
-    row, column = np.mgrid[:SIDE, :SIDE] - SIDE / 2
-    noise = np.random.default_rng(int(10 * scale)).normal(0, 1, (SIDE, SIDE))
+    row, column = np.mgrid[:side, :side] - side / 2
+    noise = np.random.default_rng(int(10 * scale)).normal(0, 1, (side, side))
     return 60 * scale * np.exp(-np.hypot(row, column) / 5) + noise
 
 
@@ -125,6 +126,43 @@ def test_few_pixels_without_a_value_are_filled(tmp_path: Path, bad: float) -> No
     whole, holes = (read_image(tmp_path / f"{n}.fits").astype(int) for n in ("whole", "holes"))
     changed = np.abs(whole - holes).max(axis=2) > 2
     assert changed.mean() < 0.02 and np.abs(whole - holes).max() < 80
+
+
+SENTINELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "NaN": lambda planes: np.where(MISSING, np.nan, planes),
+    "infinite": lambda planes: np.where(MISSING, np.inf, planes),
+    "zero": lambda planes: np.where(MISSING, 0.0, planes + 1000),
+    "-9999": lambda planes: np.where(MISSING, -9999.0, planes),
+    "integers": lambda planes: np.where(MISSING, -32768, 20 * planes).astype(np.int16),
+    "zero in a sky of zero": lambda planes: np.where(MISSING, 0.0, planes),
+}
+MISSING = np.zeros((160, 160), bool)
+MISSING[:14] = MISSING[:, -12:] = True
+
+
+@pytest.mark.parametrize("name", SENTINELS)
+def test_what_has_no_value_is_masked_and_the_rest_is_as_it_was(tmp_path: Path, name: str) -> None:
+    planes = np.stack([_fluxes(scale, 160) for scale in (1.0, 2.0, 3.0)])
+    fits.writeto(tmp_path / "whole.fits", planes, _header(BANDS="gri"))
+    fits.writeto(tmp_path / "cut.fits", SENTINELS[name](planes), _header(BANDS="gri"))
+    whole, cut = (read_image(tmp_path / f"{n}.fits") for n in ("whole", "cut"))
+    missing = np.ma.getmaskarray(cut)[..., 0]
+    assert (missing & ~MISSING).mean() < 0.02 and not (MISSING & ~missing).any()
+    galaxy = (slice(72, 88), slice(72, 88))
+    ratio = np.ma.getdata(cut)[galaxy].mean() / np.ma.getdata(whole)[galaxy].mean()
+    assert not np.ma.isMaskedArray(whole) and ratio == pytest.approx(1, abs=0.15)
+
+
+def test_bands_can_be_named_and_a_wcs_gives_the_scale(tmp_path: Path) -> None:
+    fits.writeto(tmp_path / "named.fits", np.stack([G, R, I]), _header(BANDS="gri"))
+    wcs = _header(CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CDELT1=-PIXEL / 7200, CDELT2=PIXEL / 7200)
+    twice = np.stack([G, R, I]).repeat(2, axis=1).repeat(2, axis=2)
+    fits.writeto(tmp_path / "bare.fits", twice, wcs)
+    with pytest.raises(ImageError, match="name them by --bands gri"):
+        read_image(tmp_path / "bare.fits")
+    expected = read_image(tmp_path / "named.fits").astype(int)
+    found = read_image(tmp_path / "bare.fits", Reading(bands="gri"))
+    assert np.abs(found - expected).max() <= 1
 
 
 @pytest.mark.parametrize("suffix", ["webp", "bmp", "gif"])

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from astropy.io import fits
 from PIL import Image as PillowImage
 
 from galaxy_utils.data.catalogue import CATALOGUE_COLUMNS, read_catalogue
 from galaxy_utils.data.hubble import hdf_sample, hubble_deep_field
-from galaxy_utils.data.images import SMALLEST_SIDE, ImageError, read_image
+from galaxy_utils.data.images import SMALLEST_SIDE, ImageError, Reading, read_image
 from galaxy_utils.data.sample import folder_sample
+from galaxy_utils.data.survey import PIXEL
 from galaxy_utils.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (56, 64, 3), dtype=np.uint8)
@@ -40,11 +42,9 @@ def test_a_jpeg_is_read_nearly_as_it_was(tmp_path: Path) -> None:
     assert np.abs(found.astype(float) - field).mean() < 5
 
 
-def test_grey_is_repeated_in_three_bands_and_transparency_left_out(tmp_path: Path) -> None:
+def test_grey_is_repeated_in_three_bands(tmp_path: Path) -> None:
     grey = read_image(save(tmp_path / "grey.png", PIXELS[..., 0], "L"))
     np.testing.assert_array_equal(grey, np.stack([PIXELS[..., 0]] * 3, axis=2))
-    transparent = np.dstack([PIXELS, np.zeros(PIXELS.shape[:2], np.uint8)])
-    np.testing.assert_array_equal(read_image(save(tmp_path / "a.png", transparent, "RGBA")), PIXELS)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
@@ -62,33 +62,72 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
         read_image(tmp_path / "a.jpg")
 
 
-@pytest.mark.parametrize(
-    ("suffix", "dtype"), [("png", np.uint16), ("tif", np.uint16), ("tif", np.float32)]
-)
-def test_more_than_8_bits_are_refused(tmp_path: Path, suffix: str, dtype: type) -> None:
-    PillowImage.fromarray(PIXELS[..., 0].astype(dtype) * 200).save(tmp_path / f"a.{suffix}")
-    with pytest.raises(ImageError, match="expected an 8-bit image"):
-        read_image(tmp_path / f"a.{suffix}")
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_grey_is_read_as_a_stretched_composite(tmp_path: Path, suffix: str) -> None:
+    deep = PIXELS[..., 0].astype(np.uint16) * 257
+    PillowImage.fromarray(deep).save(tmp_path / f"a.{suffix}")
+    expected = np.stack([PIXELS[..., 0]] * 3, axis=2)
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), expected)
 
 
-def test_16_bit_colour_is_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", PIXELS.astype(np.uint16) * 200, photometric="rgb")
-    with pytest.raises(ImageError):
-        read_image(tmp_path / "a.tif")
+def test_deep_colours_are_read_as_a_stretched_composite(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS.astype(np.uint16) * 257, photometric="rgb")
+    tifffile.imwrite(tmp_path / "b.tif", (PIXELS / 255).astype(np.float32), photometric="rgb")
+    for name in ("a.tif", "b.tif"):
+        np.testing.assert_array_equal(read_image(tmp_path / name), PIXELS)
 
 
-def test_16_bit_colour_png_is_refused(tmp_path: Path) -> None:
+def test_16_bit_colour_png_is_read_as_a_composite_and_refused_as_fluxes(tmp_path: Path) -> None:
     def chunk(kind: bytes, content: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(kind + content))
         return struct.pack(">I", len(content)) + kind + content + checksum
 
-    size, bits, colour = (64, 64), 16, 2
-    header = struct.pack(">2I5B", *size, bits, colour, 0, 0, 0)
-    rows = zlib.compress((b"\0" + bytes(64 * 3 * 2)) * 64)
+    header = struct.pack(">2I5B", 64, 56, 16, 2, 0, 0, 0)
+    deep = (PIXELS.astype(">u2") * 257).reshape(56, -1)
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in deep))
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows)
     (tmp_path / "a.png").write_bytes(png + chunk(b"IEND", b""))
-    with pytest.raises(ImageError, match="8-bit"):
-        read_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), PIXELS)
+    with pytest.raises(ImageError, match="write fluxes as TIFF or FITS"):
+        read_image(tmp_path / "a.png", Reading(stretch="linear"))
+
+
+def test_fluxes_in_a_tiff_are_stretched_where_the_user_says_so(tmp_path: Path) -> None:
+    rows, columns = np.indices((96, 96)) - 48
+    noise = np.random.default_rng(0).normal(0, 1, (96, 96))
+    flux = (300 * np.exp(-np.hypot(rows, columns) / 5) + noise).astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", flux)
+    with pytest.raises(ImageError, match="give --stretch linear"):
+        read_image(tmp_path / "a.tif")
+    fits.writeto(tmp_path / "a.fits", flux)
+    found = read_image(tmp_path / "a.tif", Reading(stretch="linear"))
+    np.testing.assert_array_equal(found, read_image(tmp_path / "a.fits"))
+
+
+def test_pixels_of_another_scale_become_those_of_the_survey(tmp_path: Path) -> None:
+    twice = PIXELS.repeat(2, axis=0).repeat(2, axis=1)
+    found = read_image(save(tmp_path / "a.png", twice), Reading(pixel_scale=PIXEL / 2))
+    np.testing.assert_array_equal(found, PIXELS)
+    same = read_image(save(tmp_path / "b.png"), Reading(pixel_scale=0.4))
+    np.testing.assert_array_equal(same, PIXELS)
+    with pytest.raises(ImageError, match=r"8x7 px once resampled from 0\.05 to 0\.396"):
+        read_image(tmp_path / "b.png", Reading(pixel_scale=0.05))
+    notes = folder_sample(tmp_path, reading=Reading(pixel_scale=0.2)).notes
+    assert "pixels of 0.2 arcsec are resampled to 0.396 arcsec" in notes
+
+
+def test_an_inverted_image_is_turned_over(tmp_path: Path) -> None:
+    found = read_image(save(tmp_path / "a.png", 255 - PIXELS), Reading(inverted=True))
+    np.testing.assert_array_equal(found, PIXELS)
+
+
+def test_images_with_a_palette_are_counted(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png", mode="P")
+    assert folder_sample(tmp_path).notes == (
+        "1 of 2 images have a palette of at most 256 colours, which changes concentration by up "
+        "to 0.9: save them in full colour",
+    )
 
 
 def test_the_smallest_side(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow import building, pictures, preparation
 from galaxy_utils.workflow.pictures import fetch_missing
 
-OBJIDS = [str(1237645879551066262 + 65536 * n + 7 * n * n) for n in range(40)]
+OBJIDS = [str(1237645879551066262 + 65536 * n + 7 * n * n) for n in range(90)]
 """As those of SDSS: above 2^53, neighbours in field and object."""
 
 
@@ -329,14 +329,14 @@ def test_every_sample_has_its_own_folder() -> None:
 def test_the_build_fetches_before_anything_and_a_dry_run_does_not(
     at_home: Path, sky: Sky, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["build", "--sample", "skyserver", "--profile", "smoke", "--set", "n_galaxies=4"]
+    arguments = ["build", "--sample", "skyserver", "--profile", "smoke", "--set", "n_galaxies=80"]
     assert cli.main([*arguments, "--dry-run"]) == 2
-    assert "make skyserver NUMBER=4" in capsys.readouterr().err
+    assert "make skyserver NUMBER=80" in capsys.readouterr().err
     assert not sky.seen
     monkeypatch.setattr(building, "_run_shown", lambda *_: None)
     monkeypatch.setattr(building.preparation, "write_provenance", lambda *_: None)
     assert cli.main(arguments) == 0
-    assert len(list(skyserver_folder(PaperSample.of(number=4)).glob("*.jpg"))) == 4
+    assert len(list(skyserver_folder(PaperSample.of(number=80)).glob("*.jpg"))) == 80
 
 
 def test_the_command_makes_a_folder_and_names_it(

@@ -19,7 +19,7 @@ from galaxy_utils.workflow.printing import print_book
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-PHONE, LAPTOP = 360, 1280
+PHONE, NARROWEST_WITH_SIDE_BARS, LAPTOP = 360, 1200, 1280
 MOST_FETCHED, MOST_IN_ALL = 1_500_000, 15_000_000
 """Bytes that one page fetches, and of the whole book."""
 
@@ -39,6 +39,19 @@ BROKEN_LINES = """() => [...document.querySelectorAll(".cell_input pre")].filter
     code.style.whiteSpace = "";
     return broken;
 }).length"""
+CONTROLS = """() => [...document.querySelectorAll(
+    "a[href], button, input, select, summary, [tabindex]")].filter(control =>
+        control.tabIndex >= 0 && !control.disabled && control.getClientRects().length &&
+        control.checkVisibility({visibilityProperty: true, opacityProperty: true})
+    ).map((control, number) => {
+        control.dataset.number = number;
+        return control.outerHTML.slice(0, 120);
+    })"""
+FOCUSED = """() => {
+    const {dataset} = document.activeElement;
+    const {outlineStyle, boxShadow} = getComputedStyle(document.activeElement);
+    return [Number(dataset.number ?? -1), outlineStyle !== "none" || boxShadow !== "none"];
+}"""
 STILL = "* { transition: none !important; animation: none !important; }"
 VIOLATIONS = """async levels => {
     const options = {runOnly: levels, resultTypes: ["violations"], preload: false};
@@ -95,7 +108,9 @@ def _visit(browser: Any, path: Path, axe: str) -> Visit:
     page.on("console", lambda message: _note(found, message))
     page.on("pageerror", lambda error: found.messages.append(str(error)))
     page.goto(path.as_uri())
-    found.broken_lines = page.evaluate(BROKEN_LINES)
+    for width in (LAPTOP, NARROWEST_WITH_SIDE_BARS):
+        page.set_viewport_size({"width": width, "height": 900})
+        found.broken_lines += page.evaluate(BROKEN_LINES)
     page.add_style_tag(content=STILL)
     page.evaluate(SHOW_EVERYTHING)
     page.evaluate(axe)
@@ -137,6 +152,23 @@ def test_no_page_asks_the_network(visits: dict[str, Visit]) -> None:
 def test_pages_and_book_are_light(visits: dict[str, Visit], html: Path) -> None:
     assert {n: v.weight for n, v in visits.items() if v.weight > MOST_FETCHED} == {}
     assert sum(p.stat().st_size for p in html.rglob("*") if p.is_file()) <= MOST_IN_ALL
+
+
+@pytest.mark.parametrize("name", ["index", "notebooks/09-taxonomy", "ledger", "atlas"])
+def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
+    browser: Any, html: Path, name: str
+) -> None:
+    page = browser.new_page(viewport={"width": LAPTOP, "height": 900}, reduced_motion="reduce")
+    page.goto((html / f"{name}.html").as_uri())
+    controls = page.evaluate(CONTROLS)
+    reached: dict[int, bool] = {}
+    for _ in range(len(controls) + 5):
+        page.keyboard.press("Tab")
+        number, seen = page.evaluate(FOCUSED)
+        reached.setdefault(number, seen)
+    page.close()
+    assert [controls[k] for k in range(len(controls)) if k not in reached] == []
+    assert [controls[k] for k, seen in reached.items() if k >= 0 and not seen] == []
 
 
 def test_a_table_of_the_paper_is_found_on_its_page(browser: Any, html: Path) -> None:

@@ -116,7 +116,7 @@ def with_parameters(smoke: RunFolder, folder: Path, **changed: str) -> RunFolder
         ({"n_components": "5"}, {"01", "07", "08", "10", "11", "12", "13", "16"}),
         ({"profile": "book"}, {section.number for section in SECTIONS}),  # in every header
     ],
-    ids=lambda value: "-".join(value),
+    ids=lambda value: "-".join(sorted(value)),
 )
 def test_parameters_count_where_they_are_used_or_shown(
     smoke: RunFolder, tmp_path: Path, changed: dict[str, str], pages: set[str]

@@ -78,6 +78,8 @@ function startAtlas(root) {
     const found = [];
     if (classOf(i)) found.push(`Galaxy Zoo: ${words(classOf(i))}`);
     if (clusterOf(i) !== null) found.push(`cluster ${clusterOf(i)}`);
+    const anomaly = columns.anomaly ?? columns.is_anomaly;
+    if (anomaly?.codes && anomaly.values[anomaly.codes[i]] === "True") found.push("anomaly");
     return found.join(", ") || "no class and no cluster";
   }
 
@@ -137,8 +139,9 @@ function startAtlas(root) {
       legend.replaceChildren(make("span", {}, ends[0]), bar, make("span", {}, ends[1]));
       return;
     }
-    legend.replaceChildren(...entries.map(([label, colour], index) => {
-      const rows = buckets[index + 1].rows;
+    const some = buckets[0].rows.length ? [["none", style.faint]] : [];
+    legend.replaceChildren(...[...entries, ...some].map(([label, colour], index) => {
+      const {rows} = buckets[(index + 1) % buckets.length];
       const swatch = make("span", {className: "atlas-swatch"});
       swatch.style.background = colour;
       const button = make("button", {type: "button"}, swatch, `${label} (${rows.length})`);
@@ -365,7 +368,7 @@ function startAtlas(root) {
     const nearest = neighbours(i);
     if (nearest.length) {
       parts.push(make("h3", {}, "Nearest galaxies"),
-        make("div", {className: "atlas-neighbours"}, ...nearest.map(neighbourButton)));
+        make("div", {className: "atlas-neighbours"}, ...nearest.map(thumbnail)));
     }
     const measured = Object.keys(labels).filter(name => Number.isFinite(number(name, i)));
     const rows = measured.map(name => measurement(name, i));
@@ -381,11 +384,12 @@ function startAtlas(root) {
     return Array.from(all.subarray(i * each, (i + 1) * each)).filter(row => row < n);
   }
 
-  function neighbourButton(i) {
+  function thumbnail(i) {
     const [image] = picture(i, 48), objid = data.objid[i];
-    const button = make("button", {type: "button", title: objid, onclick: () => pin(i)});
+    const button = make("button", {type: "button", title: `${objid}: ${groups(i)}`, onclick: () => pin(i)});
     if (image) { image.setAttribute("aria-hidden", "true"); button.append(image); }
-    button.append(words(classOf(i)) || `…${objid.slice(-6)}`);
+    if (clusterOf(i) !== null) button.style.borderBottom = `3px solid ${colourOf(clusterOf(i))}`;
+    button.append(words(classOf(i)) || `…\u2060${objid.slice(-5)}`);
     button.setAttribute("aria-label", `${objid} ${words(classOf(i))}`);
     return button;
   }
@@ -431,11 +435,10 @@ function startAtlas(root) {
     state.selected = new Set(rows);
     state.legend = null;
     root.querySelectorAll(".atlas-legend button").forEach(b => b.setAttribute("aria-pressed", "false"));
-    const listed = Array.from(rows).slice(0, LISTED);
-    find(".atlas-count").textContent = !rows.length ? "Nothing is selected: the download holds all galaxies."
-      : `${rows.length} selected` + (rows.length > LISTED ? `; the first ${LISTED} are listed.` : ".");
-    find(".atlas-selection ul").replaceChildren(...listed.map(i => make("li", {},
-      make("button", {type: "button", onclick: () => pin(i)}, data.objid[i]))));
+    const all = rows.length || !data.listed ? Array.from(rows) : [...data.objid.keys()];
+    find(".atlas-count").textContent = (rows.length ? `${rows.length} selected` : "Nothing is selected: the download holds all galaxies")
+      + (all.length > LISTED ? `; the first ${LISTED} are listed.` : ".");
+    find(".atlas-selection ul").replaceChildren(...all.slice(0, LISTED).map(i => make("li", {}, thumbnail(i))));
     schedule();
   }
 
@@ -468,10 +471,11 @@ function startAtlas(root) {
 
   function showScores() {
     const choices = Object.entries(data.pipelines[state.pipeline]?.choices ?? {});
-    if (!choices.length) return;
-    const shown = (value, form) => value === null ? "–" : value.toFixed(form);
+    const shown = (value, form) => (value ?? null) === null ? "–" : value.toFixed(form);
     const lines = [["ARI with Galaxy Zoo classes", "ari", 3], ["ARI of the null", "ari_null", 3],
-      ["BIC per galaxy", "bic", 2], ["BIC of the null", "bic_null", 2]];
+      ["BIC per galaxy", "bic", 2], ["BIC of the null", "bic_null", 2]]
+      .filter(([, key]) => choices.some(([, found]) => (found[key] ?? null) !== null));
+    find(".atlas-judged").hidden = !lines.length;
     const cell = (tag, content, number) => make(tag, {className: number === state.number ? "atlas-now" : ""}, content);
     const head = make("tr", {}, make("th", {scope: "row"}, "clusters"), ...choices.map(([k]) => cell("td", k, k)));
     const body = lines.map(([label, key, form]) => make("tr", {}, make("th", {scope: "row"}, label),

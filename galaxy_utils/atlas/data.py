@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from galaxy_utils.evaluation.metrics import agreement
 from galaxy_utils.evaluation.nulls import gaussian_copula
 from galaxy_utils.experiments.standard_errors import read_standard_errors
 from galaxy_utils.features.named_samples import PRECOMPUTED
-from galaxy_utils.features.run_table import read_feature_table
+from galaxy_utils.features.run_table import galaxies_of, read_feature_table
 from galaxy_utils.morphology.photometry import SHAPE
 from galaxy_utils.plots.style import PALETTE
 from galaxy_utils.run_folder import CATALOGUE, LATENT, LAYOUT, MIXTURE, RunFolder
@@ -34,6 +34,8 @@ from galaxy_utils.run_folder import CATALOGUE, LATENT, LAYOUT, MIXTURE, RunFolde
 LABELS: dict[str, tuple[str, str]] = {
     "umap_1": ("UMAP 1", ""),
     "umap_2": ("UMAP 2", ""),
+    "component_1": ("principal component 1", ""),
+    "component_2": ("principal component 2", ""),
     "concentration": ("concentration C", ""),
     "asymmetry": ("asymmetry A", ""),
     "smoothness": ("smoothness S", ""),
@@ -81,6 +83,9 @@ class Atlas:
     catalogue: pd.DataFrame
     layout: pd.DataFrame  # columns x and y, NaN where a galaxy has no place
     pictures: Pictures
+    title: str
+    text: tuple[str, ...]  # paragraphs below the title
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # by caption
 
 
 def collect(folder: RunFolder) -> Atlas:
@@ -109,31 +114,42 @@ def collect(folder: RunFolder) -> Atlas:
     kept = np.flatnonzero(catalogue["kept"].to_numpy(bool))
     notes: list[str] = []
     layout = _read_layout(folder, catalogue, notes)
-    pictures = thumbnails(folder, parameters, catalogue["objid"], notes)
+    pictures = _read_pictures(folder, parameters, catalogue["objid"], notes)
     types = galaxy_types(catalogue["gz1_class"])
     if types.notna().sum() == 0:
         notes.append("No galaxy of this run has a Galaxy Zoo class to compare the clusters with.")
     if len(kept) == 0:
         notes.append("No galaxy was kept, so there are no clusters.")
-    columns = {name: encoded(catalogue[name]) for name in catalogue.columns if name != "objid"}
-    data = {
-        "run": folder.path.name,
-        "sample": parameters.sample,
+    data = describe(folder.path.name, catalogue, pictures, notes) | {
+        "layout": {"umap_1": _single(layout["x"]), "umap_2": _single(layout["y"])},
+        "errors": _read_errors(parameters, catalogue["objid"]),
+        "pipelines": _pipelines(folder, parameters, catalogue, kept, types, notes),
+        "own": parameters.n_components,
+    }
+    text = f"{len(catalogue)} galaxies of the sample {parameters.sample}."
+    return Atlas(data, catalogue, layout, pictures, f"Atlas of the run {data['run']}", (text,))
+
+
+def describe(
+    run: str, catalogue: pd.DataFrame, pictures: Pictures, notes: list[str]
+) -> dict[str, Any]:
+    """Describe galaxies for the browser: what does not depend on how they were divided."""
+    classes = catalogue.get("gz1_class", pd.Series(None, catalogue.index, object))
+    types = galaxy_types(classes)
+    return {
+        "run": run,
         "notes": notes,
         "objid": catalogue["objid"].tolist(),
         "order": list(catalogue.columns),
-        "columns": columns,
-        "types": encoded(catalogue["gz1_class"].where(types.isna(), types).replace("", None)),
-        "layout": {"umap_1": _single(layout["x"]), "umap_2": _single(layout["y"])},
-        "errors": _read_errors(parameters, catalogue["objid"]),
+        "columns": {name: encoded(catalogue[name]) for name in catalogue if name != "objid"},
+        "types": encoded(classes.where(types.isna(), types).replace("", None)),
+        "errors": {},
         "labels": LABELS,
         "palette": PALETTE,
         "nothing": NOTHING,
-        "pipelines": _pipelines(folder, parameters, catalogue, kept, types, notes),
-        "own": parameters.n_components,
         "sprite": pictures.sprite(),
+        "listed": False,
     }
-    return Atlas(data, catalogue, layout, pictures)
 
 
 def encoded(column: pd.Series) -> Any:
@@ -155,6 +171,17 @@ def _single(column: pd.Series) -> NDArray[np.float32]:
     """Round to six digits, which single precision keeps."""
     values = column.to_numpy(np.float64, na_value=np.nan)
     return np.array([float(f"{value:.6g}") for value in values], np.float32)
+
+
+def _read_pictures(
+    folder: RunFolder, parameters: Parameters, objids: pd.Series, notes: list[str]
+) -> Pictures:
+    try:
+        sample = galaxies_of(folder, parameters).sample
+    except (UserError, OSError) as error:
+        notes.append(f"The photographs cannot be opened: {error}")
+        return Pictures(0, {})
+    return thumbnails(sample, objids, notes)
 
 
 def _read_layout(folder: RunFolder, catalogue: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
@@ -182,11 +209,11 @@ def _pipelines(
     plain = parameters.space == "autoencoder" and parameters.mixture_fit == "likelihood"
     name = "the paper's, with our networks" if plain else "this run's"
     own = _read_own(folder, catalogue, kept)
-    own |= _index(types.iloc[kept], own)
+    own |= with_ari(types.iloc[kept], own)
     latent = _read_latent(folder, len(kept), notes)
     if latent is None or len(latent) < 2:
         unknown = dict.fromkeys(("ari_null", "bic", "bic_null"))
-        alone = own | unknown | {part: _spread(own[part], kept, n) for part in PARTS if own}
+        alone = own | unknown | {part: spread(own[part], kept, n) for part in PARTS if own}
         nobody = np.empty((n, 0), np.uint8)
         return [{"name": name, "neighbours": nobody, "choices": {number: alone}}] if own else []
     settings: dict[str, Any] = {
@@ -207,9 +234,9 @@ def _pipelines(
     return [
         {
             "name": name,
-            "neighbours": _spread(_neighbours(space, kept), kept, n, fill=n),
+            "neighbours": spread(neighbours(space, kept), kept, n, fill=n),
             "choices": {
-                k: choice | {part: _spread(choice[part], kept, n) for part in PARTS}
+                k: choice | {part: spread(choice[part], kept, n) for part in PARTS}
                 for k, choice in choices.items()
             },
         }
@@ -237,8 +264,8 @@ def _choices(
         fitted.tol = null.tol = TOLERANCE
         fitted.fit(some)
         null.fit(copula)
-        found = _parts(fitted.predict(space), fitted.predict_proba(space))
-        return found | _index(types, found) | {
+        found = parts(fitted.predict(space), fitted.predict_proba(space))
+        return found | with_ari(types, found) | {
             "ari_null": _rounded(agreement(types, null.predict(space))["ari"]),
             "bic": _rounded(fitted.bic(some) / len(some)),
             "bic_null": _rounded(null.bic(copula) / len(some)),
@@ -251,12 +278,14 @@ def _choices(
         return dict(zip(possible, pool.map(choose, possible), strict=True))
 
 
-def _parts(clusters: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, Any]:
+def parts(clusters: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, Any]:
+    """Encode what a partition says of galaxies; probabilities in half per cent."""
     shares = np.rint(200 * probabilities).astype(np.uint8)
     return dict(zip(PARTS, (clusters.astype(np.uint8), shares), strict=True))
 
 
-def _index(types: pd.Series, found: dict[str, Any]) -> dict[str, float | None]:
+def with_ari(types: pd.Series, found: dict[str, Any]) -> dict[str, float | None]:
+    """Compare a partition, if there is one, with the types."""
     return {"ari": _rounded(agreement(types, found["cluster"])["ari"])} if found else {}
 
 
@@ -280,7 +309,7 @@ def _read_own(folder: RunFolder, catalogue: pd.DataFrame, kept: NDArray[np.intp]
     if clusters.empty or clusters.isna().any() or not folder.file(MIXTURE).exists():
         return {}
     probabilities = folder.read_arrays(MIXTURE)["responsibilities"]
-    return _parts(clusters.to_numpy(np.int64), probabilities)
+    return parts(clusters.to_numpy(np.int64), probabilities)
 
 
 def _alternative(folder: RunFolder, parameters: Parameters) -> NDArray[np.float64] | None:
@@ -296,14 +325,16 @@ def _alternative(folder: RunFolder, parameters: Parameters) -> NDArray[np.float6
     return np.asarray(space, np.float64)
 
 
-def _neighbours(space: NDArray[np.float64], kept: NDArray[np.intp]) -> NDArray[np.intp]:
+def neighbours(space: NDArray[np.float64], kept: NDArray[np.intp]) -> NDArray[np.intp]:
     """Rows of the catalogue that hold the nearest galaxies of each one in a space."""
     number = min(N_NEIGHBOURS, len(space) - 1)
+    if number < 1:
+        return np.empty((len(space), 0), np.intp)
     search = NearestNeighbors(n_neighbors=number).fit(space)
     return np.asarray(kept[search.kneighbors(return_distance=False)], np.intp)
 
 
-def _spread(
+def spread(
     values: NDArray[Any], kept: NDArray[np.intp], n: int, fill: int = NOTHING
 ) -> NDArray[Any]:
     """Put values of the kept galaxies into rows of the whole catalogue."""

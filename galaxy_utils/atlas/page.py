@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from jinja2 import Environment
 
 from galaxy_utils.atlas.data import LABELS, Atlas, collect
 from galaxy_utils.atlas.pictures import as_jpeg
+from galaxy_utils.data.catalogue import FORMULA
 from galaxy_utils.provenance import write_atomically
 from galaxy_utils.run_folder import RunFolder
 
@@ -22,39 +24,42 @@ PARTS = ("atlas.html", "atlas.css", "atlas.js")
 """Template, style and script, beside this module."""
 
 SHOWN = ("objid", "gz1_class", "cluster", "max_probability", "concentration", "asymmetry",
-         "smoothness", "gini", "m20", "rpetro_circ", "sn_per_pixel")  # fmt: skip
+         "smoothness", "gini", "m20", "rpetro_circ", "sn_per_pixel", "largest", "percentile",
+         "is_anomaly", "reason")  # fmt: skip
 N_SHOWN = 20
-"""Columns and rows of the table for those who cannot see the canvas."""
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Beginnings of a text that a spreadsheet would compute."""
+"""Columns and rows of the table for those who cannot see the canvas; empty columns are left out."""
 
 
-def atlas_html(atlas: Atlas, csv: str | None = None) -> str:
+def atlas_html(atlas: Atlas, csv: str | None = None, alone: bool = True) -> str:
     """Write the HTML of an atlas.
 
     Parameters
     ----------
     atlas : Atlas
     csv : str, optional
-        Address of the catalogue as CSV. With it the result is a part of a page; without it a
-        complete page that holds everything.
+        Address of the catalogue as CSV; without it the page holds the CSV.
+    alone : bool
+        A complete page, not a part of one.
 
     Returns
     -------
     str
     """
     html, style, script = ((files(__package__) / name).read_text("utf-8") for name in PARTS)
-    names = [name for name in SHOWN if name in atlas.catalogue]
-    table = atlas.catalogue[names].head(N_SHOWN)
+    first = atlas.catalogue.reindex(columns=list(SHOWN)).head(N_SHOWN)
+    first = first.replace("", None).dropna(axis="columns", how="all")
+    tables = {"The first galaxies": first, **atlas.tables}
     return Environment(autoescape=True, trim_blocks=True).from_string(html).render(
-        alone=csv is None, csv=csv or _as_address(catalogue_csv(atlas.catalogue)),
-        run=atlas.data["run"], sample=atlas.data["sample"], n=len(atlas.catalogue),
-        notes=atlas.data["notes"],
-        names=[LABELS.get(name, (name.replace("_", " "), ""))[0] for name in names],
-        rows=[[_shown(value) for value in row] for row in table.itertuples(index=False)],
+        atlas=atlas, alone=alone, csv=csv or _as_address(catalogue_csv(atlas.catalogue)),
+        tables={caption: _as_text(table) for caption, table in tables.items()},
         style=style, script=script, data=as_json(atlas.data),
     )  # fmt: skip
+
+
+def _as_text(table: pd.DataFrame) -> list[list[str]]:
+    """Write a table as rows of text, the first with the names of its columns."""
+    names = [LABELS.get(name, (name.replace("_", " "), ""))[0] for name in map(str, table)]
+    return [names, *([_shown(value) for value in row] for row in table.itertuples(index=False))]
 
 
 def as_json(data: Any) -> str:
@@ -91,7 +96,7 @@ def catalogue_csv(catalogue: pd.DataFrame) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and re.match(FORMULA, value) else value
 
 
 def write_atlas(folder: RunFolder) -> tuple[Path, Path]:

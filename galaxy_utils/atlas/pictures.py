@@ -12,18 +12,14 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
-from galaxy_utils.config import Parameters
 from galaxy_utils.data.images import ImageError
 from galaxy_utils.data.sample import Sample
-from galaxy_utils.errors import UserError
-from galaxy_utils.features.run_table import galaxies_of
-from galaxy_utils.run_folder import RunFolder
 
 SMALLEST, LARGEST = 24, 96
 """Side of a thumbnail in pixels."""
 
 SHEET = 6_000_000
-"""Pixels of all thumbnails together."""
+"""Pixels of all thumbnails together, so that there are at most `SHEET // SMALLEST**2` of them."""
 
 MOST_BYTES = 1_100_000
 """Of the sheet as a JPEG, while its quality is not the lowest."""
@@ -66,17 +62,13 @@ def as_jpeg(image: PillowImage.Image, quality: int = 85) -> bytes:
     return stream.getvalue()
 
 
-def thumbnails(
-    folder: RunFolder, parameters: Parameters, objids: Iterable[str], notes: list[str]
-) -> Pictures:
-    """Read the photographs of a run's galaxies: the central half of each frame, made small."""
-    objids = list(objids)
+def thumbnails(sample: Sample, objids: Iterable[str], notes: list[str]) -> Pictures:
+    """Read photographs of galaxies: the central half of each frame, made small."""
+    everyone = list(objids)
+    objids = everyone[: SHEET // SMALLEST**2]
+    if len(objids) < len(everyone):
+        notes.append(f"Only the first {len(objids)} galaxies have a photograph on this page.")
     side = int(np.clip(np.sqrt(SHEET / max(len(objids), 1)), SMALLEST, LARGEST))
-    try:
-        sample = galaxies_of(folder, parameters).sample
-    except (UserError, OSError) as error:
-        notes.append(f"The photographs cannot be opened: {error}")
-        return Pictures(side, {})
     with ThreadPoolExecutor() as pool:  # decoding a JPEG does not hold the interpreter's lock
         found = list(pool.map(lambda objid: _thumbnail(sample, objid, side), objids))
     missing = sum(image is None for image in found)

@@ -10,5 +10,6 @@ from .taxonomy import LEVEL_WIDTH as LEVEL_WIDTH
 from .taxonomy import check_cluster_names as check_cluster_names
 from .taxonomy import describe_clusters as describe_clusters
 from .taxonomy import eta_squared as eta_squared
+from .taxonomy import random_members as random_members
 from .taxonomy import representatives as representatives
 from .voting import VotingMixture as VotingMixture

@@ -1,4 +1,4 @@
-"""Names of clusters by the rule behind the paper's table 2, and what the names promise."""
+"""Names of clusters by the rule behind the paper's table 2, and galaxies that stand for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.morphology.columns import FIVE
 
 HIGH, MODERATE, LOW = "High", "Moderate", "Low"
@@ -137,4 +138,36 @@ def representatives(catalogue: pd.DataFrame, number: int) -> pd.DataFrame:
         top = members.head(number)[["objid", "gz1_class"]].reset_index(drop=True)
         top = top.reindex(range(number)).astype(object).fillna("")
         rows.append(top.assign(group=name))
+    return pd.concat(rows, ignore_index=True)
+
+
+def random_members(catalogue: pd.DataFrame, number: int = 10, *, seed: int) -> pd.DataFrame:
+    """Draw galaxies at random from each cluster and from each Galaxy Zoo class.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        Galaxies: objid, cluster and gz1_class.
+    number : int
+        How many of each; small groups are filled with empty objids.
+    seed : int
+        Of the order in which the galaxies are drawn.
+
+    Returns
+    -------
+    DataFrame
+        Columns objid, grouping ("clusters" or "Galaxy Zoo classes") and group.
+    """
+    drawn = catalogue.sample(frac=1, random_state=seed)
+    groupings = {
+        "clusters": "cluster " + drawn["cluster"].astype("Int64").astype("string"),
+        "Galaxy Zoo classes": galaxy_types(drawn["gz1_class"]),
+    }
+    rows = []
+    for grouping, groups in groupings.items():
+        for group, members in drawn["objid"].groupby(groups):
+            objids = (
+                members.head(number).reset_index(drop=True).reindex(range(number), fill_value="")
+            )
+            rows.append(pd.DataFrame({"objid": objids, "grouping": grouping, "group": group}))
     return pd.concat(rows, ignore_index=True)

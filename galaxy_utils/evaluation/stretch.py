@@ -19,9 +19,9 @@ from galaxy_utils.morphology.measurement import measure
 from galaxy_utils.simulate.drawing import Mock, draw
 
 LINEAR = "linear flux"
-STRETCHED = "asinh stretch, 8 bits"
-COMPRESSED = "and JPEG, as from SkyServer"
-NO_SEEING = "linear, no seeing"
+STRETCHED = "8-bit asinh stretch"
+COMPRESSED = "8-bit asinh stretch and JPEG"
+NO_SEEING = "linear flux, no seeing"
 """Linear flux of the same galaxy, drawn with a `SHARPER`th of its seeing."""
 
 SHARPER = 8

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -204,6 +205,29 @@ class Templates:
             '<div class="verdict-table"><table class="table"><thead><tr>' + head
             + "</tr></thead><tbody>" + "".join(rows) + "</tbody></table></div>"
         )  # fmt: skip
+
+    def verdict_matrix(self, titles: Mapping[str, str]) -> str:
+        """HTML of how many of the paper's conclusions have which verdict, by page (with titles)."""
+        counts = Counter((c.page, self.verdict(k)) for k, c in self.conclusions.items() if c.place)
+        pages = dict.fromkeys(page for page, _ in sorted(counts))
+        names = {page: f'<a href="notebooks/{page}.html">{titles[page]}</a>' for page in pages}
+        rows = [(names[page], [counts[page, verdict] for verdict in Verdict]) for page in pages]
+        rows.append(("<strong>all</strong>", [self.count(verdict) for verdict in Verdict]))
+        body = ""
+        for name, numbers in rows:
+            cells = (
+                f'<span class="badge-{v.name.lower()} verdict-badge">{v.icon} {n}</span>'
+                if n
+                else ""
+                for v, n in zip(Verdict, numbers, strict=True)
+            )
+            body += f'<tr><th scope="row">{name}</th><td>' + "</td><td>".join(cells) + "</td></tr>"
+        head = "".join(f'<th scope="col">{v.icon} {v}</th>' for v in Verdict)
+        return (
+            '<div class="verdict-table verdict-matrix"><table class="table"><thead><tr>'
+            f'<th scope="col">part of the paper</th>{head}</tr></thead><tbody>{body}</tbody>'
+            "</table></div>"
+        )
 
     def count(self, verdict: str) -> int:
         """Count the conclusions of the paper (not the questions of ours) with a verdict."""

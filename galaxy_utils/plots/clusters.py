@@ -34,22 +34,28 @@ def plot_dimensional_complexity(
     agreement : Series of float
         Partition to its adjusted Rand index with the rule.
     """
-    figure, (left, middle, right) = style.panels(3, 10.5, 3.6)
+    figure, axis = style.single_panel(style.WIDEST, 6.2)
+    axis.remove()
+    places = figure.subplot_mosaic([["rule", "latent"], ["index"] * 2], height_ratios=[3, 1])
+    left, right, below = places["rule"], places["latent"], places["index"]
     x, y, cluster = (catalogue[name] for name in ("concentration", "asymmetry", "cluster"))
     for index, name in zip(_CLASS_COLOURS, class_names, strict=True):
-        style.scatter(left, x[classes == name], y[classes == name], index, alpha=0.5, label=name)
+        mine = classes == name
+        common = mine.mean() > 0.5  # drawn small and below the others
+        look = {"s": 4, "alpha": 0.4, "zorder": 1} if common else {"s": 16, "zorder": 2}
+        style.scatter(left, x[mine], y[mine], index, label=name, **look)
     for number in sorted(cluster.unique()):
         first, second = points[cluster == number].T
-        style.scatter(middle, first, second, number, alpha=0.5, label=f"cluster {number}")
+        style.scatter(right, first, second, number, alpha=0.5, label=f"cluster {number}")
     left.set(xlim=(1, 5), ylim=(-0.4, 1.0), title="classes by rule")
     left.set(xlabel=style.FIVE_LABELS["concentration"], ylabel=style.FIVE_LABELS["asymmetry"])
-    middle.set(xlabel="principal component 1", ylabel="principal component 2")
-    middle.set_title("clusters, latent space")
+    right.set(xlabel="principal component 1", ylabel="principal component 2")
+    right.set_title("clusters, latent space")
     style.count_outside(left, x, y)
-    for axis in (left, middle):
-        axis.legend(fontsize=7, markerscale=3, frameon=False)
-    bars = right.barh(list(agreement.index), agreement.to_numpy())
-    right.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
-    right.set(xlabel="adjusted Rand index with the rule", xlim=(min(0, agreement.min()), 1))
-    right.invert_yaxis()
+    for axis in (left, right):
+        axis.legend(markerscale=2)
+    bars = below.barh(list(agreement.index), agreement.to_numpy())
+    below.bar_label(bars, fmt="%.3f", padding=3, fontsize=style.SMALLEST)
+    below.set(xlabel="adjusted Rand index with the rule", xlim=(min(0, agreement.min()), 1))
+    below.invert_yaxis()
     return figure

@@ -18,7 +18,7 @@ def plot_confusion(table: pd.DataFrame, classes: str) -> Figure:
         What the classes are.
     """
     figure, axis = style.single_panel(width=6.0, height=4.2)
-    share = table.div(table.sum(axis=1).clip(lower=1), axis=0)
+    share = table.div(table.sum(axis=1).clip(lower=1), axis=0).rename(index=style.class_name)
     sns.heatmap(
         share, annot=table.to_numpy(), fmt="d", cmap="cividis", vmin=0, vmax=1,
         cbar_kws={"label": "share of the class"}, ax=axis,

@@ -44,9 +44,9 @@ def plot_effect_sizes(
                           label=grouping if row == 0 else None)  # fmt: skip
         style.name_rows(axis, list(properties), labelled=True)
         axis.set_xlim(0, 1.05 * largest)
-        axis.set_title(topic, loc="left", fontsize=10)
+        axis.set_title(topic, loc="left")
         axis.grid(axis="x", lw=0.4, color="0.9")
     axes[-1].set_xlabel(xlabel)
     if names:
-        axes[0].legend(fontsize=8, loc="lower right")
+        axes[0].legend(loc="lower right", frameon=True)
     return figure

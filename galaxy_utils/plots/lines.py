@@ -40,14 +40,14 @@ def plot_lines(
         _draw_lines(axis, shown, x, y, by, dashed)
         axis.set(xlabel=xlabel or label, ylabel=ylabel or label)
         if panel and xlabel and ylabel:
-            axis.set_title(label, fontsize=9)
+            axis.set_title(label)
             axis.sharey(axes[0])
             axis.set_ylabel(ylabel if axis is axes[0] else "")
     if panel and len(table):
         lines = axes[0].get_legend_handles_labels()
-        figure.legend(*lines, loc="outside lower center", ncols=4, fontsize=7, frameon=False)
+        figure.legend(*lines, loc="outside lower center", ncols=4)
     elif len(table):
-        axes[0].legend(fontsize=8, frameon=False)
+        axes[0].legend()
     return figure
 
 

@@ -34,7 +34,7 @@ def plot_distributions(
     axes[0].set_ylabel("galaxies" if full else "density")
     if by is not None:
         lines = axes[0].get_legend_handles_labels()
-        figure.legend(*lines, loc="outside upper center", fontsize=7, frameon=False, ncols=4)
+        figure.legend(*lines, loc="outside upper center", ncols=4)
     return figure
 
 
@@ -47,6 +47,6 @@ def _draw_histogram(axis: Axes, values: pd.Series, by: pd.Series | None, full: b
         axis.hist(group, color=style.colour(index), label=str(name), **look)
     outside = int((~values.between(low, high)).sum())
     if outside:
-        axis.set_title(f"{outside} of {len(values)} outside", fontsize=7, color="0.35")
+        axis.set_title(f"{outside} of {len(values)} outside", fontsize=style.SMALLEST, color="0.35")
     if not full:
         axis.set_yticks([])

@@ -34,7 +34,7 @@ def plot_pipeline(run: Mapping[str, Any]) -> Figure:
     """The pipeline of a run (all its parameters), with arrows from stage to stage."""
     stages = pipeline_stages(run)
     rows = 1 + max(stage.row for stage in stages)
-    figure, axis = style.single_panel(width=10.8, height=1.35 * rows)
+    figure, axis = style.single_panel(width=style.WIDEST, height=1.3 * rows)
     boxes = {stage.title: _draw_box(axis, stage) for stage in stages}
     centres = {stage.title: (stage.column, stage.row) for stage in stages}
     for stage in stages:
@@ -49,11 +49,13 @@ def plot_pipeline(run: Mapping[str, Any]) -> Figure:
 
 def _draw_box(axis: Axes, stage: Stage) -> FancyBboxPatch:
     x, y = stage.column, stage.row
-    box = FancyBboxPatch((x - 0.38, y - 0.33), 0.76, 0.66, boxstyle="round,pad=0.02",
+    box = FancyBboxPatch((x - 0.43, y - 0.36), 0.86, 0.72, boxstyle="round,pad=0.02",
                          facecolor="#E8F1F8", edgecolor=style.PALETTE[0])  # fmt: skip
     axis.add_patch(box)
-    axis.text(x, y - 0.15, stage.title, ha="center", va="center", fontsize=8, weight="bold")
-    axis.text(x, y + 0.16, stage.detail, ha="center", va="center", fontsize=6.8)
+    axis.text(
+        x, y - 0.15, stage.title, ha="center", va="center", fontsize=style.SMALLEST, weight="bold"
+    )
+    axis.text(x, y + 0.16, stage.detail, ha="center", va="center", fontsize=style.SMALLEST - 0.5)
     return box
 
 

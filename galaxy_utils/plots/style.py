@@ -15,6 +15,17 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 
 GREY = "#767676"
 
+CLASS_COLOURS = {"edge_on": 4, "elliptical": 5, "merger": 7, "spiral": -1, "dont_know": 3}
+"""Numbers of the colours of Galaxy Zoo's classes, as `colour` takes them."""
+
+CLASS_NAMES = {
+    "edge_on": "edge-on",
+    "spiral_cw": "spiral, clockwise",
+    "spiral_acw": "spiral, anticlockwise",
+    "spiral_combined": "spiral, combined",
+    "dont_know": "don't know",
+}
+
 FIVE_LABELS = {
     "concentration": "concentration $C$",
     "asymmetry": "asymmetry $A$",
@@ -29,16 +40,29 @@ QUANTITY_LABELS = FIVE_LABELS | {
     "colour_ri": "$r - i$",
 }
 
+WIDEST, SMALLEST = 9.6, 9
+"""Width of a page in inches, beyond which a figure is shrunk, and size of text in points."""
+
 _LOOK: dict[Any, Any] = {
     "axes.prop_cycle": mpl.rcsetup.cycler(color=PALETTE),
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "xtick.labelsize": SMALLEST,
+    "ytick.labelsize": SMALLEST,
+    "legend.fontsize": SMALLEST,
+    "legend.frameon": False,
 }
 
 
 def colour(index: int) -> str:
     """Colour of a cluster or line, the same on every page; grey for a negative number (noise)."""
     return GREY if index < 0 else PALETTE[index % len(PALETTE)]
+
+
+def class_name(name: Any) -> str:
+    """Return a Galaxy Zoo class in words."""
+    return CLASS_NAMES.get(name, str(name))
 
 
 def panels(
@@ -79,7 +103,7 @@ def single_panel(width: float, height: float) -> tuple[Figure, Axes]:
 
 def scatter(axis: Axes, x: ArrayLike, y: ArrayLike, index: int = 0, **look: Any) -> None:
     """Draw galaxies as dots, as pixels: thousands of vector objects would make pages slow."""
-    axis.scatter(x, y, s=4, linewidths=0, rasterized=True, color=colour(index), **look)
+    axis.scatter(x, y, linewidths=0, rasterized=True, color=colour(index), **({"s": 4} | look))
 
 
 def count_outside(axis: Axes, x: pd.Series, y: pd.Series) -> None:
@@ -87,7 +111,9 @@ def count_outside(axis: Axes, x: pd.Series, y: pd.Series) -> None:
     (left, right), (low, high) = sorted(axis.get_xlim()), sorted(axis.get_ylim())
     inside = x.between(left, right) & y.between(low, high)
     text = f"{(~inside).sum()} of {len(x)} outside"
-    axis.text(0.98, 0.02, text, transform=axis.transAxes, ha="right", fontsize=7, color="0.35")
+    axis.text(
+        0.98, 0.02, text, transform=axis.transAxes, ha="right", fontsize=SMALLEST, color="0.35"
+    )
 
 
 def name_rows(axis: Axes, names: Sequence[Any], labelled: bool = True) -> None:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import Pipeline
 
+from galaxy_utils.atlas import atlas_html, catalogue_csv, collect_classified
 from galaxy_utils.clustering.classifier import GalaxyClassifier
 from galaxy_utils.clustering.zoo import BALANCED, ZOO_FEATURES, read_prior, zoo_columns
 from galaxy_utils.config import make_parameters, split_names
-from galaxy_utils.data.catalogue import FORMULA
 from galaxy_utils.data.galaxy_zoo import galaxy_types
-from galaxy_utils.data.images import Image
 from galaxy_utils.data.sample import Sample
 from galaxy_utils.data.split import fold_of
 from galaxy_utils.evaluation.drift import Drift, measure_drift
@@ -39,12 +34,6 @@ from galaxy_utils.run_folder import CLASSIFIED, DATA, ROOT, output_folder
 
 MODEL = DATA / "model"
 """Where the committed model lies."""
-
-PAGE = Path(__file__).with_name("classified.html")
-"""Template of the page of thumbnails."""
-
-THUMBNAIL = 128
-"""Side of a thumbnail in pixels: the central half of an SDSS cutout."""
 
 
 def fit_committed(folder: Path = MODEL) -> tuple[Path, pd.DataFrame]:
@@ -131,10 +120,8 @@ def classify_folder(
         known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
         table = pd.concat([table, zoo, known.dropna(axis="columns", how="all")], axis=1)
         _write_tables(folder, table)
-        found = galaxies.pictures(table["objid"])
-        pictures = dict(zip(table["objid"], found, strict=True))
-        text = render_page(images.name, table, drift, model.about, pictures, sample.notes)
-        write_atomically(folder / "index.html", text)
+        atlas = collect_classified(sample, table, space, model, drift)
+        write_atomically(folder / "index.html", atlas_html(atlas, "galaxies.csv"))
     return folder / "index.html", table, drift
 
 
@@ -170,79 +157,4 @@ def _write_tables(folder: Path, table: pd.DataFrame) -> None:
     unfinished = folder / "galaxies.parquet.partial"
     table.to_parquet(unfinished, index=False)
     unfinished.replace(folder / "galaxies.parquet")
-    text = without_formulae(table).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_atomically(folder / "galaxies.csv", text)
-
-
-def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe before text that a spreadsheet would run as a formula."""
-    safe = table.copy()
-    for name in table.select_dtypes(["object", "string"]):
-        text = table[name].astype(str)
-        safe[name] = table[name].where(~text.str.match(FORMULA), "'" + text)
-    return safe
-
-
-def _thumbnail(image: Image | None) -> str:
-    """Return a small JPEG of the central half as a data address."""
-    if image is None:
-        return ""
-    top, left = (side // 4 for side in image.shape[:2])
-    middle = image[top : image.shape[0] - top, left : image.shape[1] - left]
-    small = PillowImage.fromarray(np.ascontiguousarray(middle))
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    kept = io.BytesIO()
-    small.save(kept, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(kept.getvalue()).decode()
-
-
-def render_page(
-    name: str,
-    table: pd.DataFrame,
-    drift: Drift,
-    about: Mapping[str, Any],
-    pictures: Mapping[str, Image | None],
-    notes: Sequence[str] = (),
-) -> str:
-    """Render thumbnails by cluster, least likely galaxies first, below the verdict on drift."""
-    from jinja2 import Environment
-
-    template = Environment(autoescape=True).from_string(PAGE.read_text(encoding="utf-8"))
-    has = table["cluster"].notna()
-    return template.render(
-        name=name, total=len(table), classified=int(has.sum()), about=about, notes=notes,
-        anomalies=int(table.loc[has, "is_anomaly"].sum()), drift=drift.sentence(),
-        outside=drift.outside, shifts=drift.parameters.to_dict("records"),
-        groups=[_group(table, cluster, pictures) for cluster in about["clusters"]]
-        + [_unmeasured(table[~has], pictures)],
-    )  # fmt: skip
-
-
-def _group(
-    table: pd.DataFrame, cluster: Mapping[str, Any], pictures: Mapping[str, Image | None]
-) -> dict[str, Any]:
-    mine = table[table["cluster"] == cluster["cluster"]].sort_values("percentile")
-    return {
-        "title": f"Cluster {cluster['cluster']}: {len(mine)} galaxies",
-        "text": f"{cluster['galaxies']} known galaxies, {cluster['share']:.0f} % of them "
-                f"{cluster['commonest']} according to Galaxy Zoo. The least likely come first.",
-        "galaxies": [
-            {"objid": row["objid"], "odd": bool(row["is_anomaly"]),
-             "picture": _thumbnail(pictures.get(str(row["objid"]))),
-             "text": f"p = {row['largest']:.2f}; less likely than "
-                     f"{100 - row['percentile']:.0f} % of the known galaxies"}
-            for _, row in mine.iterrows()
-        ],
-    }  # fmt: skip
-
-
-def _unmeasured(table: pd.DataFrame, pictures: Mapping[str, Image | None]) -> dict[str, Any]:
-    return {
-        "title": f"Without a cluster: {len(table)}",
-        "text": "What could not be measured, and why.",
-        "galaxies": [
-            {"objid": row["objid"], "odd": False, "text": row["reason"],
-             "picture": _thumbnail(pictures.get(str(row["objid"])))}
-            for _, row in table.iterrows()
-        ],
-    }  # fmt: skip
+    write_atomically(folder / "galaxies.csv", catalogue_csv(table))

@@ -55,15 +55,16 @@ def _report_failures(done: Downloads, folder: Path) -> None:
 def shown_objids(folder: RunFolder) -> list[str]:
     """Galaxies whose pictures the pages of a finished run show, or would show, each once.
 
-    Examples (pages 01 to 03), and those that stand for clusters and anomalies (09).
+    Examples (pages 01 to 03), and those that stand for clusters, classes and anomalies (09).
     """
-    from galaxy_utils.clustering.taxonomy import representatives
+    from galaxy_utils.clustering.taxonomy import random_members, representatives
 
     _, p = read_parameters(folder.path / "parameters.yml")
     everyone = open_galaxies(p.sample, p.n_galaxies).sample.catalogue
-    catalogue = folder.read_table(CATALOGUE)
-    grid = representatives(catalogue[catalogue["kept"]], p.grid_size // 2)
-    objids = [*evenly(everyone, EXAMPLES)["objid"], *grid["objid"]]
+    catalogue = folder.read_table(CATALOGUE).query("kept").reset_index(drop=True)
+    grid = representatives(catalogue, p.grid_size // 2)
+    strips = random_members(catalogue, seed=p.seed)
+    objids = [*evenly(everyone, EXAMPLES)["objid"], *grid["objid"], *strips["objid"]]
     return [objid for objid in dict.fromkeys(map(str, objids)) if objid]
 
 

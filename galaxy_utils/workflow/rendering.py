@@ -65,7 +65,10 @@ def templates(results: Mapping[str, Any], parameters: Parameters | None = None) 
         "departures": lambda: departures_text(parameters or Parameters()),
     }
     paper = {claim.id: (claim.value, claim.text) for claim in claims}
-    return Templates(results, paper, further=further)
+    made = Templates(results, paper, further=further)
+    titles = {section.notebook: section.title for section in SECTIONS}
+    further["verdict_matrix"] = lambda: made.verdict_matrix(titles)
+    return made
 
 
 def departures_text(parameters: Parameters) -> str:
@@ -158,7 +161,8 @@ def _stage_atlas(folder: RunFolder, source: Path) -> None:
     atlas = collect(folder)
     csv = source / "_static" / "catalogue.csv"
     csv.write_text(catalogue_csv(atlas.catalogue), encoding="utf-8")
-    (source / "atlas.raw").write_text(atlas_html(atlas, "_static/catalogue.csv"), encoding="utf-8")
+    part = atlas_html(atlas, "_static/catalogue.csv", alone=False)
+    (source / "atlas.raw").write_text(part, encoding="utf-8")
 
 
 def filled_in(text: str, path: Path, fill: Templates) -> str:

@@ -425,6 +425,6 @@ def test_without_javascript_there_is_a_table(browser: Any, file: Path) -> None:
     assert opened.locator(".atlas-table tbody tr").count() == 20
     assert not opened.locator(".atlas-canvas").is_visible()
     with opened.expect_download() as download:
-        opened.locator(".atlas-table a").click()
+        opened.locator(".atlas > p > a").click()
     assert len(pd.read_csv(download.value.path(), compression="gzip")) == N
     context.close()

@@ -12,6 +12,7 @@ from galaxy_utils.clustering.taxonomy import (
     describe_clusters,
     eta_squared,
     odds_ratio,
+    random_members,
     representatives,
 )
 from galaxy_utils.morphology.columns import FIVE
@@ -87,6 +88,25 @@ def test_representatives_are_the_surest_and_the_oddest() -> None:
         "anomaly": ["f", "g", ""],
     }
     assert list(chosen["gz1_class"].tail(3)) == ["spiral", "", ""]
+
+
+def test_random_members_are_of_their_group_and_follow_the_seed() -> None:
+    table = pd.DataFrame({"objid": [f"g{i:03d}" for i in range(300)], "cluster": [0, 0, 1] * 100})
+    table["gz1_class"] = np.resize(["spiral_cw", "spiral_acw", "edge_on", "dont_know"], 300)
+    table.loc[299, ["cluster", "gz1_class"]] = 2, "merger"
+    drawn = random_members(table, 4, seed=1)
+    groups = {key: list(rows["objid"]) for key, rows in drawn.groupby(["grouping", "group"])}
+    clusters = [("clusters", f"cluster {number}") for number in range(3)]
+    classes = [("Galaxy Zoo classes", name) for name in ("edge_on", "merger", "spiral")]
+    assert list(groups) == classes + clusters
+    assert groups[clusters[2]] == groups[classes[1]] == ["g299", "", "", ""]
+    by_name = table.set_index("objid")
+    assert all(by_name.loc[groups[clusters[1]], "cluster"] == 1)
+    assert set(by_name.loc[groups[classes[2]], "gz1_class"]) <= {"spiral_cw", "spiral_acw"}
+    assert len(set(groups[clusters[0]])) == 4 and drawn.equals(random_members(table, 4, seed=1))
+    assert not drawn.equals(random_members(table, 4, seed=2))
+    nobody = random_members(table.assign(gz1_class=None), 4, seed=1)
+    assert set(nobody["grouping"]) == {"clusters"}
 
 
 def test_the_odds_ratio_of_a_table_worked_by_hand() -> None:

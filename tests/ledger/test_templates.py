@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from jinja2 import nodes
 
 from galaxy_utils.errors import UserError
@@ -150,6 +151,13 @@ def test_each_verdict(value: float | None, verdict: str) -> None:
     assert verdict in found.badge("c")
     assert found.count(verdict) == 1
     assert verdict in found.verdict_table()
+    rows = BeautifulSoup(found.verdict_matrix({RULED.page: "Title"}), "html.parser").select("tr")
+    cells = [[cell.get_text() for cell in row.select("th, td")] for row in rows]
+    column = list(Verdict).index(Verdict(verdict)) + 1
+    assert [row[0] for row in cells] == ["part of the paper", "Title", "all"]
+    assert verdict in cells[0][column]
+    for row in cells[1:]:
+        assert row[column].endswith(" 1") and row[1:].count("") == len(Verdict) - 1
 
 
 def test_card_shows_all_numbers_escaped() -> None:

@@ -110,3 +110,34 @@ def test_faint_galaxies_are_brightened() -> None:
     first, second = plots.plot_galaxies([image, image // 2], ["one", "other"], stretch=3).axes
     assert first.images[0].get_array().max() == 255 and second.images[0].get_array().max() == 150
     assert second.get_title() == "other"
+
+
+def test_a_line_joins_the_papers_value_with_ours() -> None:
+    table = pd.DataFrame({"value": [1.0, 2.0], "paper": [3.0, 0.5]}, ["a", "b"])
+    figure = plots.plot_intervals({"score": table})
+    (axis,) = figure.axes
+    assert [line.get_xdata().tolist() for line in axis.lines] == [[3, 0.5], [1, 2]]
+    ends = [segment[:, 0].tolist() for segment in axis.collections[0].get_segments()]
+    assert ends == [[3, 1], [0.5, 2]]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["paper", "this run"]
+
+
+def test_strips_show_the_middle_of_each_image_in_its_row() -> None:
+    image = np.zeros((80, 40, 3), np.uint8)
+    image[20:60, 10:30] = 100
+    strips = {
+        "clusters": {"cluster 0": [image, None], "cluster 1": [image]},
+        "classes": {"e": [image]},
+    }
+    (axis,) = plots.plot_strips(strips, stretch=2).axes
+    assert [text.get_text() for text in axis.texts] == ["clusters", "classes"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["cluster 0", "cluster 1", "e"]
+    assert [shown.get_extent()[0] for shown in axis.images] == [0, 0, 0] and len(axis.images) == 3
+    middles = [np.mean(shown.get_extent()[2:]) for shown in axis.images]
+    np.testing.assert_allclose(middles, axis.get_yticks(), atol=0.02)
+    assert (axis.images[0].get_array() == 200).all()
+    assert axis.images[0].get_array().shape == (40, 20, 3)
+
+
+def test_strips_without_galaxies_are_empty() -> None:
+    assert not plots.plot_strips({}).axes[0].images

@@ -116,6 +116,20 @@ def test_other_galaxies_are_drift_and_few_cannot_be_judged(model: GalaxyClassifi
     assert few.outside is None and "too few" in few.sentence()
 
 
+@pytest.mark.parametrize(("anomalies", "outside"), [(5, False), (12, False), (30, True)])
+def test_as_many_anomalies_as_known_are_no_drift_and_six_times_as_many_are(
+    model: GalaxyClassifier, anomalies: int, outside: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    odd = model.galaxies["log_likelihood"].to_numpy() < model.threshold
+    rows = [rng.choice(np.flatnonzero(odd), anomalies, replace=False),
+            rng.choice(np.flatnonzero(~odd), 250 - anomalies, replace=False)]  # fmt: skip
+    drift = measure_drift(model, *model.classify(*_known(model, np.concatenate(rows))))
+    assert drift.outside == outside and drift.auc < DRIFT_AUC
+    assert drift.anomaly_percent == pytest.approx(100 * anomalies / 250, abs=0.5)
+    assert drift.anomaly_low < drift.anomaly_percent < drift.anomaly_high
+
+
 def test_a_saved_model_gives_the_same_and_a_damaged_one_is_refused(
     model: GalaxyClassifier, tmp_path: Path
 ) -> None:

@@ -48,7 +48,7 @@ MEASUREMENTS, CLASSIFIED = "measured", "classified"
 
 GALAXIES, SHAPES = "artefacts/galaxies.parquet", "artefacts/morphology.parquet"
 KEPT, DEEP = "artefacts/purged.parquet", "artefacts/deep.npz"
-LATENT, CATALOGUE = "artefacts/latent.npz", "catalogue.parquet"
+ENCODER, LATENT, CATALOGUE = "artefacts/encoder.npz", "artefacts/latent.npz", "catalogue.parquet"
 MIXTURE, LAYOUT = "artefacts/mixture.npz", "artefacts/umap.parquet"
 
 MARKER, LOCK = ".galaxy-book", ".galaxy-book.lock"

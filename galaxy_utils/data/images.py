@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +164,19 @@ def has_palette(path: Path) -> bool:
             return opened.mode == "P"
     except Exception:  # damaged: the reader says so
         return False
+
+
+def thumbnail(image: Image | None, side: int) -> str:
+    """Return a small JPEG of the central half as a data address; empty where there is no image."""
+    if image is None:
+        return ""
+    top, left = (length // 4 for length in image.shape[:2])
+    middle = image[top : image.shape[0] - top, left : image.shape[1] - left]
+    small = PillowImage.fromarray(np.ascontiguousarray(middle))
+    small.thumbnail((side, side))
+    kept = io.BytesIO()
+    small.save(kept, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(kept.getvalue()).decode()
 
 
 def name_and_suffix(path: Path) -> tuple[str, str]:

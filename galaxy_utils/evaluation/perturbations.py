@@ -53,14 +53,21 @@ def _compress(image: Image, quality: int, **options: int) -> Image:
     return np.asarray(PillowImage.open(file))
 
 
-def _blur(image: Image, rng: np.random.Generator) -> Image:
-    """Blur, and add noise until the sky is as noisy as before."""
-    blurred = []
+def perturb(
+    image: Image, rng: np.random.Generator, turns: int = 0, blur: float = 0.0, noise: float = 0.0
+) -> Image:
+    """Blur an image, make it noisier, and rotate it anticlockwise.
+
+    The blur is a standard deviation in pixels, after which noise is added until the sky is as noisy
+    as before. Further noise is in units of the sky's own. Turns are quarters.
+    """
+    changed = []
     for band in np.moveaxis(image, 2, 0).astype(np.float64):
-        smooth = gaussian_filter(band, BLUR, mode="nearest")
-        missing = max(clipped_sky(band)[1] ** 2 - clipped_sky(smooth)[1] ** 2, 0.0)
-        blurred.append(smooth + np.sqrt(missing) * sky_noise(band.shape, rng))
-    return _as_image(blurred)
+        smooth = gaussian_filter(band, blur, mode="nearest")
+        sky = clipped_sky(band)[1]
+        missing = max(sky**2 - clipped_sky(smooth)[1] ** 2, 0.0) + (noise * sky) ** 2
+        changed.append(smooth + np.sqrt(missing) * sky_noise(band.shape, rng))
+    return np.ascontiguousarray(np.rot90(_as_image(changed), turns))
 
 
 def _dim(image: Image, rng: np.random.Generator) -> Image:
@@ -92,7 +99,7 @@ PERTURBATIONS: dict[str, Callable[[Image, np.random.Generator], Image]] = {
         image, HIGH_QUALITY, subsampling=0
     ),
     f"compressed ({LOW_QUALITY})": lambda image, rng: _compress(image, LOW_QUALITY),
-    "blurred": _blur,
+    "blurred": lambda image, rng: perturb(image, rng, blur=BLUR),
     "dimmed": _dim,
 }
 """From an image (uint8, height × width × 3) and a generator to an image of the same shape."""

@@ -3,6 +3,10 @@ from .confusion import plot_confusion as plot_confusion
 from .effects import plot_effect_sizes as plot_effect_sizes
 from .galaxies import plot_galaxies as plot_galaxies
 from .galaxies import plot_strips as plot_strips
+from .interactive import play_confidence as play_confidence
+from .interactive import play_outliers as play_outliers
+from .interactive import play_perturbations as play_perturbations
+from .interactive import play_rules as play_rules
 from .intervals import plot_intervals as plot_intervals
 from .lines import plot_lines as plot_lines
 from .parameters import plot_distributions as plot_distributions

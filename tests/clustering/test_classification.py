@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -19,7 +21,7 @@ from galaxy_utils.clustering.classifier import PIPELINE, GalaxyClassifier
 from galaxy_utils.data import survey
 from galaxy_utils.data.fits import read_fits, stretch
 from galaxy_utils.data.hubble import hdf_sample
-from galaxy_utils.data.images import ImageError, read_image
+from galaxy_utils.data.images import ImageError, read_image, thumbnail
 from galaxy_utils.data.sample import folder_sample
 from galaxy_utils.errors import UserError
 from galaxy_utils.evaluation.drift import (
@@ -112,6 +114,20 @@ def test_other_galaxies_are_drift_and_few_cannot_be_judged(model: GalaxyClassifi
         model, *model.classify(table.head(FEWEST_FOR_DRIFT - 1), X.head(FEWEST_FOR_DRIFT - 1))
     )
     assert few.outside is None and "too few" in few.sentence()
+
+
+@pytest.mark.parametrize(("anomalies", "outside"), [(5, False), (12, False), (30, True)])
+def test_as_many_anomalies_as_known_are_no_drift_and_six_times_as_many_are(
+    model: GalaxyClassifier, anomalies: int, outside: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    odd = model.galaxies["log_likelihood"].to_numpy() < model.threshold
+    rows = [rng.choice(np.flatnonzero(odd), anomalies, replace=False),
+            rng.choice(np.flatnonzero(~odd), 250 - anomalies, replace=False)]  # fmt: skip
+    drift = measure_drift(model, *model.classify(*_known(model, np.concatenate(rows))))
+    assert drift.outside == outside and drift.auc < DRIFT_AUC
+    assert drift.anomaly_percent == pytest.approx(100 * anomalies / 250, abs=0.5)
+    assert drift.anomaly_low < drift.anomaly_percent < drift.anomaly_high
 
 
 def test_a_saved_model_gives_the_same_and_a_damaged_one_is_refused(
@@ -265,6 +281,13 @@ def test_the_page_tells_drift_and_shows_every_galaxy(classified: tuple[Path, Pat
     assert "Photographs of 2 of 28 galaxies are missing." in data["notes"]
     first = soup.select_one("tbody").get_text(" ")
     assert "unreadable" in first and "48 px" in first
+
+
+def test_thumbnails_show_the_central_half() -> None:
+    image = np.zeros((200, 120, 3), np.uint8)
+    image[50:150, 30:90] = 255
+    kept = base64.b64decode(thumbnail(image, 128).split(",")[1])
+    assert np.asarray(PillowImage.open(io.BytesIO(kept))).min() > 250
 
 
 def test_a_catalogue_says_how_many_of_its_rows_have_an_image(

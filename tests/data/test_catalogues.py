@@ -47,6 +47,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("objid,z\ngal\u00e1xia,0.1\n".encode(), {NFD: 0.1}),
         (b"objid,z\na,-9999\nb,0.2\n", {"b": 0.2}),
         (b"objid,z\na,99\nb,0.2\n", {"b": 0.2}),
+        (b"objid,z\na,-99\nb,-999\n", {}),
         (b"objid,z\na,--\nb,N/A\n", {}),
         (b"objid,z\na,None\nb,null\n", {}),
     ],

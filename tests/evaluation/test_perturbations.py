@@ -21,11 +21,13 @@ from galaxy_utils.evaluation.perturbations import (
     PERTURBATIONS,
     UNCHANGED,
     changes_with_intervals,
+    perturb,
     share_changed,
     share_changed_by_seed,
 )
 from galaxy_utils.features.feature_table import make_feature_table
 from galaxy_utils.morphology.columns import FIVE
+from galaxy_utils.morphology.segmentation import clipped_sky
 
 IMAGE = next(iter(hdf_sample().cutouts.values()))
 
@@ -182,3 +184,11 @@ def test_intervals_are_wilsons_over_the_galaxies_that_were_measured() -> None:
     assert row[["percent", "lowest", "highest"]].tolist() == pytest.approx([10, 9, 11])
     assert len(table) == 8
     assert changes_with_intervals(pd.DataFrame()).empty
+
+
+def test_quarter_turns_are_exact_and_added_noise_is_that_of_the_sky() -> None:
+    frame, rng = _noisy_frame(), np.random.default_rng(4)
+    np.testing.assert_array_equal(perturb(frame, rng, turns=1), np.rot90(frame))
+    noisier = perturb(frame, rng, noise=2.0)
+    before, after = (clipped_sky(image[..., 0].astype(float))[1] for image in (frame, noisier))
+    assert after == pytest.approx(before * np.sqrt(5), rel=0.05)

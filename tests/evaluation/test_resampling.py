@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_utils.evaluation.resampling import bootstrap
+from galaxy_utils.evaluation.resampling import bootstrap, interval
 
 
 def test_groups_of_equal_galaxies_count_once() -> None:
@@ -50,3 +50,15 @@ def test_groups_of_one_are_the_ordinary_bootstrap() -> None:
 def test_a_group_for_every_galaxy_is_needed() -> None:
     with pytest.raises(ValueError, match="2 groups for 3 galaxies"):
         bootstrap(lambda rows: 0.0, 3, 0, groups=["a", "b"])
+
+
+def test_an_interval_holds_what_it_says_and_its_lower_end_comes_first() -> None:
+    low, high = interval(np.arange(1001) / 1000)
+    assert (low, high) == pytest.approx((0.025, 0.975))
+    covered = 0
+    for seed in range(200):
+        values = np.random.default_rng(seed).normal(0, 1, 60)
+        drawn = bootstrap(lambda rows, values=values: values[rows].mean(), 60, seed)
+        low, high = interval(np.asarray(drawn))
+        covered += low < 0 < high
+    assert 0.85 < covered / 200 < 0.99

@@ -28,6 +28,17 @@ def test_groups_are_stable_and_those_of_one_gaussian_are_not(seed: int) -> None:
     assert real.loc[real["score"] == "seed_ari", "value"].item() > 0.98
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_other_starts_find_groups_and_disagree_where_there_are_none(seed: int) -> None:
+    mixture = OrderedGaussianMixture(3, n_init=1, random_state=seed)
+    real, null = (
+        stability(mixture, X, np.random.default_rng(seed), 0, tuple(range(100, 106)))["value"]
+        for X in (BLOBS, nulls.single_gaussian(BLOBS, seed))
+    )
+    assert len(real) == len(null) == 6 and real.min() > 0.98
+    assert 0.1 < null.min() < 0.65 and null.nunique() > 1
+
+
 def test_every_bootstrap_sample_is_another_one() -> None:
     null = nulls.single_gaussian(BLOBS, 0)
     mixture = OrderedGaussianMixture(3, n_init=1, random_state=0)

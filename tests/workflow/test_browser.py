@@ -171,6 +171,30 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
     assert [controls[k] for k, seen in reached.items() if k >= 0 and not seen] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("10-proxy-validation", {"Accuracy": "validation.accuracy_percent"}),
+        ("11-probabilistic-stability", {"Confident: galaxies": "stability.confident_percent"}),
+        ("16-outliers", {"Doubtful: anomalies": "outliers.flagged_share"}),
+        ("17-robustness-and-recovery", {}),
+    ],
+)
+def test_sliders_begin_with_the_values_of_their_page(
+    browser: Any, smoke: RunFolder, name: str, keys: dict[str, str]
+) -> None:
+    page, results = browser.new_page(), smoke.read_json("results.json")
+    page.goto((smoke.path / "html" / "notebooks" / f"{name}.html").as_uri())
+    rows = page.locator(".interactive-bars .interactive-row").all()
+    texts = [row.locator("span").all_inner_texts() for row in rows]
+    page.close()
+    shown = {label: value for label, *_, value in texts}
+    assert len(shown) >= 2
+    assert {label: shown[label] for label in keys} == {
+        label: f"{results[key]['text']} %" for label, key in keys.items()
+    }
+
+
 def test_a_table_of_the_paper_is_found_on_its_page(browser: Any, html: Path) -> None:
     page = browser.new_page()
     page.goto(f"{(html / 'search.html').as_uri()}?q=Table+1")

@@ -27,6 +27,12 @@ def test_groups_that_do_not_overlap_by_hand() -> None:
     assert found["x"] == pytest.approx(0.8)
 
 
+def test_a_group_of_one_counts() -> None:
+    # Ranks 1 | 2, 3: deviations -1 | 0 1; between 1 + 2 * 0.25 = 1.5 of 2.
+    found = effect_sizes(["a", "b", "b"], pd.DataFrame({"x": [1.0, 5.0, 7.0]}))
+    assert found["x"] == pytest.approx(0.75)
+
+
 def test_missing_values_and_labels_are_left_out_of_that_property_alone() -> None:
     table = pd.DataFrame({"x": [1.0, 2.0, np.nan, 7.0, 9.0], "y": [1.0, 1.0, 1.0, 1.0, 1.0]})
     found = effect_sizes(["a", "a", "a", "b", "b"], table)

@@ -34,7 +34,11 @@ def test_likelihood_scores_are_scikit_learns() -> None:
 
 def test_overlap_costs_in_icl_what_bic_does_not_see() -> None:
     points = np.random.default_rng(1).normal(size=(300, 2))
-    found = mixture_scores(OrderedGaussianMixture(3, random_state=0).fit(points), points, 0.85)
+    mixture = OrderedGaussianMixture(3, random_state=0).fit(points)
+    found = mixture_scores(mixture, points, 0.85)
+    largest = mixture.predict_proba(points).max(axis=1)
+    assert found["saturated"] == pytest.approx(100 * (largest > 0.99).mean())
+    assert 0 < found["saturated"] < found["confident"] < 100
     assert found["icl"] > found["bic"] + 0.1
 
 

@@ -74,7 +74,6 @@ def load_or_measure(
 def _precomputed_note(name: str, stored: Row) -> str:
     resumed = stored.get("resumed_units", 0)
     note = f", without {resumed} units that were measured before" if resumed else ""
-    note += f", {stored['remark']}" if "remark" in stored else ""
     minutes = max(round(stored["minutes"]), 1)
     return (
         f"precomputed, {stored['draws']} draws, code `{stored['code']}`, {minutes} "

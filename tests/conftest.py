@@ -25,13 +25,25 @@ def run_galaxy_book(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def _reads_the_smoke_book(file: Path) -> bool:
+    return "smoke: RunFolder" in file.read_text(encoding="utf-8")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and those of the smoke book, which come first."""
-    for item in items:
-        smoke = "smoke" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("smoke" if smoke else item.path.stem))
-    items.sort(key=lambda item: "smoke" not in getattr(item, "fixturenames", ()))
+    """Begin with what takes longest: the files that read the smoke book."""
+    items.sort(key=lambda item: not _reads_the_smoke_book(item.path))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a file in one process, and all that read the smoke book in one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "smoke" if _reads_the_smoke_book(config.rootpath / file) else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="module")

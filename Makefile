@@ -51,7 +51,7 @@ help:
 # pytest says itself where the report lies, also where a test fails.
 test: $(INSTALLED)
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(BIN)/python -m pytest \
-	  -n auto --maxprocesses 4 --junitxml=build/test-report.xml
+	  -n auto --maxprocesses 4 --dist loadfile --junitxml=build/test-report.xml
 
 measure: $(INSTALLED)
 	@test -n "$$IMAGES" || { \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from galaxy_utils.run_folder import ROOT, RunFolder
 from galaxy_utils.workflow.printing import find_browser
@@ -25,25 +27,10 @@ def run_galaxy_book(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _reads_the_smoke_book(file: Path) -> bool:
-    return "smoke: RunFolder" in file.read_text(encoding="utf-8")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: the files that read the smoke book."""
-    items.sort(key=lambda item: not _reads_the_smoke_book(item.path))
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of a file in one process, and all that read the smoke book in one."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return "smoke" if _reads_the_smoke_book(config.rootpath / file) else file
-
-    return ByFile(config, log)
+    waiting = {item.path for item in items if "smoke" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in waiting)
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +54,15 @@ def galaxy_book() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def smoke() -> RunFolder:
-    """Build the smoke profile from nothing."""
+    """Build the smoke profile from nothing, once for all processes; tests write into copies."""
     folder = RunFolder.named(RUN)
-    shutil.rmtree(folder.path, ignore_errors=True)
-    done = run_galaxy_book("build", "--profile", "smoke", "--run", RUN)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    assert done.stdout.splitlines()[-1] == str(folder.path / "html" / "index.html")
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    built = folder.path / f".tested-{session}"
+    with FileLock(folder.path.with_name(f".{RUN}.lock")):
+        if not built.exists():
+            shutil.rmtree(folder.path, ignore_errors=True)
+            done = run_galaxy_book("build", "--profile", "smoke", "--run", RUN)
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+            assert done.stdout.splitlines()[-1] == str(folder.path / "html" / "index.html")
+            built.touch()
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -205,8 +206,8 @@ def test_a_table_of_the_paper_is_found_on_its_page(browser: Any, html: Path) -> 
     assert "08-ablation" in str(address)
 
 
-def test_the_whole_book_is_printed(visits: dict[str, Visit], smoke: RunFolder) -> None:
-    pdf = print_book(smoke)
+def test_the_whole_book_is_printed(smoke: RunFolder, tmp_path: Path) -> None:
+    pdf = print_book(RunFolder(shutil.copytree(smoke.path, tmp_path / "copy")))
     assert len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes())) <= MOST_ON_PAPER
 
 

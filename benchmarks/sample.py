@@ -1,7 +1,7 @@
 """Measure whole samples as `galaxy-book measure` does: wall time and peak memory.
 
     python benchmarks/sample.py [--numbers 500,1500,5000] [--cores 2] [--images FOLDER]
-                                [--embedding efficientnet_lite0-eq1] [--table data/benchmarks.csv]
+                                [--embedding efficientnet_lite0-full] [--table data/benchmarks.csv]
 
 Each number of galaxies has a process and an empty folder of its own: nothing is
 taken up from before, and no sum of pieces is read as growth. Memory is that of

@@ -238,7 +238,11 @@ def _measure(
 @click.argument("images", type=_PATH)
 @click.option("--out", type=_PATH, help="folder of tables and page")
 @_catalogue
-@click.option("--prior", default="balanced", help="of the classes: balanced, natural, or a file")
+@click.option(
+    "--prior",
+    default="training",
+    help="of the Galaxy Zoo classes: training, natural, or a YAML file",
+)
 @_recursive
 @_errors
 @_json
@@ -264,7 +268,9 @@ def _classify(
     page, table, drift = classify_folder(sample, out, cores, prior, errors)
     report = Report.of(table, table["cluster"].notna(), sample.notes)
     counts = {
-        kind: {str(name): int(n) for name, n in table[kind].value_counts().sort_index().items()}
+        kind: {
+            str(k): int(n) for k, n in table[kind].value_counts().sort_index().items() if k != ""
+        }
         for kind in ("cluster", "type")
     }
     if as_json:
@@ -272,9 +278,10 @@ def _classify(
     else:
         print(*report.words("classified"), sep="\n")
         for kind, found in counts.items():
-            print(f"By {kind}: " + ", ".join(f"{name}: {n}" for name, n in found.items() if name))
+            if found:
+                print(f"By {kind}: " + ", ".join(f"{name}: {n}" for name, n in found.items()))
         print(drift.sentence())
-        print("Tables (galaxies.parquet, galaxies.csv) and a page of thumbnails lie here:")
+        print("Tables (galaxies.parquet, galaxies.csv) and a page with an atlas of them lie here:")
         print(page)
     return 0 if report.done else NOTHING_DONE
 

@@ -34,7 +34,7 @@ def whole_job(name: str, seconds: Mapping[str, float], n_units: int) -> Iterator
 
     `seconds` holds, by the title of each stage, about how long one of the `n_units` takes.
     """
-    form = "{desc}: {percentage:3.0f} % of the whole job, {elapsed} gone, {remaining} left"
+    form = "{desc}: {percentage:3.0f} % of the whole job, {elapsed} elapsed, {remaining} left"
     with tqdm(total=n_units * sum(seconds.values()), desc=name, bar_format=form) as bar:
         bar.mininterval = 0.1 if sys.stderr.isatty() else 10.0
         token = _JOB.set(Job(bar, seconds))

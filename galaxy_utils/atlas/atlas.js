@@ -389,7 +389,7 @@ function startAtlas(root) {
     const button = make("button", {type: "button", title: `${objid}: ${groups(i)}`, onclick: () => pin(i)});
     if (image) { image.setAttribute("aria-hidden", "true"); button.append(image); }
     if (clusterOf(i) !== null) button.style.borderBottom = `3px solid ${colourOf(clusterOf(i))}`;
-    button.append(words(classOf(i)) || `…\u2060${objid.slice(-5)}`);
+    button.append(words(classOf(i)) || (objid.length > 6 ? `…\u2060${objid.slice(-5)}` : objid));
     button.setAttribute("aria-label", `${objid} ${words(classOf(i))}`);
     return button;
   }

@@ -17,22 +17,22 @@ from galaxy_utils.errors import UserError
 ZOO_FEATURES = "galaxy_convnext-quarter"
 """What the classifier sees: the features of the galaxy encoder, which saw no label."""
 
-BALANCED, NATURAL = "balanced", "natural"
+TRAINING, NATURAL = "training", "natural"
 """Priors: that of the training sample; and the one that is most likely given the images."""
 
 _N_ITERATIONS = 200
 
 
 def read_prior(word: str, classes: list[str]) -> str | NDArray[np.float64]:
-    """Read what `--prior` says: `BALANCED`, `NATURAL`, or a YAML file of shares by class."""
-    if word in (BALANCED, NATURAL):
+    """Read what `--prior` says: `TRAINING`, `NATURAL`, or a YAML file of shares by class."""
+    if word in (TRAINING, NATURAL):
         return word
     expected = f"expected one line for each of {', '.join(classes)}, such as 'merger: 0.02'"
     try:
         content = yaml.safe_load(Path(word).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise UserError(
-            f"prior {word!r}: neither {BALANCED} nor {NATURAL} nor a file that can be read; "
+            f"prior {word!r}: neither {TRAINING} nor {NATURAL} nor a file that can be read; "
             f"in a file, {expected}"
         ) from None
     if not isinstance(content, Mapping) or set(content) != set(classes):
@@ -54,7 +54,7 @@ def correct_prior(
     (Saerens, Latinne & Decaestecker 2002, Neural Computation 14, 21), with one galaxy of each class
     added so that a few images decide little. Returns probabilities and prior.
     """
-    if isinstance(prior, str) and prior == BALANCED:
+    if isinstance(prior, str) and prior == TRAINING:
         return probabilities, trained
     shares = trained if isinstance(prior, str) else prior
     for _ in range(_N_ITERATIONS if isinstance(prior, str) else 1):

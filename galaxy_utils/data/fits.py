@@ -79,10 +79,12 @@ def read_fits(path: Path, reading: Reading = AS_IT_IS) -> Image:
                 "the bands of the triplet have different shapes, or more than one plane"
             )
         planes = np.concatenate(triplet)
+    if reading.inverted:  # before sentinels are looked for: a dark galaxy is none
+        planes = -planes
     planes = np.stack([_filled(plane, find_missing(plane)) for plane in planes])
     without = np.asarray(np.isnan(planes).any(axis=0))
     planes[:, without] = np.nan
-    return mask_no_data(stretch(-planes if reading.inverted else planes), without)
+    return mask_no_data(stretch(planes), without)
 
 
 def _read_planes(path: Path, reading: Reading) -> NDArray[np.float64]:
@@ -98,7 +100,7 @@ def _read_planes(path: Path, reading: Reading) -> NDArray[np.float64]:
     except ImageError:
         raise
     except Exception as error:  # astropy raises many types on damaged files
-        words = "it is damaged, or something else than its name says"
+        words = "the file is damaged, or is not what its name says"
         raise ImageError(f"unreadable FITS: {words}") from error
     raise ImageError("FITS without an image")
 

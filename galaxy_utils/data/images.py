@@ -101,7 +101,7 @@ def _read_with_pillow(path: Path, reading: Reading) -> tuple[Image, NDArray[np.b
     except ImageError:
         raise
     except Exception as error:  # Pillow raises many types on damaged files
-        words = "it is damaged, or something else than its name says"
+        words = "the file is damaged, or is not what its name says"
         if isinstance(error, OSError) and "truncated" in str(error):
             words = "it is cut short"
         raise ImageError(f"unreadable image: {words}") from error
@@ -124,8 +124,9 @@ def _from_deep(pixels: NDArray[Any], reading: Reading) -> Image:
     if reading.stretch == LINEAR:
         from galaxy_utils.data.fits import stretch
 
-        fluxes = pixels.astype(np.float64)
-        return stretch(fluxes[None] if fluxes.ndim == 2 else np.moveaxis(fluxes, -1, 0))
+        fluxes = -pixels.astype(np.float64) if reading.inverted else pixels.astype(np.float64)
+        drawn = stretch(fluxes[None] if fluxes.ndim == 2 else np.moveaxis(fluxes, -1, 0))
+        return 255 - drawn if reading.inverted else drawn  # the reader turns it over again
     full = 65535.0 if pixels.dtype.itemsize > 1 else 255.0
     if pixels.dtype.kind == "f":
         full = 1.0 if pixels.max() <= 1 else 255.0

@@ -101,8 +101,11 @@ def _blocks(image: Image) -> NDArray[np.bool_]:
     large = np.flatnonzero(np.bincount(labels.ravel())[1:] >= SMALLEST_BLOCK * flat.size) + 1
     if not _leaves_a_side(np.isin(labels, large)):
         return found
+    sky = np.median(highest[~flat], axis=0)
     for label in large:
         colour = np.median(highest[labels == label], axis=0)
+        if (np.abs(colour - sky) <= 2 * ALIKE).all():
+            continue  # a sky that compression flattened
         block = np.zeros_like(found)
         inside = (labels == label).repeat(TILE, axis=0).repeat(TILE, axis=1)
         block[: height * TILE, : width * TILE] = inside

@@ -47,7 +47,7 @@ def quality_of(measured: pd.DataFrame) -> pd.Series:
         "unsmoothed": measured["reason"].fillna("").str.contains(Reason.UNSMOOTHED, regex=False),
         "masked": masked > 0,
         "saturated": frame.isin([STAR, TRAIL]),
-        "no_colours": colourless,
+        "no_colours": colourless & ~missing.all(axis=1),
         "no_errors": errors.any(axis=1) & ~missing.all(axis=1) if was_asked else none,
     }
     values = sum(bits[name].to_numpy(int) << place for place, name in enumerate(QUALITY))

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from galaxy_utils.atlas import atlas_html, catalogue_csv, collect_classified
 from galaxy_utils.clustering.classifier import GalaxyClassifier
-from galaxy_utils.clustering.zoo import BALANCED, ZOO_FEATURES, read_prior, zoo_columns
+from galaxy_utils.clustering.zoo import TRAINING, ZOO_FEATURES, read_prior, zoo_columns
 from galaxy_utils.config import make_parameters, split_names
 from galaxy_utils.data.galaxy_zoo import galaxy_types
 from galaxy_utils.data.sample import Sample
@@ -94,7 +94,7 @@ def classify_folder(
     sample: Sample,
     out: Path | None = None,
     cores: int | None = None,
-    prior: str = BALANCED,
+    prior: str = TRAINING,
     errors: bool = False,
 ) -> tuple[Path, pd.DataFrame, Drift]:
     """Measure the images of a folder and put them through the committed model.
@@ -116,6 +116,7 @@ def classify_folder(
             measured = _with_quality(galaxies, measured, errors)
         table, space = model.classify(measured, X)
         drift = measure_drift(model, table, space, model.about["seed"])
+        deep[measured[list(FIVE)].isna().all(axis=1)] = np.nan  # no galaxy was found to name
         zoo, _ = zoo_columns(model.zoo, deep, model.about["zoo"], prior)
         known = sample.catalogue.drop(columns="objid").reset_index(drop=True)
         table = pd.concat([table, zoo, known.dropna(axis="columns", how="all")], axis=1)

@@ -10,8 +10,8 @@ import pytest
 
 from galaxy_utils.clustering.classifier import ZOO, GalaxyClassifier
 from galaxy_utils.clustering.zoo import (
-    BALANCED,
     NATURAL,
+    TRAINING,
     ZOO_FEATURES,
     correct_prior,
     read_prior,
@@ -88,7 +88,7 @@ def test_a_given_prior_is_bayes_rule_and_few_images_decide_little() -> None:
     found, shares = correct_prior(np.array([[0.8, 0.2]]), trained, prior)
     assert found[0, 0] == pytest.approx(0.8 * 0.1 / (0.8 * 0.1 + 0.2 * 0.9))
     assert shares is prior
-    same, kept = correct_prior(np.array([[0.8, 0.2]]), trained, BALANCED)
+    same, kept = correct_prior(np.array([[0.8, 0.2]]), trained, TRAINING)
     assert same[0, 0] == 0.8 and kept is trained
     few = correct_prior(np.array([[0.99, 0.01]]), trained, NATURAL)[1]
     assert 0.5 < few[0] < 0.7
@@ -103,12 +103,12 @@ def test_a_prior_is_read_from_a_file_or_refused(tmp_path: Path) -> None:
         "spiral: -1\nelliptical: 1\nedge_on: 1\nmerger: 0": "shares are numbers from 0",
         "spiral: many\nelliptical: 1\nedge_on: 1\nmerger: 0": "shares are numbers from 0",
         "spiral: 0\nelliptical: 0\nedge_on: 0\nmerger: 0": "not all of them 0",
-        "- [": "neither balanced nor natural nor a file that can be read",
+        "- [": "neither training nor natural nor a file that can be read",
     }.items():
         file.write_text(text)
         with pytest.raises(UserError, match=message):
             read_prior(str(file), CLASSES)
-    with pytest.raises(UserError, match="prior 'equal': neither balanced nor natural"):
+    with pytest.raises(UserError, match="prior 'equal': neither training nor natural"):
         read_prior("equal", CLASSES)
 
 
@@ -116,7 +116,7 @@ def test_a_galaxy_without_features_has_no_class() -> None:
     model = GalaxyClassifier.load(MODEL)
     X = open_galaxies("sdss5000").embedding(ZOO_FEATURES)[:3].copy()
     X[1, 5] = np.nan
-    table, prior = zoo_columns(model.zoo, X, model.about["zoo"], BALANCED)
+    table, prior = zoo_columns(model.zoo, X, model.about["zoo"], TRAINING)
     assert table["type"].tolist()[1] == "" and table.loc[1, "p_spiral"] != table.loc[1, "p_spiral"]
     assert table.filter(like="p_").sum(axis=1).to_numpy()[[0, 2]] == pytest.approx(1.0)
     assert prior == pytest.approx(model.about["zoo"]["shares"])

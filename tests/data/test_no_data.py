@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -182,3 +183,15 @@ def test_real_cutouts_on_the_edge_of_a_strip_are_found_and_no_others() -> None:
     for objid, n_rows in ON_AN_EDGE.items():
         missing = np.ma.getmaskarray(read_image(CUTOUTS / f"{objid}.jpg"))[..., 0]
         assert 0 <= missing.all(axis=1).sum() - n_rows <= BLURRED
+
+
+def test_a_sky_that_compression_flattened_holds_data() -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:256, :256] - 128
+    for _ in range(4):
+        sky = rng.normal(8, 2, (256, 256, 3)) + 150 * np.exp(-np.hypot(x, y) / 16)[..., None]
+        stream = io.BytesIO()
+        PillowImage.fromarray(np.clip(sky, 0, 255).astype(np.uint8)).save(
+            stream, "JPEG", quality=75
+        )
+        assert not find_no_data(np.asarray(PillowImage.open(stream))).any()

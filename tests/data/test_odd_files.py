@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from astropy.io import fits
 from PIL import Image as PillowImage
 
@@ -263,3 +264,20 @@ def test_size_is_checked_before_pixels_are_decoded(
     write(tmp_path / name)
     with pytest.raises(ImageError, match=f"{size} px: expected a cutout of one galaxy, at most"):
         read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", ["fits", "tif"])
+def test_a_bright_galaxy_on_a_negative_is_as_good_as_on_a_positive(
+    tmp_path: Path, suffix: str
+) -> None:
+    y, x = np.mgrid[:96, :96] - 48
+    light = 200.0 * np.exp(-np.hypot(x, y) / 6) + np.random.default_rng(0).normal(0, 1, (96, 96))
+    for name, values in (("bright", light), ("dark", -light)):
+        if suffix == "fits":
+            fits.writeto(tmp_path / f"{name}.fits", values)
+        else:
+            tifffile.imwrite(tmp_path / f"{name}.tif", values.astype(np.float32))
+    bright = read_image(tmp_path / f"bright.{suffix}", Reading(stretch="linear"))
+    dark = read_image(tmp_path / f"dark.{suffix}", Reading(stretch="linear", inverted=True))
+    assert not np.ma.getmaskarray(dark).any() and bright[48, 48, 0] > 100
+    assert np.abs(bright.astype(int) - dark).max() <= 1

@@ -58,7 +58,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("content", [b"", b"this is no picture\n"], ids=["empty", "text"])
 def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(ImageError, match="unreadable image: it is damaged"):
+    with pytest.raises(ImageError, match="unreadable image: the file is damaged"):
         read_image(tmp_path / "a.jpg")
 
 

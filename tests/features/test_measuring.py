@@ -53,7 +53,7 @@ def test_bad_files_are_rows_with_a_reason_and_stop_nothing(
     sample = folder_sample(folder)
     rows = measure_galaxies(sample, "fast", tmp_path, processes).set_index("objid")
     assert len(rows) == 11
-    assert "unreadable image: it is damaged" in rows.loc["a_text", "reason"]
+    assert "unreadable image: the file is damaged" in rows.loc["a_text", "reason"]
     assert "40x64 px" in rows.loc["b_small", "reason"]
     assert rows.loc["c_constant", "reason"] == "the image is constant"
     bad = rows.index.isin(["a_text", "b_small", "c_constant"])

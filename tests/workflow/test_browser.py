@@ -109,7 +109,7 @@ def _visit(browser: Any, path: Path, axe: str) -> Visit:
     page.on("console", lambda message: _note(found, message))
     page.on("pageerror", lambda error: found.messages.append(str(error)))
     page.goto(path.as_uri())
-    for width in (LAPTOP, NARROWEST_WITH_SIDE_BARS):
+    for width in (NARROWEST_WITH_SIDE_BARS, LAPTOP):
         page.set_viewport_size({"width": width, "height": 900})
         found.broken_lines += page.evaluate(BROKEN_LINES)
     page.add_style_tag(content=STILL)

@@ -102,4 +102,4 @@ def _stage(title: str, total: int, finished: int) -> Iterator[Callable[[int], ob
     already = finished * job.seconds[title]
     job.bar.initial += already  # it says nothing about the speed
     job.bar.update(already)
-    yield lambda n: job.bar.update(n * job.seconds[title])
+    yield lambda n: job.bar.update(min(n * job.seconds[title], (job.bar.total or 0.0) - job.bar.n))

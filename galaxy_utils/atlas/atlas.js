@@ -475,7 +475,7 @@ function startAtlas(root) {
     const lines = [["ARI with Galaxy Zoo classes", "ari", 3], ["ARI of the null", "ari_null", 3],
       ["BIC per galaxy", "bic", 2], ["BIC of the null", "bic_null", 2]]
       .filter(([, key]) => choices.some(([, found]) => (found[key] ?? null) !== null));
-    find(".atlas-judged").hidden = !lines.length;
+    find(".atlas-compared").hidden = !lines.length;
     const cell = (tag, content, number) => make(tag, {className: number === state.number ? "atlas-now" : ""}, content);
     const head = make("tr", {}, make("th", {scope: "row"}, "clusters"), ...choices.map(([k]) => cell("td", k, k)));
     const body = lines.map(([label, key, form]) => make("tr", {}, make("th", {scope: "row"}, label),

@@ -31,7 +31,7 @@ SENTINELS = (-9999.0, -999.0, -99.0)
 RANGES = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0), "z": (-0.1, 20.0), "petroR50_r": (0.0, 3600.0)}
 
 FORMULA = r"[=+@\t\r]|-\D"
-"""Begin of a text that a spreadsheet would run as a formula."""
+"""Start of a text that a spreadsheet would run as a formula."""
 
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 

@@ -255,7 +255,7 @@ def check_crop(parameters: Parameters) -> None:
     crops = sorted({spec.crop for spec in alternative_members()} - {"none"})
     if parameters.crop not in crops:
         raise UserError(
-            f"mixture_fit=consensus: the pipelines of the carried search use the crop "
+            f"mixture_fit=consensus: the pipelines of the precomputed search use the crop "
             f"{', '.join(crops)}, and this run has crop={parameters.crop!r}; take that crop, "
             "or mixture_fit=likelihood"
         )

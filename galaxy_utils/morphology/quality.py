@@ -52,8 +52,3 @@ def quality_of(measured: pd.DataFrame) -> pd.Series:
     }
     values = sum(bits[name].to_numpy(int) << place for place, name in enumerate(QUALITY))
     return pd.Series(values, index=measured.index, name="quality", dtype=np.int64)
-
-
-def quality_names(value: int) -> list[str]:
-    """Name the bits that are set in a value of the column `quality`."""
-    return [name for place, name in enumerate(QUALITY) if value >> place & 1]

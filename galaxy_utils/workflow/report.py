@@ -50,7 +50,8 @@ class Report:
 
     def words(self, verb: str) -> list[str]:
         """Return the lines to print; `verb` says what was done, such as "measured"."""
-        lines = [f"{self.images} images: {self.done} {verb}, {self.images - self.done} skipped"]
+        images = f"{self.images} image{'s' * (self.images != 1)}"
+        lines = [f"{images}: {self.done} {verb}, {self.images - self.done} skipped"]
         lines[0] += f", {self.masked} with a part that has no data" if self.masked else ""
         for title, groups in (("Skipped:", self.skipped), (f"{verb}, but:", self.remarks)):
             lines += [title.capitalize(), *(group.line() for group in groups)] if groups else []

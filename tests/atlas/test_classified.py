@@ -155,7 +155,7 @@ def test_names_stay_text_and_the_list_has_pictures(
     assert legend.last.inner_text() == "none (1)"
     legend.first.click()
     assert listed.count() == int((table["cluster"] == 0).sum())
-    assert opened.locator(".atlas-judged").is_hidden()  # without classes nothing is compared
+    assert opened.locator(".atlas-compared").is_hidden()  # without classes nothing is compared
     link = opened.get_by_role("link", name="with all columns")
     assert link.get_attribute("href") == "galaxies.csv"
     opened.close()

@@ -40,7 +40,7 @@ MEMBERS = (
 
 
 def _pipeline(parameters: Parameters, random_state: int) -> VotingMixture:
-    """Two members instead of those of the carried search."""
+    """Two members instead of those of the precomputed search."""
     members = [(str(spec), spec.pipeline(parameters, random_state)) for spec in MEMBERS]
     return VotingMixture(members, SPEC.space(parameters, random_state), weights=[0.6, 0.4])
 

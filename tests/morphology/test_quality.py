@@ -9,11 +9,16 @@ import pandas as pd
 import pytest
 
 from galaxy_utils.morphology.columns import FIVE
-from galaxy_utils.morphology.quality import ERROR, QUALITY, quality_names, quality_of
+from galaxy_utils.morphology.quality import ERROR, QUALITY, quality_of
 from galaxy_utils.morphology.reasons import Reason
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NAN = float("nan")
+
+
+def quality_names(value: int) -> list[str]:
+    """Name the bits that are set in a value of the column `quality`."""
+    return [name for place, name in enumerate(QUALITY) if value >> place & 1]
 
 
 def _good(**changed: object) -> pd.DataFrame:

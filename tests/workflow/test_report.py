@@ -45,4 +45,4 @@ def test_the_report_counts_and_says_why() -> None:
 
 def test_nothing_skipped_is_one_line() -> None:
     report = Report.of(TABLE[["objid", "reason"]].iloc[[1]], pd.Series([True], index=[1]), [])
-    assert report.words("classified") == ["1 images: 1 classified, 0 skipped"]
+    assert report.words("classified") == ["1 image: 1 classified, 0 skipped"]
